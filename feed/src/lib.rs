@@ -1,0 +1,1 @@
+//! Verifies levada feeds.

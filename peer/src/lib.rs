@@ -1,0 +1,1 @@
+//! One levada node.
