@@ -3,4 +3,8 @@
 pub mod limits;
 pub mod hash;
 pub mod reject;
+pub mod codec;
+pub mod key;
+pub mod link;
 pub mod tree;
+pub mod head;

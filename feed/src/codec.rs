@@ -1,0 +1,417 @@
+//! Canonical CBOR: the one byte form that each value has (spec/codec.md).
+//!
+//! `check` decides whether bytes are canonical and within bounds; nothing else in this crate reads CBOR that did not pass
+//! it. `Fields` and the `read_*` helpers take checked bytes apart with minicbor, and `Writer` puts canonical bytes
+//! together. Which fields a structure has is known by the structures, not here.
+
+use crate::limits::{INTEGER_MAX, NESTING_MAX};
+use crate::reject::Reject;
+use minicbor::{Decoder, Encoder};
+
+/// What the check saw besides canonical form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Some map, at any depth, has a key that begins with `!` (spec/record.md, Fields that must be understood).
+    pub has_critical: bool,
+}
+
+/// Checks that `bytes` is exactly one canonical value of at most `values_max` values.
+///
+/// # Errors
+/// The first broken MUST of codec-1 to codec-11.
+pub fn check(bytes: &[u8], values_max: usize) -> Result<Checked, Reject> {
+    let mut checker = Checker { bytes, at: 0, values: 0, values_max, seen: Checked::default() };
+    checker.value(0)?;
+    match bytes.len().saturating_sub(checker.at) {
+        0 => Ok(checker.seen),
+        count => Err(Reject::Trailing { count }),
+    }
+}
+
+struct Checker<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    values: usize,
+    values_max: usize,
+    seen: Checked,
+}
+
+impl<'a> Checker<'a> {
+    /// One value at nesting `depth`: the depth of the arrays and maps around it.
+    fn value(&mut self, depth: usize) -> Result<(), Reject> {
+        let start = self.at;
+        self.values += 1;
+        if self.values > self.values_max {
+            return Err(Reject::TooManyValues { max: self.values_max });
+        }
+        let (major, argument) = self.head()?;
+        match major {
+            0 if argument > INTEGER_MAX => Err(Reject::IntegerTooLarge { got: argument }),
+            0 | 7 => Ok(()),
+            2 => self.take(argument).map(|_| ()),
+            3 => self.text(start, argument).map(|_| ()),
+            _ if depth >= NESTING_MAX => Err(Reject::TooDeep { at: start }),
+            4 => {
+                for _ in 0..self.bounded(argument, 1)? {
+                    self.value(depth + 1)?;
+                }
+                Ok(())
+            }
+            _ => self.map(argument, depth + 1),
+        }
+    }
+
+    fn map(&mut self, entries: u64, depth: usize) -> Result<(), Reject> {
+        let mut previous: Option<&'a str> = None;
+        for _ in 0..self.bounded(entries, 2)? {
+            let at = self.at;
+            let (major, length) = self.head()?;
+            if major != 3 {
+                return Err(Reject::KeyNotText { at });
+            }
+            let key = self.text(at, length)?;
+            // By length, then by bytes, and never the same twice.
+            if previous.is_some_and(|before| (before.len(), before) >= (key.len(), key)) {
+                return Err(Reject::KeyOrder { at });
+            }
+            previous = Some(key);
+            self.seen.has_critical |= key.starts_with('!');
+            self.value(depth)?;
+        }
+        Ok(())
+    }
+
+    /// Initial byte and argument: major type, and the number, length or count.
+    fn head(&mut self) -> Result<(u8, u64), Reject> {
+        let at = self.at;
+        let byte = self.take(1)?.first().copied().ok_or(Reject::Truncated)?;
+        let (major, info) = (byte >> 5, byte & 31);
+        match major {
+            1 | 6 => return Err(Reject::ForbiddenType { byte, at }),
+            7 if !(20..=22).contains(&info) => return Err(Reject::ForbiddenType { byte, at }),
+            7 => return Ok((7, 0)),
+            _ => {}
+        }
+        let (width, floor) = match info {
+            0..=23 => return Ok((major, u64::from(info))),
+            24 => (1, 24),
+            25 => (2, 1 << 8),
+            26 => (4, 1 << 16),
+            27 => (8, 1 << 32),
+            31 if major != 0 => return Err(Reject::Indefinite { at }),
+            _ => return Err(Reject::ForbiddenType { byte, at }),
+        };
+        let argument = self.take(width)?.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        if argument < floor {
+            return Err(Reject::NotShortest { at });
+        }
+        Ok((major, argument))
+    }
+
+    fn text(&mut self, at: usize, length: u64) -> Result<&'a str, Reject> {
+        std::str::from_utf8(self.take(length)?).map_err(|_| Reject::InvalidText { at })
+    }
+
+    /// A count of things that take at least `each` bytes: more than are left is a cut input, found before the loop.
+    fn bounded(&self, count: u64, each: u64) -> Result<u64, Reject> {
+        let left = u64::try_from(self.bytes.len().saturating_sub(self.at)).unwrap_or(u64::MAX);
+        if count > left / each { Err(Reject::Truncated) } else { Ok(count) }
+    }
+
+    fn take(&mut self, count: impl TryInto<usize>) -> Result<&'a [u8], Reject> {
+        let count = count.try_into().map_err(|_| Reject::Truncated)?;
+        let end = self.at.checked_add(count).ok_or(Reject::Truncated)?;
+        let taken = self.bytes.get(self.at..end).ok_or(Reject::Truncated)?;
+        self.at = end;
+        Ok(taken)
+    }
+}
+
+/// The version number that every signed or proven structure begins with, read before the element count.
+///
+/// # Errors
+/// `NeedsNewer` when it is not 1, `form` when there is no such number.
+pub fn check_version(bytes: &[u8], form: Reject) -> Result<(), Reject> {
+    let mut decoder = Decoder::new(bytes);
+    match decoder.array().and_then(|_| decoder.u64()) {
+        Ok(1) => Ok(()),
+        Ok(got) => Err(Reject::NeedsNewer { got }),
+        Err(_) => Err(form),
+    }
+}
+
+/// The elements of an array, each as its own bytes. `None` when `bytes` is no array. Takes checked bytes.
+#[must_use]
+pub fn read_array(bytes: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut decoder = Decoder::new(bytes);
+    let count = decoder.array().ok()??;
+    (0..count).map(|_| read_one(&mut decoder)).collect()
+}
+
+fn read_one<'a>(decoder: &mut Decoder<'a>) -> Option<&'a [u8]> {
+    let start = decoder.position();
+    decoder.skip().ok()?;
+    decoder.input().get(start..decoder.position())
+}
+
+/// An unsigned integer.
+#[must_use]
+pub fn read_uint(bytes: &[u8]) -> Option<u64> {
+    Decoder::new(bytes).u64().ok()
+}
+
+/// A byte string.
+#[must_use]
+pub fn read_bytes(bytes: &[u8]) -> Option<&[u8]> {
+    Decoder::new(bytes).bytes().ok()
+}
+
+/// A byte string of exactly `N` bytes.
+#[must_use]
+pub fn read_fixed<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
+    read_bytes(bytes)?.try_into().ok()
+}
+
+/// A text string.
+#[must_use]
+pub fn read_text(bytes: &[u8]) -> Option<&str> {
+    Decoder::new(bytes).str().ok()
+}
+
+/// A truth value.
+#[must_use]
+pub fn read_bool(bytes: &[u8]) -> Option<bool> {
+    Decoder::new(bytes).bool().ok()
+}
+
+/// Whether the value is null.
+#[must_use]
+pub fn is_null(bytes: &[u8]) -> bool {
+    bytes == [0xf6]
+}
+
+/// The entries of one map, taken by name; what is left over is unknown.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    entries: Vec<(&'a str, &'a [u8])>,
+}
+
+impl<'a> Fields<'a> {
+    /// Takes a map apart, one level deep. `None` when `bytes` is no map. Takes checked bytes.
+    #[must_use]
+    pub fn read(bytes: &'a [u8]) -> Option<Self> {
+        let mut decoder = Decoder::new(bytes);
+        let count = decoder.map().ok()??;
+        let entries = (0..count)
+            .map(|_| Some((decoder.str().ok()?, read_one(&mut decoder)?)))
+            .collect::<Option<_>>()?;
+        Some(Self { entries })
+    }
+
+    /// The bytes of a field's value.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&'a [u8]> {
+        self.entries.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+    }
+
+    /// Whether the keys are exactly these, in any order.
+    #[must_use]
+    pub fn are_exactly(&self, names: &[&str]) -> bool {
+        self.entries.len() == names.len() && names.iter().all(|name| self.value(name).is_some())
+    }
+}
+
+/// Writes canonical CBOR into memory.
+#[derive(Debug, Default)]
+pub struct Writer(Vec<u8>);
+
+impl Writer {
+    /// An empty writer.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The bytes written.
+    #[must_use]
+    pub fn finish(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// The head of an array of `count` values, which have to follow.
+    pub fn array(&mut self, count: usize) -> &mut Self {
+        self.put(|e| e.array(u64::try_from(count).unwrap_or(u64::MAX)).map(drop))
+    }
+
+    /// An integer.
+    pub fn uint(&mut self, value: u64) -> &mut Self {
+        self.put(|e| e.u64(value).map(drop))
+    }
+
+    /// A byte string.
+    pub fn bytes(&mut self, value: &[u8]) -> &mut Self {
+        self.put(|e| e.bytes(value).map(drop))
+    }
+
+    /// A text string.
+    pub fn text(&mut self, value: &str) -> &mut Self {
+        self.put(|e| e.str(value).map(drop))
+    }
+
+    /// A truth value.
+    pub fn bool(&mut self, value: bool) -> &mut Self {
+        self.put(|e| e.bool(value).map(drop))
+    }
+
+    /// Null.
+    pub fn null(&mut self) -> &mut Self {
+        self.put(|e| e.null().map(drop))
+    }
+
+    /// Bytes that are canonical CBOR already.
+    pub fn raw(&mut self, value: &[u8]) -> &mut Self {
+        self.0.extend_from_slice(value);
+        self
+    }
+
+    /// A map; entries may be added in any order.
+    pub fn map(&mut self, map: MapWriter) -> &mut Self {
+        let bytes = map.finish();
+        self.raw(&bytes)
+    }
+
+    fn put(
+        &mut self,
+        write: impl FnOnce(&mut Encoder<&mut Vec<u8>>) -> Result<(), minicbor::encode::Error<std::convert::Infallible>>,
+    ) -> &mut Self {
+        write(&mut Encoder::new(&mut self.0)).expect("writing into memory cannot fail");
+        self
+    }
+}
+
+/// Collects the entries of a map and writes them in canonical order.
+#[derive(Debug, Default)]
+pub struct MapWriter {
+    entries: Vec<(&'static str, Vec<u8>)>,
+}
+
+impl MapWriter {
+    /// An empty map.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one entry. A name may be added once.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, write: impl FnOnce(&mut Writer)) -> Self {
+        let mut writer = Writer::new();
+        write(&mut writer);
+        self.entries.push((name, writer.finish()));
+        self
+    }
+
+    /// Adds an entry when there is a value.
+    #[must_use]
+    pub fn with_some<T>(self, name: &'static str, value: Option<T>, write: impl FnOnce(&mut Writer, T)) -> Self {
+        match value {
+            Some(value) => self.with(name, |writer| write(writer, value)),
+            None => self,
+        }
+    }
+
+    /// The map's bytes.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<u8> {
+        self.entries.sort_by_key(|(name, _)| (name.len(), *name));
+        let mut writer = Writer::new();
+        writer.put(|e| e.map(u64::try_from(self.entries.len()).unwrap_or(u64::MAX)).map(drop));
+        for (name, value) in &self.entries {
+            writer.text(name).raw(value);
+        }
+        writer.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(hex: &str, must: &str) {
+        let bytes = data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap();
+        assert_eq!(check(&bytes, 4096).unwrap_err().must(), must, "{hex}");
+    }
+
+    #[test]
+    fn values_out_of_form_are_refused() {
+        for (hex, must) in [
+            ("", "codec-1"),
+            ("18", "codec-1"),
+            ("6261", "codec-1"),
+            ("9b00ffffffffffffff", "codec-1"),
+            ("0000", "codec-2"),
+            ("1817", "codec-3"),
+            ("190017", "codec-3"),
+            ("5800", "codec-3"),
+            ("b80161610a", "codec-3"),
+            ("9fff", "codec-4"),
+            ("7fff", "codec-4"),
+            ("a17f6161ff00", "codec-4"),
+            ("20", "codec-5"),
+            ("c000", "codec-5"),
+            ("f93c00", "codec-5"),
+            ("fb3ff0000000000000", "codec-5"),
+            ("f7", "codec-5"),
+            ("ff", "codec-5"),
+            ("1c", "codec-5"),
+            ("c249010000000000000000", "codec-5"),
+            ("1b0020000000000000", "codec-6"),
+            ("61ff", "codec-7"),
+            ("a10000", "codec-8"),
+            ("a2616200616100", "codec-9"),
+            ("a2626161006162 00", "codec-9"),
+            ("a2616100616100", "codec-9"),
+            ("818181818181818181818181818181818100", "codec-10"),
+        ] {
+            refused(&hex.replace(' ', ""), must);
+        }
+    }
+
+    #[test]
+    fn nesting_of_16_passes_and_values_are_counted_without_keys() {
+        let mut deep = vec![0x81; 16];
+        deep.push(0);
+        check(&deep, 4096).unwrap();
+        let mut wide = Writer::new();
+        wide.array(4095);
+        for _ in 0..4095 {
+            wide.uint(1);
+        }
+        let wide = wide.finish();
+        check(&wide, 4096).unwrap();
+        assert_eq!(check(&wide, 4095).unwrap_err().must(), "codec-11");
+        check(&[0xa1, 0x61, 0x61, 0x00], 2).unwrap();
+    }
+
+    #[test]
+    fn written_maps_are_canonical_and_critical_keys_are_seen_at_any_depth() {
+        let inner = MapWriter::new().with("!x", |w| {
+            w.null();
+        });
+        let map = MapWriter::new()
+            .with("title", |w| {
+                w.text("é");
+            })
+            .with("ab", |w| {
+                w.map(inner);
+            })
+            .with("b", |w| {
+                w.bool(true);
+            });
+        let bytes = map.finish();
+        assert!(check(&bytes, 10).unwrap().has_critical);
+        let fields = Fields::read(&bytes).unwrap();
+        assert!(fields.are_exactly(&["title", "ab", "b"]));
+        assert_eq!(read_text(fields.value("title").unwrap()), Some("é"));
+    }
+}
