@@ -304,7 +304,7 @@ impl MapWriter {
 
     /// Adds one entry. A name may be added once.
     #[must_use]
-    pub fn with(mut self, name: &'static str, write: impl FnOnce(&mut Writer)) -> Self {
+    pub fn with(mut self, name: &'static str, write: impl FnOnce(&mut Writer) -> &mut Writer) -> Self {
         let mut writer = Writer::new();
         write(&mut writer);
         self.entries.push((name, writer.finish()));
@@ -313,7 +313,12 @@ impl MapWriter {
 
     /// Adds an entry when there is a value.
     #[must_use]
-    pub fn with_some<T>(self, name: &'static str, value: Option<T>, write: impl FnOnce(&mut Writer, T)) -> Self {
+    pub fn with_some<T>(
+        self,
+        name: &'static str,
+        value: Option<T>,
+        write: impl for<'w> FnOnce(&'w mut Writer, T) -> &'w mut Writer,
+    ) -> Self {
         match value {
             Some(value) => self.with(name, |writer| write(writer, value)),
             None => self,
@@ -395,19 +400,11 @@ mod tests {
 
     #[test]
     fn written_maps_are_canonical_and_critical_keys_are_seen_at_any_depth() {
-        let inner = MapWriter::new().with("!x", |w| {
-            w.null();
-        });
+        let inner = MapWriter::new().with("!x", |w| w.null());
         let map = MapWriter::new()
-            .with("title", |w| {
-                w.text("é");
-            })
-            .with("ab", |w| {
-                w.map(inner);
-            })
-            .with("b", |w| {
-                w.bool(true);
-            });
+            .with("title", |w| w.text("é"))
+            .with("ab", |w| w.map(inner))
+            .with("b", |w| w.bool(true));
         let bytes = map.finish();
         assert!(check(&bytes, 10).unwrap().has_critical);
         let fields = Fields::read(&bytes).unwrap();

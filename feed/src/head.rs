@@ -33,24 +33,14 @@ const KEYS: [&str; 7] = ["feed", "root", "time", "bytes", "first", "media", "len
 
 impl HeadBody {
     fn encode(&self) -> Vec<u8> {
-        let uint = |value: u64| {
-            move |w: &mut Writer| {
-                w.uint(value);
-            }
-        };
-        let bytes = |value: [u8; 32]| {
-            move |w: &mut Writer| {
-                w.bytes(&value);
-            }
-        };
         MapWriter::new()
-            .with("feed", bytes(*self.feed.as_bytes()))
-            .with("root", bytes(self.root.0))
-            .with("time", uint(self.time))
-            .with("bytes", uint(self.bytes))
-            .with("first", bytes(self.first.0))
-            .with("media", uint(self.media))
-            .with("length", uint(self.length))
+            .with("feed", |w| w.bytes(self.feed.as_bytes()))
+            .with("root", |w| w.bytes(&self.root.0))
+            .with("time", |w| w.uint(self.time))
+            .with("bytes", |w| w.uint(self.bytes))
+            .with("first", |w| w.bytes(&self.first.0))
+            .with("media", |w| w.uint(self.media))
+            .with("length", |w| w.uint(self.length))
             .finish()
     }
 
@@ -125,6 +115,14 @@ impl Head {
     #[must_use]
     pub fn wire(&self) -> &[u8] {
         &self.wire
+    }
+
+    /// The bytes of the body, as signed.
+    #[must_use]
+    pub fn body_bytes(&self) -> &[u8] {
+        codec::read_array(&self.wire)
+            .and_then(|parts| codec::read_bytes(parts.get(1)?))
+            .expect("the wire form was checked or written here")
     }
 
     /// What it says.

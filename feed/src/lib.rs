@@ -7,4 +7,6 @@ pub mod codec;
 pub mod key;
 pub mod link;
 pub mod tree;
+pub mod record;
 pub mod head;
+pub mod succession;

@@ -205,6 +205,10 @@ pub enum Reject {
         got: u64,
     },
 
+    /// list-6
+    #[error("record 0 is withheld, and without it a feed is not taken up")]
+    FirstWithheld,
+
     /// bundle-1
     #[error("a bundle is [1, head, from, slots, edges, pairs]")]
     BundleForm,
@@ -363,6 +367,7 @@ impl Reject {
             Self::FirstMismatch { .. } => "list-3",
             Self::LengthUnproven => "list-4",
             Self::Gap { .. } => "list-5",
+            Self::FirstWithheld => "list-6",
             Self::BundleForm => "bundle-1",
             Self::SlotCount { .. } => "bundle-2",
             Self::SlotForm => "bundle-3",

@@ -1,1 +1,7 @@
-//! One levada node.
+//! One levada node: stores, serves and follows feeds.
+
+pub mod api;
+pub mod node;
+pub mod query;
+pub mod runs;
+pub mod store;
