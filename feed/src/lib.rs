@@ -10,3 +10,7 @@ pub mod tree;
 pub mod record;
 pub mod head;
 pub mod succession;
+pub mod chain;
+pub mod fork;
+pub mod bundle;
+pub mod log;

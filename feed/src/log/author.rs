@@ -1,0 +1,161 @@
+//! The author's side: append records, sign heads.
+
+use super::Batch;
+use crate::chain::{self, link_first, link_next};
+use crate::hash::Hash;
+use crate::head::{Head, HeadBody};
+use crate::key::{FeedKey, FeedSecret};
+use crate::limits::{INTEGER_MAX, LENGTH_MAX, RECORD_BYTES_MAX};
+use crate::record;
+use crate::tree::{GrowingList, Pieces};
+
+/// Why a record was not appended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendRefused {
+    /// The record could not be read back.
+    #[error("this would append an unreadable record: {0}")]
+    Unreadable(record::Unreadable),
+    /// A feed has at most 2^40 records, and sums of at most 2^53-1 bytes.
+    #[error("the feed is full")]
+    Full,
+}
+
+/// A feed under its author's own key.
+#[derive(Debug)]
+pub struct AuthorLog {
+    secret: FeedSecret,
+    list: GrowingList,
+    first: Option<Hash>,
+    last: Option<Hash>,
+    bytes: u64,
+    media: u64,
+    appended: Vec<(u64, Vec<u8>)>,
+}
+
+impl AuthorLog {
+    /// A feed without records.
+    #[must_use]
+    pub fn new(secret: FeedSecret) -> Self {
+        Self { secret, list: GrowingList::new(), first: None, last: None, bytes: 0, media: 0, appended: Vec::new() }
+    }
+
+    /// Goes on after `head`, which must be the newest that this key signed. `None` when `pieces` lack the frontier or
+    /// do not have the head's root.
+    ///
+    /// # Errors
+    /// Those of the pieces.
+    pub fn open<P: Pieces>(secret: FeedSecret, head: &Head, pieces: &P) -> Result<Option<Self>, P::Error> {
+        let body = head.body();
+        let Some(list) = GrowingList::open(pieces, body.length)? else { return Ok(None) };
+        let last = chain::hash_at(pieces, body.length - 1)?;
+        if list.root() != body.root || last.is_none() || body.feed != secret.feed_key() {
+            return Ok(None);
+        }
+        let (first, bytes, media) = (Some(body.first), body.bytes, body.media);
+        Ok(Some(Self { secret, list, first, last, bytes, media, appended: Vec::new() }))
+    }
+
+    /// The feed.
+    #[must_use]
+    pub fn feed(&self) -> FeedKey {
+        self.secret.feed_key()
+    }
+
+    /// Index of the next record.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.list.length()
+    }
+
+    /// Appends a record; gives its index and link hash. Nothing is signed yet.
+    ///
+    /// # Errors
+    /// See `AppendRefused`; the log is as before.
+    pub fn append(&mut self, record: Vec<u8>) -> Result<(u64, Hash), AppendRefused> {
+        let index = self.length();
+        let read = record::read(&record, index).map_err(AppendRefused::Unreadable)?;
+        let size = u64::try_from(record.len()).unwrap_or(u64::MAX);
+        let (bytes, media) = (self.bytes.saturating_add(size), self.media.saturating_add(read.media()));
+        if index >= LENGTH_MAX || bytes > INTEGER_MAX || media > INTEGER_MAX || record.len() > RECORD_BYTES_MAX {
+            return Err(AppendRefused::Full);
+        }
+        let link = match &self.last {
+            Some(last) => link_next(last, &record),
+            None => link_first(&self.feed(), &record),
+        };
+        (self.bytes, self.media, self.last) = (bytes, media, Some(link));
+        self.first.get_or_insert(link);
+        self.list.push(link);
+        self.appended.push((index, record));
+        Ok((index, link))
+    }
+
+    /// Signs a head over all that was appended, or the same list again at a later time. `None` for a feed without
+    /// records. The head may leave the process only once the batch is durable.
+    #[must_use]
+    pub fn sign(&mut self, time: u64) -> Option<Batch> {
+        let body = HeadBody {
+            feed: self.feed(),
+            first: self.first?,
+            length: self.length(),
+            bytes: self.bytes,
+            media: self.media,
+            root: self.list.root(),
+            time,
+        };
+        let changed = self.list.take_changed();
+        Some(Batch {
+            head: Some(Head::sign(&self.secret, body)),
+            records: std::mem::take(&mut self.appended),
+            leaves: changed.leaves,
+            nodes: changed.nodes,
+            ..Batch::new(self.feed())
+        })
+    }
+}
+
+impl AuthorLog {
+    /// Replays one record of the author's own file: counted and linked, readable or not.
+    ///
+    /// # Errors
+    /// `Full`; the log is as before.
+    pub fn replay(&mut self, record: Vec<u8>) -> Result<(), AppendRefused> {
+        let media = record::read(&record, self.length()).map_or(0, |record| record.media());
+        let link = match &self.last {
+            Some(last) => link_next(last, &record),
+            None => link_first(&self.feed(), &record),
+        };
+        if self.length() >= LENGTH_MAX {
+            return Err(AppendRefused::Full);
+        }
+        self.bytes = self.bytes.saturating_add(u64::try_from(record.len()).unwrap_or(u64::MAX));
+        self.media = self.media.saturating_add(media);
+        self.last = Some(link);
+        self.first.get_or_insert(link);
+        self.list.push(link);
+        let index = self.length() - 1;
+        self.appended.push((index, record));
+        Ok(())
+    }
+
+    /// Takes a head of the author's own file over what was replayed. `None` when it is not the head of this list.
+    #[must_use]
+    pub fn replay_head(&mut self, head: &Head) -> Option<Batch> {
+        let body = head.body();
+        let is_ours = body.feed == self.feed()
+            && Some(body.first) == self.first
+            && body.length == self.length()
+            && body.root == self.list.root();
+        if !is_ours {
+            return None;
+        }
+        let changed = self.list.take_changed();
+        Some(Batch {
+            head: Some(head.clone()),
+            records: std::mem::take(&mut self.appended),
+            leaves: changed.leaves,
+            nodes: changed.nodes,
+            ..Batch::new(self.feed())
+        })
+    }
+}

@@ -1,0 +1,201 @@
+//! The follower's side: accept what is proven, refuse the rest, find forks.
+
+use super::Batch;
+use crate::bundle::{self, Bundle, Slot};
+use crate::chain;
+use crate::fork::{ForkProof, heads_contradict};
+use crate::head::Head;
+use crate::key::FeedKey;
+use crate::limits::TIME_AHEAD_MS_MAX;
+use crate::link::First;
+use crate::reject::Reject;
+use crate::tree::{self, Pieces, Proven, Shape};
+
+/// A feed that somebody else writes.
+#[derive(Clone, Debug)]
+pub struct FollowedLog {
+    feed: FeedKey,
+    head: Option<Head>,
+}
+
+/// What an answer came to.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It is proven; write this.
+    Accepted(Box<Batch>),
+    /// A head that we have, or an older one of the same list: a stale mirror. Nothing to write.
+    Stale,
+    /// It is under a longer head than ours: ask for that head with `have` first.
+    AskHead,
+    /// The key signed two histories.
+    Fork(Box<ForkProof>),
+}
+
+/// Why no verdict was reached.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed<E> {
+    /// The peer's bytes are wrong.
+    #[error(transparent)]
+    Rejected(#[from] Reject),
+    /// The store failed.
+    #[error("{0}")]
+    Pieces(E),
+}
+
+impl FollowedLog {
+    /// A feed of which `head`, or nothing yet, was verified before.
+    #[must_use]
+    pub fn new(feed: FeedKey, head: Option<Head>) -> Self {
+        Self { feed, head }
+    }
+
+    /// The highest head that was verified.
+    #[must_use]
+    pub fn head(&self) -> Option<&Head> {
+        self.head.as_ref()
+    }
+
+    /// Takes up a feed: one bundle, or two under one head, that hold record 0 and the last record. `first` is what the
+    /// user's link says of record 0.
+    ///
+    /// # Errors
+    /// link-6, list-4, list-6, and those of bundles.
+    pub fn accept_start(&mut self, first: Option<&First>, answer: &[&[u8]]) -> Result<Batch, Reject> {
+        let bundles = answer.iter().map(|wire| bundle::check(&self.feed, wire)).collect::<Result<Vec<_>, _>>()?;
+        let (Some(start), Some(last)) = (bundles.first(), bundles.last()) else { return Err(Reject::AnswerForm) };
+        let head = &last.head;
+        if bundles.len() > 2 || start.from != 0 || start.head.wire() != head.wire() {
+            return Err(Reject::AnswerForm);
+        }
+        if !matches!(start.slots.first(), Some(Slot::Record(_))) {
+            return Err(Reject::FirstWithheld);
+        }
+        if first.is_some_and(|first| *first != First::of(&head.body().first)) {
+            return Err(Reject::LinkFirstMismatch);
+        }
+        if !last.holds_last() {
+            return Err(Reject::LengthUnproven);
+        }
+        let mut batch = Batch { head: Some(head.clone()), ..Batch::new(self.feed) };
+        bundles.iter().for_each(|bundle| add_bundle(&mut batch, bundle));
+        self.head = Some(head.clone());
+        Ok(batch)
+    }
+
+    /// Judges the answer to `head?have=` with the length of our head, at our clock's `now` in Unix milliseconds.
+    ///
+    /// # Errors
+    /// See `Failed`.
+    pub fn accept_head<P: Pieces>(
+        &mut self,
+        answer: &[u8],
+        pieces: &P,
+        now: u64,
+    ) -> Result<Verdict, Failed<P::Error>> {
+        let have = self.head.as_ref().map_or(0, |head| head.body().length);
+        let answer = chain::check_head(&self.feed, answer, have)?;
+        // Nothing is taken up by its head alone: record 0 has to come first.
+        let Some(ours) = &self.head else { return Ok(Verdict::AskHead) };
+        if let Some(verdict) = compare(ours, &answer.head, &answer.proven, pieces)? {
+            return Ok(verdict);
+        }
+        if answer.head.body().length == have && !is_fresher(ours, &answer.head, now) {
+            return Ok(Verdict::Stale);
+        }
+        let mut batch = Batch { head: Some(answer.head.clone()), ..Batch::new(self.feed) };
+        add_proven(&mut batch, &answer.proven);
+        self.head = Some(answer.head);
+        Ok(Verdict::Accepted(Box::new(batch)))
+    }
+
+    /// Judges a bundle of records. It counts under our head, or under an older one of the same list.
+    ///
+    /// # Errors
+    /// See `Failed`.
+    pub fn accept_bundle<P: Pieces>(&self, wire: &[u8], pieces: &P) -> Result<Verdict, Failed<P::Error>> {
+        let bundle = bundle::check(&self.feed, wire)?;
+        let Some(ours) = &self.head else { return Ok(Verdict::AskHead) };
+        if heads_contradict(ours, &bundle.head) {
+            return Ok(fork_of_heads(ours, &bundle.head));
+        }
+        let (theirs, length) = (bundle.head.body(), ours.body().length);
+        if theirs.length > length {
+            return Ok(Verdict::AskHead);
+        }
+        if theirs.length < length {
+            match tree::root(pieces, Shape::of_list(theirs.length)).map_err(Failed::Pieces)? {
+                Some(root) if root == theirs.root => {}
+                Some(_) => return fork_of_lists(&bundle.head, ours, pieces).map_err(Failed::Pieces),
+                // Older than what we can fold: of no use, and no fault.
+                None => return Ok(Verdict::Stale),
+            }
+        }
+        let mut batch = Batch::new(self.feed);
+        add_bundle(&mut batch, &bundle);
+        Ok(Verdict::Accepted(Box::new(batch)))
+    }
+}
+
+/// Looks for a contradiction between our head and another whose length is proven. `None` when the other one is ours
+/// again or extends ours.
+fn compare<P: Pieces>(
+    ours: &Head,
+    other: &Head,
+    proven: &Proven,
+    pieces: &P,
+) -> Result<Option<Verdict>, Failed<P::Error>> {
+    if heads_contradict(ours, other) {
+        return Ok(Some(fork_of_heads(ours, other)));
+    }
+    let (length, root) = (other.body().length, other.body().root);
+    if length < ours.body().length {
+        return match tree::root(pieces, Shape::of_list(length)).map_err(Failed::Pieces)? {
+            Some(own) if own != root => fork_of_lists(other, ours, pieces).map(Some).map_err(Failed::Pieces),
+            _ => Ok(Some(Verdict::Stale)),
+        };
+    }
+    if length > ours.body().length {
+        return match chain::root_at(proven, ours.body().length) {
+            Some(folded) if folded == ours.body().root => Ok(None),
+            Some(_) => {
+                let Ok(verdict) = fork_of_lists(ours, other, proven);
+                Ok(Some(verdict))
+            }
+            None => Err(Failed::Rejected(Reject::LengthUnproven)),
+        };
+    }
+    Ok(None)
+}
+
+/// Of heads with equal length and root the greatest time counts that is at most ten minutes ahead.
+fn is_fresher(ours: &Head, other: &Head, now: u64) -> bool {
+    let limit = now.saturating_add(TIME_AHEAD_MS_MAX);
+    let known = |head: &Head| Some(head.body().time).filter(|time| *time <= limit);
+    known(other) > known(ours)
+}
+
+fn fork_of_heads(one: &Head, other: &Head) -> Verdict {
+    ForkProof::of_heads(one, other).map_or(Verdict::Stale, |proof| Verdict::Fork(Box::new(proof)))
+}
+
+/// `pieces` are those of the longer list.
+fn fork_of_lists<P: Pieces>(shorter: &Head, longer: &Head, pieces: &P) -> Result<Verdict, P::Error> {
+    let proof = ForkProof::of_lists(shorter, longer, pieces)?;
+    Ok(proof.map_or(Verdict::Stale, |proof| Verdict::Fork(Box::new(proof))))
+}
+
+fn add_proven(batch: &mut Batch, proven: &Proven) {
+    batch.nodes.extend(proven.nodes());
+    batch.leaves.extend(proven.leaves().map(|(index, bytes)| (index, bytes.to_vec())));
+}
+
+fn add_bundle(batch: &mut Batch, bundle: &Bundle<'_>) {
+    for (slot, index) in bundle.slots.iter().zip(bundle.from..) {
+        match slot {
+            Slot::Record(record) => batch.records.push((index, record.to_vec())),
+            Slot::Withheld(_) => batch.withheld.push((index, None)),
+            Slot::Retracted(_, by) => batch.withheld.push((index, Some(*by))),
+        }
+    }
+    add_proven(batch, &bundle.proven);
+}

@@ -1,0 +1,281 @@
+use super::*;
+use crate::bundle::{self, Slot};
+use crate::chain;
+use crate::fork::ForkProof;
+use crate::head::HeadBody;
+use crate::key::FeedSecret;
+use crate::link::First;
+use crate::record::{self, Body, Profile, Record};
+use crate::reject::Reject;
+use crate::tree::Pieces;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::ops::Range;
+
+/// A store in memory.
+#[derive(Default, Clone)]
+struct Memory {
+    head: Option<Head>,
+    records: BTreeMap<u64, Vec<u8>>,
+    leaves: BTreeMap<u64, Vec<u8>>,
+    nodes: BTreeMap<Node, Hash>,
+}
+
+impl Memory {
+    fn commit(&mut self, batch: &Batch) {
+        self.records.extend(batch.records().iter().cloned());
+        self.nodes.extend(batch.nodes().iter().copied());
+        for (index, leaf) in batch.leaves() {
+            let held = self.leaves.entry(*index).or_default();
+            if held.len() < leaf.len() {
+                held.clone_from(leaf);
+            }
+        }
+        self.head = batch.head().cloned().or(self.head.take());
+    }
+
+    fn head(&self) -> &Head {
+        self.head.as_ref().unwrap()
+    }
+
+    fn bundle_at(&self, head: &Head, range: Range<u64>) -> Vec<u8> {
+        let hash = |index| chain::hash_at(self, index).unwrap().unwrap();
+        let slots: Vec<Slot<'_>> = range
+            .clone()
+            .map(|index| self.records.get(&index).map_or_else(|| Slot::Withheld(hash(index)), |r| Slot::Record(r)))
+            .collect();
+        bundle::prove(head, range.start, &slots, self).unwrap().unwrap()
+    }
+
+    fn bundle(&self, range: Range<u64>) -> Vec<u8> {
+        self.bundle_at(self.head(), range)
+    }
+
+    fn answer(&self, have: u64) -> Vec<u8> {
+        chain::prove_head(self.head(), have, self).unwrap().unwrap()
+    }
+}
+
+impl Pieces for Memory {
+    type Error = Infallible;
+    fn node(&self, node: Node) -> Result<Option<Hash>, Infallible> {
+        Ok(self.nodes.get(&node).copied())
+    }
+    fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, Infallible> {
+        Ok(self.leaves.get(&index).cloned())
+    }
+}
+
+fn secret() -> FeedSecret {
+    FeedSecret::from_bytes(&[4; 32])
+}
+
+fn record(index: u64, text: &str) -> Vec<u8> {
+    let profile = Profile { name: format!("{text} {index}"), ..Profile::default() };
+    record::write(&Record { time: index, salt: [0; 16], body: Body::Profile(profile) }, index).unwrap()
+}
+
+/// Appends up to `length` records, in one batch.
+fn grow(log: &mut AuthorLog, store: &mut Memory, length: u64, text: &str) {
+    while log.length() < length {
+        log.append(record(log.length(), text)).unwrap();
+    }
+    store.commit(&log.sign(1000 + length).unwrap());
+}
+
+fn author(length: u64) -> (AuthorLog, Memory) {
+    let (mut log, mut store) = (AuthorLog::new(secret()), Memory::default());
+    grow(&mut log, &mut store, length, "r");
+    (log, store)
+}
+
+/// A follower who has the newest record only.
+fn follower(author: &Memory) -> (FollowedLog, Memory) {
+    let mut log = FollowedLog::new(secret().feed_key(), None);
+    let length = author.head().body().length;
+    let (start, last) = (author.bundle(0..1), author.bundle(length - 1..length));
+    let answer: Vec<&[u8]> = if length == 1 { vec![&start] } else { vec![&start, &last] };
+    let mut store = Memory::default();
+    store.commit(&log.accept_start(None, &answer).unwrap());
+    (log, store)
+}
+
+#[test]
+fn author_reopened_from_what_was_stored_goes_on_with_the_same_list() {
+    let (_, mut store) = author(700);
+    let mut log = AuthorLog::open(secret(), store.head(), &store).unwrap().unwrap();
+    grow(&mut log, &mut store, 1500, "r");
+    let (_, whole) = author(1500);
+    assert_eq!(store.head().body().root, whole.head().body().root);
+    assert_eq!(store.head().body().bytes, whole.head().body().bytes);
+    assert!(AuthorLog::open(FeedSecret::from_bytes(&[5; 32]), store.head(), &store).unwrap().is_none());
+}
+
+#[test]
+fn unreadable_records_are_not_appended() {
+    let mut log = AuthorLog::new(secret());
+    assert!(matches!(log.append(vec![0xff]), Err(AppendRefused::Unreadable(_))));
+    assert!(log.sign(1).is_none());
+}
+
+#[test]
+fn follower_catches_up_through_head_and_bundles_and_can_serve_all_of_it() {
+    let (mut log, mut theirs) = author(1300);
+    let (mut followed, mut ours) = follower(&theirs);
+    grow(&mut log, &mut theirs, 2100, "r");
+    let verdict = followed.accept_head(&theirs.answer(1300), &ours, 5000).unwrap();
+    let Verdict::Accepted(batch) = verdict else { panic!("{verdict:?}") };
+    ours.commit(&batch);
+    for start in (0..2100).step_by(300) {
+        let verdict = followed.accept_bundle(&theirs.bundle(start..start + 300), &ours).unwrap();
+        let Verdict::Accepted(batch) = verdict else { panic!("{verdict:?}") };
+        ours.commit(&batch);
+    }
+    assert_eq!(ours.records, theirs.records);
+    // The third node takes everything from the second.
+    let (third, _) = follower(&ours);
+    assert_eq!(third.head(), Some(theirs.head()));
+    assert_eq!(ours.bundle(100..700), theirs.bundle(100..700));
+    assert_eq!(ours.answer(513), theirs.answer(513));
+}
+
+#[test]
+fn newest_records_come_with_two_bundles_of_one_head() {
+    let (_, theirs) = author(5000);
+    let (start, newest) = (theirs.bundle(0..1), theirs.bundle(4950..5000));
+    let first = First::of(&theirs.head().body().first);
+    let mut log = FollowedLog::new(secret().feed_key(), None);
+    let batch = log.accept_start(Some(&first), &[&start, &newest]).unwrap();
+    assert_eq!(batch.records().len(), 51);
+    let fresh = || FollowedLog::new(secret().feed_key(), None);
+    let refused = |log: &mut FollowedLog, first: Option<&First>, answer: &[&[u8]]| {
+        log.accept_start(first, answer).unwrap_err().must()
+    };
+    assert_eq!(refused(&mut fresh(), Some(&First([0; 16])), &[&start, &newest]), "link-6");
+    assert_eq!(refused(&mut fresh(), None, &[&start]), "list-4");
+    assert_eq!(refused(&mut fresh(), None, &[&newest]), "wire-1");
+    let short = theirs.bundle(4950..4999);
+    assert_eq!(refused(&mut fresh(), None, &[&start, &short]), "list-4");
+    let hidden = Memory { records: BTreeMap::new(), ..theirs.clone() }.bundle(0..1);
+    assert_eq!(refused(&mut fresh(), None, &[&hidden, &newest]), "list-6");
+    let mut other = FollowedLog::new(FeedSecret::from_bytes(&[9; 32]).feed_key(), None);
+    assert_eq!(refused(&mut other, None, &[&start, &newest]), "head-5");
+}
+
+#[test]
+fn equal_heads_keep_the_greatest_time_that_is_not_far_ahead() {
+    let (mut log, mut theirs) = author(40);
+    let (mut followed, ours) = follower(&theirs);
+    let minute = 60_000;
+    let mut judge = |time, now| {
+        theirs.commit(&log.sign(time).unwrap());
+        followed.accept_head(&theirs.answer(40), &ours, now).unwrap()
+    };
+    assert!(matches!(judge(900, 100 * minute), Verdict::Stale));
+    assert!(matches!(judge(2000, 100 * minute), Verdict::Accepted(_)));
+    assert!(matches!(judge(111 * minute, 100 * minute), Verdict::Stale));
+    assert!(matches!(judge(109 * minute, 100 * minute), Verdict::Accepted(_)));
+}
+
+#[test]
+fn every_kind_of_fork_is_found_and_its_proof_stands_alone() {
+    for (ours_length, theirs_length) in [(40, 40), (40, 100), (1300, 600), (600, 1300)] {
+        let (_, mine) = author(ours_length);
+        let (mut followed, mut ours) = follower(&mine);
+        for start in (0..ours_length).step_by(100) {
+            let range = start..(start + 100).min(ours_length);
+            let Verdict::Accepted(batch) = followed.accept_bundle(&mine.bundle(range), &ours).unwrap() else {
+                panic!("own bundle")
+            };
+            ours.commit(&batch);
+        }
+        // The same start, then another history.
+        let (mut log, mut theirs) = author(35);
+        grow(&mut log, &mut theirs, theirs_length, "other");
+        let verdict = followed.accept_head(&theirs.answer(ours_length), &ours, 0).unwrap();
+        let Verdict::Fork(proof) = verdict else { panic!("{ours_length} {theirs_length}: {verdict:?}") };
+        assert_eq!(ForkProof::check(proof.wire()).as_ref(), Ok(proof.as_ref()));
+        let bundle = theirs.bundle(theirs_length - 1..theirs_length);
+        let verdict = followed.accept_bundle(&bundle, &ours).unwrap();
+        assert!(!matches!(verdict, Verdict::Accepted(_)), "{verdict:?}");
+    }
+}
+
+#[test]
+fn started_anew_is_a_fork_by_its_first_alone() {
+    let (_, mine) = author(3);
+    let (mut followed, ours) = follower(&mine);
+    let (mut log, mut theirs) = (AuthorLog::new(secret()), Memory::default());
+    grow(&mut log, &mut theirs, 9, "thief");
+    let Verdict::Fork(proof) = followed.accept_head(&theirs.answer(3), &ours, 0).unwrap() else { panic!() };
+    assert_eq!(ForkProof::check(proof.wire()).as_ref(), Ok(proof.as_ref()));
+    assert_eq!(proof.shorter(), mine.head());
+}
+
+#[test]
+fn what_is_no_fork_is_refused_as_one() {
+    let (mut log, mut store) = author(40);
+    let old = store.head().clone();
+    grow(&mut log, &mut store, 90, "r");
+    assert_eq!(ForkProof::of_lists(&old, store.head(), &store), Ok(None));
+    assert!(ForkProof::of_heads(&old, store.head()).is_none());
+    let other = HeadBody { root: Hash::of(b"x"), ..old.body().clone() };
+    let other = Head::sign(&secret(), other);
+    let proof = ForkProof::of_heads(&old, &other).unwrap();
+    let mut wrong = crate::codec::Writer::new();
+    wrong.array(5).uint(1).bytes(proof.longer().wire()).bytes(proof.shorter().wire()).bytes(&[]).bytes(&[]);
+    assert_eq!(ForkProof::check(&wrong.finish()), Err(Reject::ForkOrder));
+    let mut wrong = crate::codec::Writer::new();
+    wrong.array(5).uint(1).bytes(old.wire()).bytes(store.head().wire()).bytes(&[]).bytes(&[]);
+    assert_eq!(ForkProof::check(&wrong.finish()).unwrap_err().must(), "slice-1");
+}
+
+#[test]
+fn stale_mirror_is_no_fork_and_its_records_count() {
+    let (mut log, mut theirs) = author(600);
+    let stale = theirs.clone();
+    grow(&mut log, &mut theirs, 1300, "r");
+    let (mut followed, mut ours) = follower(&theirs);
+    for start in (0..1300).step_by(100) {
+        let Verdict::Accepted(batch) = followed.accept_bundle(&theirs.bundle(start..start + 100), &ours).unwrap()
+        else {
+            panic!()
+        };
+        ours.commit(&batch);
+    }
+    assert!(matches!(followed.accept_head(&stale.answer(1300), &ours, 0).unwrap(), Verdict::Stale));
+    assert!(matches!(followed.accept_bundle(&stale.bundle(100..200), &ours).unwrap(), Verdict::Accepted(_)));
+}
+
+#[test]
+fn every_flipped_byte_of_a_bundle_is_refused() {
+    let (_, store) = author(70);
+    let wire = store.bundle(33..36);
+    let feed = secret().feed_key();
+    bundle::check(&feed, &wire).unwrap();
+    for at in 0..wire.len() {
+        let mut wrong = wire.clone();
+        wrong[at] ^= 1;
+        assert!(bundle::check(&feed, &wrong).is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn broken_link_of_the_author_harms_that_record_alone() {
+    let (mut log, mut store) = author(5);
+    // Record 5 is signed under a hash that its bytes do not have.
+    let hashes: Vec<Hash> = (0..5).map(|index| chain::hash_at(&store, index).unwrap().unwrap()).collect();
+    let broken = Hash::of(b"not the link of record 5");
+    let last = record(6, "r");
+    let list = [hashes.clone(), vec![broken, chain::link_next(&broken, &last)]].concat();
+    let bytes: Vec<u8> = list.iter().flat_map(|hash| hash.0).collect();
+    grow(&mut log, &mut store, 5, "r");
+    let body = HeadBody { length: 7, root: Hash::of(&bytes), ..store.head().body().clone() };
+    store.head = Some(Head::sign(&secret(), body));
+    store.leaves.insert(0, bytes);
+    store.records.insert(6, last);
+    let feed = secret().feed_key();
+    bundle::check(&feed, &store.bundle(0..7)).unwrap();
+    store.records.insert(5, record(5, "r"));
+    assert_eq!(bundle::check(&feed, &store.bundle(4..7)).unwrap_err().must(), "slice-4");
+}
