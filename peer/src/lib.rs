@@ -1,1 +1,3 @@
 //! One levada node.
+
+pub mod io;

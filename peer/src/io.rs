@@ -1,0 +1,7 @@
+//! Everything that touches the machine: disk, sockets, the clock.
+
+mod private;
+
+pub mod media;
+pub mod strip;
+pub mod walk;
