@@ -13,6 +13,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use super::private;
 pub use super::private::Private;
 
 /// LIMIT: 64 KiB decide what a file is.
@@ -66,10 +67,11 @@ pub fn inspect(path: &Path) -> io::Result<Facts> {
     if matches!(facts.media_type.as_str(), "video/mp4" | "video/quicktime") {
         tags::audio(&file, &mut facts);
     }
-    // Where our own scan knows the container it is the one that `strip` follows; else nom-exif's word counts.
-    if let Some(scan) = super::private::scan(&file, &facts.media_type)? {
-        facts.private = scan.private;
-    }
+    // Two readers, because neither knows everything; what both found is listed once.
+    let scan = private::scan(&file, &facts.media_type)?.unwrap_or_default();
+    let missed = facts.private.drain(..).filter(|found| !scan.covers(found)).collect::<Vec<_>>();
+    facts.private = scan.private;
+    facts.private.extend(missed);
     Ok(facts)
 }
 

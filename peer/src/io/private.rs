@@ -13,6 +13,9 @@ mod text;
 mod tiff;
 mod webp;
 
+#[cfg(test)]
+pub(super) mod sample;
+
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -96,6 +99,11 @@ pub(super) fn scan(file: &File, media_type: &str) -> io::Result<Option<Scan>> {
 }
 
 impl Scan {
+    /// Whether something of the same sort was found here too, maybe read with another precision.
+    pub(super) fn covers(&self, other: &Private) -> bool {
+        self.private.iter().any(|own| sort(own) == sort(other))
+    }
+
     fn note(&mut self, private: Private) {
         if !self.private.contains(&private) {
             self.private.push(private);
@@ -176,6 +184,14 @@ impl Region<'_> {
     fn array<const N: usize>(self, offset: u64) -> io::Result<Option<[u8; N]>> {
         let len = u64::try_from(N).unwrap_or(u64::MAX);
         Ok(self.read(offset, len)?.and_then(|block| block.try_into().ok()))
+    }
+}
+
+fn sort(private: &Private) -> u8 {
+    match private {
+        Private::Place { .. } | Private::PlaceNote { .. } => 0,
+        Private::Serial { .. } => 1,
+        Private::Owner { .. } => 2,
     }
 }
 

@@ -67,6 +67,10 @@ impl Plan {
         if let Some(why) = scan.stuck {
             return refuse(scan.private, why);
         }
+        let found = media::inspect(input)?.private;
+        if found.iter().any(|private| !scan.covers(private)) {
+            return refuse(found, "it is in a part of the file that levada cannot rewrite");
+        }
         scan.patches.sort_by_key(|patch| patch.offset);
         scan.patches.dedup();
         if scan.patches.windows(2).any(overlap) {

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 /// What `infer` calls a type, and what we sign. Types not listed are taken as they are.
-const NAMES: [(&str, &str); 17] = [
+const NAMES: [(&str, &str); 15] = [
     ("video/x-matroska", "video/matroska"),
     ("video/x-m4v", "video/mp4"),
     ("video/x-msvideo", "video/vnd.avi"),
@@ -16,10 +16,8 @@ const NAMES: [(&str, &str); 17] = [
     ("audio/m4a", "audio/mp4"),
     ("audio/opus", "audio/ogg"),
     ("audio/amr", "audio/AMR"),
-    ("image/vnd.djvu", "image/vnd.djvu"),
     ("application/font-woff", "font/woff"),
     ("application/font-sfnt", "font/sfnt"),
-    ("application/x-bzip2", "application/x-bzip2"),
     ("application/x-rar-compressed", "application/vnd.rar"),
     ("application/x-google-chrome-extension", "application/octet-stream"),
     ("application/x-ole-storage", "application/octet-stream"),
@@ -75,8 +73,9 @@ fn isobmff(head: &[u8]) -> Option<&'static str> {
     Some(match head.get(8..12)? {
         b"qt  " => "video/quicktime",
         b"M4A " | b"M4B " | b"M4P " => "audio/mp4",
-        b"heic" | b"heix" | b"heim" | b"heis" | b"mif1" if !has_brand(head, b"avif") => "image/heif",
-        b"avif" | b"avis" | b"mif1" => "image/avif",
+        b"avif" | b"avis" => "image/avif",
+        b"mif1" if has_brand(head, b"avif") => "image/avif",
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => "image/heif",
         b"crx " => "image/x-canon-cr3",
         [b'3', b'g', ..] => "video/3gpp",
         _ => "video/mp4",

@@ -60,7 +60,7 @@ fn replace(at: u64, kind: [u8; 4], data: Vec<u8>, scan: &mut Scan) {
 }
 
 /// CRC-32 as in PNG's annex D, bit by bit: metadata is small.
-fn check_sum(bytes: &[u8]) -> u32 {
+pub(super) fn check_sum(bytes: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for byte in bytes {
         crc ^= u32::from(*byte);
