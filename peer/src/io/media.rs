@@ -13,8 +13,10 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use super::private;
+use self::tags::View;
+
 pub use super::private::Private;
+use super::private::{self, Patch};
 
 /// LIMIT: 64 KiB decide what a file is.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -52,27 +54,52 @@ pub struct Facts {
 pub fn inspect(path: &Path) -> io::Result<Facts> {
     let file = File::open(path)?;
     let head = read_head(&file)?;
-    let mut facts = Facts { media_type: kind::media_type(&head, path), ..Facts::default() };
-    let family = facts.media_type.split('/').next().unwrap_or_default().to_owned();
-    match family.as_str() {
-        "image" => {
-            tags::dimensions(&file, &mut facts);
-            tags::exif(&file, &mut facts);
-        }
-        "video" => tags::track(&file, &mut facts),
-        "audio" => tags::audio(&file, &mut facts),
-        _ => {}
-    }
-    // An MP4 can carry tags like a song's, and those of an audio-only MP4 include its length.
-    if matches!(facts.media_type.as_str(), "video/mp4" | "video/quicktime") {
-        tags::audio(&file, &mut facts);
-    }
+    let mut facts = Facts {
+        media_type: kind::media_type(&head, path),
+        ..Facts::default()
+    };
+    let view = View {
+        file: &file,
+        patches: &[],
+    };
+    read_tags(view, &mut facts);
     // Two readers, because neither knows everything; what both found is listed once.
     let scan = private::scan(&file, &facts.media_type)?.unwrap_or_default();
-    let missed = facts.private.drain(..).filter(|found| !scan.covers(found)).collect::<Vec<_>>();
+    let missed = facts
+        .private
+        .drain(..)
+        .filter(|found| !scan.covers(found))
+        .collect::<Vec<_>>();
     facts.private = scan.private;
     facts.private.extend(missed);
     Ok(facts)
+}
+
+/// What the other readers still find in a file once it is patched: `strip` asks before it promises.
+pub(super) fn left_behind(file: &File, media_type: &str, patches: &[Patch]) -> Vec<Private> {
+    let mut facts = Facts {
+        media_type: media_type.to_owned(),
+        ..Facts::default()
+    };
+    read_tags(View { file, patches }, &mut facts);
+    facts.private
+}
+
+fn read_tags(view: View<'_>, facts: &mut Facts) {
+    let family = facts.media_type.split('/').next().unwrap_or_default();
+    match family {
+        "image" => {
+            tags::dimensions(view, facts);
+            tags::exif(view, facts);
+        }
+        "video" => {
+            tags::track(view, facts);
+            // An MP4 can carry tags like a song's; lofty reads no Matroska, and then finds nothing.
+            tags::audio(view, facts);
+        }
+        "audio" => tags::audio(view, facts),
+        _ => {}
+    }
 }
 
 /// A title from a file's name, for a file whose tags have none. Never empty.
@@ -83,8 +110,14 @@ pub fn title_from_name(relative: &str) -> String {
         Some((stem, _)) if !stem.is_empty() => stem,
         _ => name,
     };
-    let words: Vec<&str> = stem.split(|letter: char| letter == '_' || letter.is_whitespace()).collect();
-    let title = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    let words: Vec<&str> = stem
+        .split(|letter: char| letter == '_' || letter.is_whitespace())
+        .collect();
+    let title = words
+        .into_iter()
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
     match (title.is_empty(), name.is_empty()) {
         (false, _) => title,
         (true, false) => name.to_owned(),

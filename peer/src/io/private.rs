@@ -57,7 +57,10 @@ pub enum Private {
 impl fmt::Display for Private {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Place { latitude, longitude } => write!(f, "place {latitude:.3}, {longitude:.3}"),
+            Self::Place {
+                latitude,
+                longitude,
+            } => write!(f, "place {latitude:.3}, {longitude:.3}"),
             Self::PlaceNote { what } => write!(f, "place in the {what}"),
             Self::Serial { what, value } if value.is_empty() => write!(f, "{what} serial number"),
             Self::Serial { what, value } => write!(f, "{what} serial number {value}"),
@@ -74,6 +77,23 @@ pub(super) struct Patch {
     pub(super) bytes: Vec<u8>,
 }
 
+impl Patch {
+    pub(super) fn end(&self) -> u64 {
+        self.offset.saturating_add(length(&self.bytes))
+    }
+
+    /// Overwrites its share of a buffer that was read at `at`.
+    pub(super) fn apply(&self, buffer: &mut [u8], at: u64) {
+        let skip = usize::try_from(at.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+        let start = usize::try_from(self.offset.saturating_sub(at)).unwrap_or(usize::MAX);
+        let new = self.bytes.get(skip..).unwrap_or_default();
+        let old = buffer.get_mut(start..).unwrap_or_default();
+        for (old, new) in old.iter_mut().zip(new) {
+            *old = *new;
+        }
+    }
+}
+
 /// What was found, and what to overwrite.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
@@ -86,7 +106,10 @@ pub(super) struct Scan {
 /// Scans a file of a type that we know how to clean; `None` for any other type.
 pub(super) fn scan(file: &File, media_type: &str) -> io::Result<Option<Scan>> {
     let mut scan = Scan::default();
-    let all = Region { file, end: file.metadata()?.len() };
+    let all = Region {
+        file,
+        end: file.metadata()?.len(),
+    };
     match media_type {
         "image/jpeg" => jpeg::scan(all, &mut scan)?,
         "image/png" | "image/apng" => png::scan(all, &mut scan)?,
@@ -166,7 +189,9 @@ struct Region<'a> {
 impl Region<'_> {
     /// `None` when the range is too long or not wholly inside the region.
     fn read(self, offset: u64, untrusted_len: u64) -> io::Result<Option<Vec<u8>>> {
-        let is_inside = offset.checked_add(untrusted_len).is_some_and(|end| end <= self.end);
+        let is_inside = offset
+            .checked_add(untrusted_len)
+            .is_some_and(|end| end <= self.end);
         if !is_inside || untrusted_len > BLOCK_BYTES_MAX {
             return Ok(None);
         }
@@ -183,7 +208,9 @@ impl Region<'_> {
 
     fn array<const N: usize>(self, offset: u64) -> io::Result<Option<[u8; N]>> {
         let len = u64::try_from(N).unwrap_or(u64::MAX);
-        Ok(self.read(offset, len)?.and_then(|block| block.try_into().ok()))
+        Ok(self
+            .read(offset, len)?
+            .and_then(|block| block.try_into().ok()))
     }
 }
 
@@ -203,15 +230,23 @@ fn length(bytes: &[u8]) -> u64 {
 fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let text = text.split('\0').next().unwrap_or_default().trim();
-    text.chars().filter(|letter| !letter.is_control()).take(64).collect()
+    text.chars()
+        .filter(|letter| !letter.is_control())
+        .take(64)
+        .collect()
 }
 
 pub(super) fn place(latitude: f64, longitude: f64) -> Option<Private> {
     let is_place = latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
     let round = |degrees: f64| (degrees * 1000.0).round() / 1000.0;
-    is_place.then(|| Private::Place { latitude: round(latitude), longitude: round(longitude) })
+    is_place.then(|| Private::Place {
+        latitude: round(latitude),
+        longitude: round(longitude),
+    })
 }
 
 fn place_note(what: &str) -> Private {
-    Private::PlaceNote { what: what.to_owned() }
+    Private::PlaceNote {
+        what: what.to_owned(),
+    }
 }

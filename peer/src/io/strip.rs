@@ -55,21 +55,25 @@ impl Plan {
         let file = File::open(input)?;
         let refuse = |private, why| {
             let media_type = media_type.to_owned();
-            Err(StripError::Unsupported { media_type, private, why })
+            Err(StripError::Unsupported {
+                media_type,
+                private,
+                why,
+            })
         };
         let Some(mut scan) = private::scan(&file, media_type)? else {
             let removed = media::inspect(input)?.private;
             if removed.is_empty() {
-                return Ok(Self { file, patches: Vec::new(), removed });
+                return Ok(Self {
+                    file,
+                    patches: Vec::new(),
+                    removed,
+                });
             }
             return refuse(removed, "levada cannot rewrite this type");
         };
         if let Some(why) = scan.stuck {
             return refuse(scan.private, why);
-        }
-        let found = media::inspect(input)?.private;
-        if found.iter().any(|private| !scan.covers(private)) {
-            return refuse(found, "it is in a part of the file that levada cannot rewrite");
         }
         scan.patches.sort_by_key(|patch| patch.offset);
         scan.patches.dedup();
@@ -77,7 +81,24 @@ impl Plan {
             // Each was cleaned on its own; laid over each other they could undo one another.
             return refuse(scan.private, "its metadata blocks overlap");
         }
-        Ok(Self { file, patches: scan.patches, removed: scan.private })
+        // In a file that was cut off, the sum behind a chunk may lie past the end.
+        let len = file.metadata()?.len();
+        for patch in &mut scan.patches {
+            let room = usize::try_from(len.saturating_sub(patch.offset)).unwrap_or(usize::MAX);
+            patch.bytes.truncate(room);
+        }
+        let left = media::left_behind(&file, media_type, &scan.patches);
+        if !left.is_empty() {
+            return refuse(
+                left,
+                "it is in a part of the file that levada cannot rewrite",
+            );
+        }
+        Ok(Self {
+            file,
+            patches: scan.patches,
+            removed: scan.private,
+        })
     }
 
     /// Whether the copy would be the same as the original.
@@ -102,11 +123,14 @@ impl Plan {
         for patch in &self.patches {
             copy(&mut self.file, output, patch.offset - at)?;
             output.write_all(&patch.bytes)?;
-            at = end(patch);
+            at = patch.end();
             self.file.seek(SeekFrom::Start(at))?;
         }
         io::copy(&mut self.file, output)?;
-        Ok(Stripped { is_changed: !self.patches.is_empty(), removed: self.removed })
+        Ok(Stripped {
+            is_changed: !self.patches.is_empty(),
+            removed: self.removed,
+        })
     }
 }
 
@@ -127,20 +151,24 @@ pub fn strip(
 
 fn copy(file: &mut File, output: &mut dyn Write, len: u64) -> io::Result<()> {
     let copied = io::copy(&mut file.take(len), output)?;
-    if copied == len { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    if copied == len {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
 }
 
 fn overlap(pair: &[Patch]) -> bool {
-    matches!(pair, [first, second] if end(first) > second.offset)
-}
-
-fn end(patch: &Patch) -> u64 {
-    patch.offset.saturating_add(u64::try_from(patch.bytes.len()).unwrap_or(u64::MAX))
+    matches!(pair, [first, second] if first.end() > second.offset)
 }
 
 fn list(private: &[Private]) -> String {
     let words: Vec<String> = private.iter().map(Private::to_string).collect();
-    if words.is_empty() { "hidden metadata".to_owned() } else { words.join(" and the ") }
+    if words.is_empty() {
+        "hidden metadata".to_owned()
+    } else {
+        words.join(" and the ")
+    }
 }
 
 #[cfg(test)]

@@ -82,7 +82,9 @@ impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hidden => f.write_str("is hidden: its name begins with a dot"),
-            Self::Leftover => f.write_str("is a partial download, a backup or a desktop's own file"),
+            Self::Leftover => {
+                f.write_str("is a partial download, a backup or a desktop's own file")
+            }
             Self::EmptyFolder => f.write_str("is an empty folder"),
             Self::NotFound => f.write_str("does not exist"),
             Self::Unreadable(kind) => write!(f, "{kind}"),
@@ -141,10 +143,16 @@ fn open_root(root: &Path) -> Result<Root, SkipReason> {
     }
     // The name that the user typed, not that of a link's target; `..` has none and is a folder.
     let name = root.file_name().or(resolved.file_name());
-    let name = name.and_then(|name| name.to_str()).ok_or(SkipReason::NameNotUtf8)?;
+    let name = name
+        .and_then(|name| name.to_str())
+        .ok_or(SkipReason::NameNotUtf8)?;
     check_segment(name)?;
     check_file(&resolved, &metadata)?;
-    Ok(Root::File(found(resolved.clone(), name.to_owned(), &metadata)))
+    Ok(Root::File(found(
+        resolved.clone(),
+        name.to_owned(),
+        &metadata,
+    )))
 }
 
 /// The lazy part: everything inside one folder.
@@ -155,7 +163,10 @@ struct Below {
 
 impl Below {
     fn new(folder: PathBuf) -> Self {
-        let entries = WalkDir::new(&folder).min_depth(1).sort_by_file_name().into_iter();
+        let entries = WalkDir::new(&folder)
+            .min_depth(1)
+            .sort_by_file_name()
+            .into_iter();
         Self { folder, entries }
     }
 
@@ -194,7 +205,9 @@ impl Below {
         }
         check_segment(name)?;
         let relative = entry.path().strip_prefix(&self.folder).ok();
-        let relative = relative.and_then(Path::to_str).ok_or(SkipReason::NameNotUtf8)?;
+        let relative = relative
+            .and_then(Path::to_str)
+            .ok_or(SkipReason::NameNotUtf8)?;
         if relative.len() > PATH_BYTES_MAX {
             return Err(SkipReason::NameTooLong);
         }
@@ -211,8 +224,13 @@ impl Iterator for Below {
                 Ok(entry) => entry,
                 Err(error) => {
                     let path = error.path().unwrap_or(&self.folder).to_path_buf();
-                    let kind = error.io_error().map_or(io::ErrorKind::Other, io::Error::kind);
-                    return Some(Err(Skipped { path, why: SkipReason::Unreadable(kind) }));
+                    let kind = error
+                        .io_error()
+                        .map_or(io::ErrorKind::Other, io::Error::kind);
+                    return Some(Err(Skipped {
+                        path,
+                        why: SkipReason::Unreadable(kind),
+                    }));
                 }
             };
             match self.judge(&entry) {
@@ -258,8 +276,18 @@ fn reason(error: &io::Error, is_root: bool) -> SkipReason {
 
 /// Ends of names that mean "not finished" or "not meant": browsers, download tools, editors.
 const LEFTOVER_ENDS: [&str; 12] = [
-    ".part", ".partial", ".crdownload", ".download", ".opdownload", ".tmp", ".temp", ".!ut", ".!qb",
-    ".aria2", ".ytdl", "~",
+    ".part",
+    ".partial",
+    ".crdownload",
+    ".download",
+    ".opdownload",
+    ".tmp",
+    ".temp",
+    ".!ut",
+    ".!qb",
+    ".aria2",
+    ".ytdl",
+    "~",
 ];
 /// Whole names that desktops leave behind.
 const LEFTOVER_NAMES: [&str; 3] = ["thumbs.db", "ehthumbs.db", "desktop.ini"];

@@ -19,18 +19,30 @@ const NAMES: [(&str, &str); 15] = [
     ("application/font-woff", "font/woff"),
     ("application/font-sfnt", "font/sfnt"),
     ("application/x-rar-compressed", "application/vnd.rar"),
-    ("application/x-google-chrome-extension", "application/octet-stream"),
+    (
+        "application/x-google-chrome-extension",
+        "application/octet-stream",
+    ),
     ("application/x-ole-storage", "application/octet-stream"),
     ("text/x-shellscript", "text/plain"),
 ];
 
 /// Binary formats whose files may be plain ASCII for a long way.
-const ASCII_FORMATS: [&str; 3] = ["application/pdf", "application/rtf", "application/postscript"];
+const ASCII_FORMATS: [&str; 3] = [
+    "application/pdf",
+    "application/rtf",
+    "application/postscript",
+];
 
 /// Formats that `infer` recognises by two bytes or fewer, or by a pattern that random bytes often have.
 const WEAK: [&str; 8] = [
-    "application/x-executable", "application/x-compress", "application/x-x509-ca-cert",
-    "application/java", "application/x-llvm", "application/x-mach-binary", "application/octet-stream",
+    "application/x-executable",
+    "application/x-compress",
+    "application/x-x509-ca-cert",
+    "application/java",
+    "application/x-llvm",
+    "application/x-mach-binary",
+    "application/octet-stream",
     "application/x-unix-archive",
 ];
 
@@ -55,14 +67,21 @@ pub(super) fn media_type(head: &[u8], path: &Path) -> String {
     let name = match (clean_text(head), guess) {
         (Some(_), Some(guess)) if ASCII_FORMATS.contains(&guess) => guess,
         (Some(text), _) => text_type(text, path),
-        (None, guess) => ours(isobmff(head).or(guess).filter(|guess| !WEAK.contains(guess))),
+        (None, guess) => ours(
+            isobmff(head)
+                .or(guess)
+                .filter(|guess| !WEAK.contains(guess)),
+        ),
     };
     name.to_owned()
 }
 
 fn ours(guess: Option<&'static str>) -> &'static str {
     let guess = guess.unwrap_or("application/octet-stream");
-    NAMES.iter().find(|(theirs, _)| *theirs == guess).map_or(guess, |(_, ours)| ours)
+    NAMES
+        .iter()
+        .find(|(theirs, _)| *theirs == guess)
+        .map_or(guess, |(_, ours)| ours)
 }
 
 /// The brand of an MP4-like file; `infer` knows only some of them.
@@ -75,7 +94,9 @@ fn isobmff(head: &[u8]) -> Option<&'static str> {
         b"M4A " | b"M4B " | b"M4P " => "audio/mp4",
         b"avif" | b"avis" => "image/avif",
         b"mif1" if has_brand(head, b"avif") => "image/avif",
-        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => "image/heif",
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => {
+            "image/heif"
+        }
         b"crx " => "image/x-canon-cr3",
         [b'3', b'g', ..] => "video/3gpp",
         _ => "video/mp4",
@@ -83,7 +104,8 @@ fn isobmff(head: &[u8]) -> Option<&'static str> {
 }
 
 fn has_brand(head: &[u8], brand: &[u8; 4]) -> bool {
-    head.get(16..64).unwrap_or_default().chunks_exact(4).any(|chunk| chunk == brand)
+    let brands = head.get(16..64.min(head.len())).unwrap_or_default();
+    brands.chunks_exact(4).any(|chunk| chunk == brand)
 }
 
 /// The text, if the bytes are UTF-8 without control characters; a letter may be cut at the end.
@@ -95,20 +117,38 @@ fn clean_text(head: &[u8]) -> Option<&str> {
         }
         Err(_) => return None,
     };
-    let is_clean = |letter: char| !letter.is_control() || matches!(letter, '\t' | '\n' | '\r' | '\x0c');
+    let is_clean =
+        |letter: char| !letter.is_control() || matches!(letter, '\t' | '\n' | '\r' | '\x0c');
     text.chars().all(is_clean).then_some(text)
 }
 
 fn text_type(text: &str, path: &Path) -> &'static str {
-    let suffix = path.extension().and_then(|suffix| suffix.to_str()).unwrap_or_default();
+    let suffix = path
+        .extension()
+        .and_then(|suffix| suffix.to_str())
+        .unwrap_or_default();
     let suffix = suffix.to_ascii_lowercase();
-    let by_suffix = TEXTS.iter().find(|(known, _)| *known == suffix).map(|(_, kind)| *kind);
+    let by_suffix = TEXTS
+        .iter()
+        .find(|(known, _)| *known == suffix)
+        .map(|(_, kind)| *kind);
     let start = text.trim_start_matches('\u{FEFF}').trim_start();
     if !start.starts_with('<') {
-        return if start.starts_with("WEBVTT") { "text/vtt" } else { by_suffix.unwrap_or("text/plain") };
+        return if start.starts_with("WEBVTT") {
+            "text/vtt"
+        } else {
+            by_suffix.unwrap_or("text/plain")
+        };
     }
     let lower = start.to_ascii_lowercase();
-    let is_page = ["<!doctype html", "<html", "<head", "<body", "<script", "<iframe"];
+    let is_page = [
+        "<!doctype html",
+        "<html",
+        "<head",
+        "<body",
+        "<script",
+        "<iframe",
+    ];
     if is_page.iter().any(|tag| lower.contains(tag)) {
         "text/html"
     } else if lower.contains("<svg") {

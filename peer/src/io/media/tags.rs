@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lofty::config::{ParseOptions, ParsingMode};
@@ -13,6 +14,7 @@ use lofty::tag::{Accessor as _, ItemKey};
 use nom_exif::{Exif, ExifTag, MediaParser, MediaSource, TrackInfoTag};
 
 use super::{Facts, Private};
+use crate::io::private::Patch;
 
 /// LIMIT: 64 MiB for one parser. A film's index is rarely 10 MB, a song's cover rarely 5.
 const PARSER_BYTES_MAX: u64 = 64 << 20;
@@ -21,8 +23,10 @@ const TEXT_BYTES_MAX: usize = 1000;
 const CREATORS_MAX: usize = 32;
 
 /// Width and height of a picture from its header.
-pub(super) fn dimensions(file: &File, facts: &mut Facts) {
-    let size = guarded(file, |reader| imagesize::reader_size(BufReader::new(reader)).ok());
+pub(super) fn dimensions(view: View<'_>, facts: &mut Facts) {
+    let size = guarded(view, |reader| {
+        imagesize::reader_size(BufReader::new(reader)).ok()
+    });
     if let Some(size) = size {
         facts.width = u64::try_from(size.width).ok().filter(|width| *width > 0);
         facts.height = u64::try_from(size.height).ok().filter(|height| *height > 0);
@@ -30,8 +34,8 @@ pub(super) fn dimensions(file: &File, facts: &mut Facts) {
 }
 
 /// Date, place and serial numbers from EXIF.
-pub(super) fn exif(file: &File, facts: &mut Facts) {
-    let exif: Option<Exif> = guarded(file, |reader| {
+pub(super) fn exif(view: View<'_>, facts: &mut Facts) {
+    let exif: Option<Exif> = guarded(view, |reader| {
         let source = MediaSource::seekable(reader).ok()?;
         MediaParser::new().parse_exif(source).ok().map(Exif::from)
     });
@@ -39,19 +43,31 @@ pub(super) fn exif(file: &File, facts: &mut Facts) {
         return;
     };
     let taken = [ExifTag::DateTimeOriginal, ExifTag::CreateDate];
-    let taken = taken.into_iter().find_map(|tag| exif.get(tag)?.as_datetime());
+    let taken = taken
+        .into_iter()
+        .find_map(|tag| exif.get(tag)?.as_datetime());
     facts.taken_ms = taken.and_then(milliseconds);
     facts.private.extend(exif.gps_info().and_then(place));
-    for (tag, what) in [(ExifTag::CameraSerialNumber, "camera"), (ExifTag::LensSerialNumber, "lens")] {
-        if let Some(value) = exif.get(tag).and_then(|value| value.as_str()).and_then(clean) {
-            facts.private.push(Private::Serial { what: what.to_owned(), value });
+    for (tag, what) in [
+        (ExifTag::CameraSerialNumber, "camera"),
+        (ExifTag::LensSerialNumber, "lens"),
+    ] {
+        if let Some(value) = exif
+            .get(tag)
+            .and_then(|value| value.as_str())
+            .and_then(clean)
+        {
+            facts.private.push(Private::Serial {
+                what: what.to_owned(),
+                value,
+            });
         }
     }
 }
 
 /// Size, length, date and place of a film.
-pub(super) fn track(file: &File, facts: &mut Facts) {
-    let track = guarded(file, |reader| {
+pub(super) fn track(view: View<'_>, facts: &mut Facts) {
+    let track = guarded(view, |reader| {
         let source = MediaSource::seekable(reader).ok()?;
         MediaParser::new().parse_track(source).ok()
     });
@@ -60,29 +76,41 @@ pub(super) fn track(file: &File, facts: &mut Facts) {
     };
     let number = |tag| {
         let value = track.get(tag)?;
-        value.as_u64().or_else(|| value.as_u32().map(u64::from)).filter(|number| *number > 0)
+        value
+            .as_u64()
+            .or_else(|| value.as_u32().map(u64::from))
+            .filter(|number| *number > 0)
     };
     facts.width = number(TrackInfoTag::Width);
     facts.height = number(TrackInfoTag::Height);
     facts.duration_ms = number(TrackInfoTag::DurationMs);
-    let taken = track.get(TrackInfoTag::CreateDate).and_then(|value| value.as_datetime());
+    let taken = track
+        .get(TrackInfoTag::CreateDate)
+        .and_then(|value| value.as_datetime());
     // Films count from 1904; a tool that writes no date writes 0, which is not after 1970.
     facts.taken_ms = taken.and_then(milliseconds).filter(|taken| *taken > 0);
     facts.private.extend(track.gps_info().and_then(place));
 }
 
 /// Title, artists, album, position and length from a song's tags. What is there already stays.
-pub(super) fn audio(file: &File, facts: &mut Facts) {
-    let tagged = guarded(file, |reader| {
-        let options = ParseOptions::new().read_cover_art(false).parsing_mode(ParsingMode::BestAttempt);
-        let probe = Probe::new(BufReader::new(reader)).options(options).guess_file_type().ok()?;
+pub(super) fn audio(view: View<'_>, facts: &mut Facts) {
+    let tagged = guarded(view, |reader| {
+        let options = ParseOptions::new()
+            .read_cover_art(false)
+            .parsing_mode(ParsingMode::BestAttempt);
+        let probe = Probe::new(BufReader::new(reader))
+            .options(options)
+            .guess_file_type()
+            .ok()?;
         probe.read().ok()
     });
     let Some(tagged) = tagged else {
         return;
     };
     let duration = u64::try_from(tagged.properties().duration().as_millis()).ok();
-    facts.duration_ms = facts.duration_ms.or(duration.filter(|duration| *duration > 0));
+    facts.duration_ms = facts
+        .duration_ms
+        .or(duration.filter(|duration| *duration > 0));
     let Some(tag) = tagged.primary_tag().or_else(|| tagged.first_tag()) else {
         return;
     };
@@ -90,7 +118,11 @@ pub(super) fn audio(file: &File, facts: &mut Facts) {
     facts.album = tag.album().and_then(|album| clean(&album));
     facts.track = tag.track().map(u64::from).filter(|track| *track > 0);
     let mut creators: Vec<String> = Vec::new();
-    for name in tag.get_strings(ItemKey::TrackArtist).filter_map(clean).take(CREATORS_MAX) {
+    for name in tag
+        .get_strings(ItemKey::TrackArtist)
+        .filter_map(clean)
+        .take(CREATORS_MAX)
+    {
         if !creators.contains(&name) {
             creators.push(name);
         }
@@ -99,32 +131,59 @@ pub(super) fn audio(file: &File, facts: &mut Facts) {
 }
 
 /// Runs a parser on a bounded view of the file; a panic in it counts as "nothing found".
-fn guarded<T>(file: &File, parse: impl FnOnce(Bounded<'_>) -> Option<T>) -> Option<T> {
-    let mut whole = file;
-    whole.seek(SeekFrom::Start(0)).ok()?;
-    let bounded = Bounded { file, left: PARSER_BYTES_MAX };
+fn guarded<T>(view: View<'_>, parse: impl FnOnce(Bounded<'_>) -> Option<T>) -> Option<T> {
+    let bounded = Bounded {
+        view,
+        at: 0,
+        left: PARSER_BYTES_MAX,
+    };
     // The value is dropped with the panic, so no half-changed state is seen afterwards.
-    catch_unwind(AssertUnwindSafe(|| parse(bounded))).ok().flatten()
+    catch_unwind(AssertUnwindSafe(|| parse(bounded)))
+        .ok()
+        .flatten()
+}
+
+/// A file as it is, or as it would be with some bytes overwritten.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View<'a> {
+    pub(super) file: &'a File,
+    pub(super) patches: &'a [Patch],
 }
 
 /// A file that seems to end once a parser has read its share.
 #[derive(Debug)]
 struct Bounded<'a> {
-    file: &'a File,
+    view: View<'a>,
+    at: u64,
     left: u64,
 }
 
 impl Read for Bounded<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.take(self.left).read(buffer)?;
-        self.left = self.left.saturating_sub(u64::try_from(read).unwrap_or(u64::MAX));
+        let len = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
+        let buffer = buffer.get_mut(..len).unwrap_or_default();
+        let read = self.view.file.read_at(buffer, self.at)?;
+        for patch in self.view.patches {
+            patch.apply(buffer, self.at);
+        }
+        let count = u64::try_from(read).unwrap_or(u64::MAX);
+        self.left = self.left.saturating_sub(count);
+        self.at = self.at.saturating_add(count);
         Ok(read)
     }
 }
 
 impl Seek for Bounded<'_> {
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        self.file.seek(position)
+        let target = match position {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => self.view.file.metadata()?.len().checked_add_signed(by),
+        };
+        self.at = target.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
     }
 }
 

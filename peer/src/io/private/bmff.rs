@@ -29,7 +29,11 @@ impl Piece {
 }
 
 pub(super) fn scan(region: Region<'_>, start: u64, scan: &mut Scan) -> io::Result<()> {
-    let mut walk = Walk { region, scan, budget: BOXES_MAX };
+    let mut walk = Walk {
+        region,
+        scan,
+        budget: BOXES_MAX,
+    };
     walk.boxes(start, region.end, 0)?;
     if walk.budget == 0 {
         scan.stuck = Some("it has too many boxes");
@@ -50,8 +54,15 @@ pub(super) fn piece_at(region: Region<'_>, at: u64, end: u64) -> io::Result<Opti
         },
         len => (8, u64::from(len)),
     };
-    let piece_end = at.checked_add(len).filter(|piece_end| len >= header && *piece_end <= end);
-    Ok(piece_end.map(|end| Piece { kind, start: at, body: at + header, end }))
+    let piece_end = at
+        .checked_add(len)
+        .filter(|piece_end| len >= header && *piece_end <= end);
+    Ok(piece_end.map(|end| Piece {
+        kind,
+        start: at,
+        body: at + header,
+        end,
+    }))
 }
 
 struct Walk<'a> {
@@ -83,16 +94,32 @@ impl Walk<'_> {
             b"meta" => self.meta(piece, depth),
             b"\xA9xyz" | b"loci" | b"GPMF" | b"gps " | b"GPS " => self.place(piece),
             b"SNum" | b"CAME" | b"\xA9snm" => {
-                let value = piece.read(self.region)?.map(|body| printable(&body)).unwrap_or_default();
-                let value = if &piece.kind == b"SNum" { value } else { String::new() };
-                self.drop_piece(piece, Private::Serial { what: "camera".to_owned(), value });
+                let value = piece
+                    .read(self.region)?
+                    .map(|body| printable(&body))
+                    .unwrap_or_default();
+                let value = if &piece.kind == b"SNum" {
+                    value
+                } else {
+                    String::new()
+                };
+                self.drop_piece(
+                    piece,
+                    Private::Serial {
+                        what: "camera".to_owned(),
+                        value,
+                    },
+                );
                 Ok(())
             }
-            b"XMP_" => self.scan.xmp(self.region, piece.body, piece.end - piece.body),
+            b"XMP_" => self
+                .scan
+                .xmp(self.region, piece.body, piece.end - piece.body),
             b"uuid" => {
                 if self.region.array(piece.body)? == Some(XMP_UUID) {
                     let start = piece.body + length(&XMP_UUID);
-                    self.scan.xmp(self.region, start, piece.end.saturating_sub(start))?;
+                    self.scan
+                        .xmp(self.region, start, piece.end.saturating_sub(start))?;
                 }
                 Ok(())
             }
@@ -141,7 +168,11 @@ impl Walk<'_> {
     /// QuickTime's `meta` holds boxes at once, that of MP4 after four bytes of version and flags.
     fn meta(&mut self, piece: Piece, depth: usize) -> io::Result<()> {
         let is_quicktime = self.region.array::<4>(piece.body + 4)? == Some(*b"hdlr");
-        let body = if is_quicktime { piece.body } else { piece.body + 4 };
+        let body = if is_quicktime {
+            piece.body
+        } else {
+            piece.body + 4
+        };
         let mut at = body;
         let mut private_keys = Vec::new();
         for _ in 0..64 {
@@ -178,11 +209,17 @@ impl Walk<'_> {
             // A `data` box: its header, a type and a locale come before the value.
             let body = item.read(self.region)?.unwrap_or_default();
             let value = body.get(16..).unwrap_or_default();
-            self.drop_piece(item, if *is_place {
-                iso6709(value).unwrap_or_else(|| place_note("video's data"))
-            } else {
-                Private::Serial { what: "camera".to_owned(), value: printable(value) }
-            });
+            self.drop_piece(
+                item,
+                if *is_place {
+                    iso6709(value).unwrap_or_else(|| place_note("video's data"))
+                } else {
+                    Private::Serial {
+                        what: "camera".to_owned(),
+                        value: printable(value),
+                    }
+                },
+            );
         }
         Ok(())
     }
@@ -216,8 +253,14 @@ fn iso6709(body: &[u8]) -> Option<Private> {
     let second = text.get(1..)?.find(['+', '-'])? + 1;
     let rest = text.get(second..)?;
     let is_end = |letter: char| !letter.is_ascii_digit() && letter != '.';
-    let len = rest.get(1..)?.find(is_end).map_or(rest.len(), |end| end + 1);
-    place(text.get(..second)?.parse().ok()?, rest.get(..len)?.parse().ok()?)
+    let len = rest
+        .get(1..)?
+        .find(is_end)
+        .map_or(rest.len(), |end| end + 1);
+    place(
+        text.get(..second)?.parse().ok()?,
+        rest.get(..len)?.parse().ok()?,
+    )
 }
 
 /// 3GPP's box: version, language, a name that ends in zero, a role, then 16.16 fixed-point degrees.

@@ -20,7 +20,12 @@ pub(super) fn scan(region: Region<'_>, meta: Piece, scan: &mut Scan) -> io::Resu
         };
         match &piece.kind {
             b"iinf" => names = items(region, piece)?,
-            b"iloc" => places = piece.read(region)?.and_then(|body| extents(&body)).unwrap_or_default(),
+            b"iloc" => {
+                places = piece
+                    .read(region)?
+                    .and_then(|body| extents(&body))
+                    .unwrap_or_default()
+            }
             b"idat" => data = Some(piece),
             _ => {}
         }
@@ -41,7 +46,11 @@ pub(super) fn scan(region: Region<'_>, meta: Piece, scan: &mut Scan) -> io::Resu
             // Four bytes say how much comes before the TIFF header.
             let skip = region.array(offset)?.map_or(0, u32::from_be_bytes);
             let skip = u64::from(skip).saturating_add(4);
-            scan.exif(region, offset.saturating_add(skip), extent.len.saturating_sub(skip))?;
+            scan.exif(
+                region,
+                offset.saturating_add(skip),
+                extent.len.saturating_sub(skip),
+            )?;
         } else {
             scan.xmp(region, offset, extent.len)?;
         }
@@ -73,7 +82,10 @@ fn items(region: Region<'_>, list: Piece) -> io::Result<Vec<(u32, bool)>> {
         if reader.0.starts_with(b"Exif") {
             found.push((id, true));
         } else if reader.0.starts_with(b"mime")
-            && reader.0.windows(19).any(|window| window == b"application/rdf+xml")
+            && reader
+                .0
+                .windows(19)
+                .any(|window| window == b"application/rdf+xml")
         {
             found.push((id, false));
         }
@@ -102,7 +114,11 @@ fn extents(body: &[u8]) -> Option<Vec<Extent>> {
     let mut found = Vec::new();
     for _ in 0..count {
         let id = u32::try_from(reader.number(id_len)?).ok()?;
-        let method = if version == 0 { 0 } else { reader.number(2)? & 15 };
+        let method = if version == 0 {
+            0
+        } else {
+            reader.number(2)? & 15
+        };
         reader.number(2)?;
         let base = reader.number(base_len)?;
         for _ in 0..reader.number(2)? {
@@ -112,7 +128,12 @@ fn extents(body: &[u8]) -> Option<Vec<Extent>> {
             if found.len() == ITEMS_MAX {
                 return Some(found);
             }
-            found.push(Extent { id, method, offset, len });
+            found.push(Extent {
+                id,
+                method,
+                offset,
+                len,
+            });
         }
     }
     Some(found)
@@ -125,6 +146,10 @@ impl Fields<'_> {
     fn number(&mut self, len: usize) -> Option<u64> {
         let (bytes, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
-        (len <= 8).then(|| bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+        (len <= 8).then(|| {
+            bytes
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+        })
     }
 }

@@ -83,7 +83,10 @@ fn segment(offset: u64, payload: Vec<u8>, scan: &mut Scan, packets: &mut Packets
         packets.add(offset + length(XMP), packet);
     } else if let Some(packet) = payload.strip_prefix(XMP_MORE) {
         // 40 bytes of digest, length and offset come before the text.
-        packets.add(offset + length(XMP_MORE) + 40, packet.get(40..).unwrap_or_default());
+        packets.add(
+            offset + length(XMP_MORE) + 40,
+            packet.get(40..).unwrap_or_default(),
+        );
     } else if !payload.starts_with(COLOUR) && scan.mentions(&payload) {
         scan.patch(offset, vec![0; payload.len()]);
     }

@@ -37,10 +37,14 @@ fn chunk(at: u64, kind: [u8; 4], data: Vec<u8>, scan: &mut Scan) {
     }
     let is_plain_xmp = data.starts_with(XMP) && data.get(XMP.len()) == Some(&0);
     let is_profile = data.starts_with(PROFILE)
-        && data.get(PROFILE.len()..).is_some_and(|name| !name.starts_with(b"ic"));
+        && data
+            .get(PROFILE.len()..)
+            .is_some_and(|name| !name.starts_with(b"ic"));
     let is_private = if is_profile || (data.starts_with(XMP) && !is_plain_xmp) {
         // Compressed or written as hexadecimal digits: not looked into, and not trusted either.
-        scan.note(place_note("metadata of another tool, which could not be read"));
+        scan.note(place_note(
+            "metadata of another tool, which could not be read",
+        ));
         true
     } else {
         scan.mentions(&data)
@@ -65,7 +69,11 @@ pub(super) fn check_sum(bytes: &[u8]) -> u32 {
     for byte in bytes {
         crc ^= u32::from(*byte);
         for _ in 0..8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 };
+            crc = if crc & 1 == 1 {
+                (crc >> 1) ^ 0xEDB8_8320
+            } else {
+                crc >> 1
+            };
         }
     }
     !crc

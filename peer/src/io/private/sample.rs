@@ -2,27 +2,36 @@
 
 /// An EXIF block as a phone writes it: orientation, make, camera, date, GPS, serials, owner, maker's note.
 pub(crate) fn exif(is_little: bool) -> Vec<u8> {
-    let mut block = Block { bytes: Vec::new(), is_little };
+    let mut block = Block {
+        bytes: Vec::new(),
+        is_little,
+    };
     block.bytes.extend(if is_little { b"II" } else { b"MM" });
     block.short(42);
     block.long(8);
     let main = vec![
         (0x010F, Value::Text("Acme Camera Works")),
         (0x0112, Value::Short(6)),
-        (0x8769, Value::Directory(vec![
-            (0x9003, Value::Text("2024:05:06 07:08:09")),
-            (0x927C, Value::Text("NOTE-SERIAL-9999")),
-            (0xA430, Value::Text("Maria Exemplo")),
-            (0xA431, Value::Text("CAM12345")),
-            (0xA434, Value::Text("Acme 50mm lens")),
-            (0xA435, Value::Text("L77")),
-        ])),
-        (0x8825, Value::Directory(vec![
-            (0x0001, Value::Text("N")),
-            (0x0002, Value::Ratios([(32, 1), (39, 1), (600, 100)])),
-            (0x0003, Value::Text("W")),
-            (0x0004, Value::Ratios([(16, 1), (54, 1), (3600, 100)])),
-        ])),
+        (
+            0x8769,
+            Value::Directory(vec![
+                (0x9003, Value::Text("2024:05:06 07:08:09")),
+                (0x927C, Value::Text("NOTE-SERIAL-9999")),
+                (0xA430, Value::Text("Maria Exemplo")),
+                (0xA431, Value::Text("CAM12345")),
+                (0xA434, Value::Text("Acme 50mm lens")),
+                (0xA435, Value::Text("L77")),
+            ]),
+        ),
+        (
+            0x8825,
+            Value::Directory(vec![
+                (0x0001, Value::Text("N")),
+                (0x0002, Value::Ratios([(32, 1), (39, 1), (600, 100)])),
+                (0x0003, Value::Text("W")),
+                (0x0004, Value::Ratios([(16, 1), (54, 1), (3600, 100)])),
+            ]),
+        ),
     ];
     block.directory(&main);
     block.bytes
@@ -32,7 +41,7 @@ enum Value {
     Text(&'static str),
     Short(u16),
     Ratios([(u32, u32); 3]),
-    Directory(Vec<(u16, Value)>),
+    Directory(Vec<(u16, Self)>),
 }
 
 struct Block {
@@ -42,18 +51,29 @@ struct Block {
 
 impl Block {
     fn short(&mut self, number: u16) {
-        let bytes = if self.is_little { number.to_le_bytes() } else { number.to_be_bytes() };
+        let bytes = if self.is_little {
+            number.to_le_bytes()
+        } else {
+            number.to_be_bytes()
+        };
         self.bytes.extend(bytes);
     }
 
     fn long(&mut self, number: u32) {
-        let bytes = if self.is_little { number.to_le_bytes() } else { number.to_be_bytes() };
+        let bytes = if self.is_little {
+            number.to_le_bytes()
+        } else {
+            number.to_be_bytes()
+        };
         self.bytes.extend(bytes);
     }
 
     fn directory(&mut self, entries: &[(u16, Value)]) {
         let start = self.bytes.len();
-        let mut later = Self { bytes: Vec::new(), is_little: self.is_little };
+        let mut later = Self {
+            bytes: Vec::new(),
+            is_little: self.is_little,
+        };
         let behind = start + 2 + 12 * entries.len() + 4;
         self.short(u16::try_from(entries.len()).unwrap());
         for (tag, value) in entries {
@@ -93,7 +113,10 @@ impl Block {
                     self.short(4);
                     self.long(1);
                     self.long(offset);
-                    let mut nested = Self { bytes: vec![0; offset as usize], is_little: self.is_little };
+                    let mut nested = Self {
+                        bytes: vec![0; offset as usize],
+                        is_little: self.is_little,
+                    };
                     nested.directory(inner);
                     later.bytes.extend(&nested.bytes[offset as usize..]);
                 }
@@ -122,7 +145,16 @@ pub(crate) fn jpeg(segments: &[Vec<u8>]) -> Vec<u8> {
     let frame = segment(0xC0, &[&[8, 0, 48, 0, 64, 1, 1, 0x11, 0]]);
     let scan = segment(0xDA, &[&[1, 1, 0, 0, 63, 0]]);
     let jfif = segment(0xE0, &[b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"]);
-    [&b"\xFF\xD8"[..], &jfif, &segments.concat(), &frame, &scan, PIXELS, b"\xFF\xD9"].concat()
+    [
+        &b"\xFF\xD8"[..],
+        &jfif,
+        &segments.concat(),
+        &frame,
+        &scan,
+        PIXELS,
+        b"\xFF\xD9",
+    ]
+    .concat()
 }
 
 pub(crate) fn exif_segment() -> Vec<u8> {
@@ -134,7 +166,10 @@ pub(crate) fn xmp_segment(packet: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn more_xmp_segment(packet: &[u8]) -> Vec<u8> {
-    segment(0xE1, &[b"http://ns.adobe.com/xmp/extension/\0", &[b'0'; 40], packet])
+    segment(
+        0xE1,
+        &[b"http://ns.adobe.com/xmp/extension/\0", &[b'0'; 40], packet],
+    )
 }
 
 pub(crate) fn png(chunks: &[(&[u8; 4], Vec<u8>)]) -> Vec<u8> {
@@ -154,7 +189,12 @@ pub(crate) fn png(chunks: &[(&[u8; 4], Vec<u8>)]) -> Vec<u8> {
 pub(crate) fn webp() -> Vec<u8> {
     let picture = b"\x2f\x3f\xc0\x0b\x00\x00\x00\x00".to_vec();
     let extended = [&[0x0C, 0, 0, 0, 63, 0, 0, 47, 0, 0][..]].concat();
-    let chunks = [(b"VP8X", extended), (b"VP8L", picture), (b"EXIF", exif(true)), (b"XMP ", XMP.into())];
+    let chunks = [
+        (b"VP8X", extended),
+        (b"VP8L", picture),
+        (b"EXIF", exif(true)),
+        (b"XMP ", XMP.into()),
+    ];
     let mut body = b"WEBP".to_vec();
     for (kind, data) in chunks {
         body.extend(kind);
@@ -162,7 +202,12 @@ pub(crate) fn webp() -> Vec<u8> {
         body.extend(&data);
         body.resize(body.len().next_multiple_of(2), 0);
     }
-    [&b"RIFF"[..], &u32::try_from(body.len()).unwrap().to_le_bytes(), &body].concat()
+    [
+        &b"RIFF"[..],
+        &u32::try_from(body.len()).unwrap().to_le_bytes(),
+        &body,
+    ]
+    .concat()
 }
 
 pub(crate) fn piece(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
@@ -187,12 +232,22 @@ pub(crate) fn film() -> Vec<u8> {
     let place = piece(b"\xA9xyz", &[b"\0\x12\x15\xC7+32.6500-016.9080/"]);
     let user = piece(b"udta", &[&place, &piece(b"loci", &[&fixed])]);
     let name = b"com.apple.quicktime.location.ISO6709";
-    let keys = piece(b"keys", &[&[0, 0, 0, 0, 0, 0, 0, 1], &piece(b"mdta", &[name])]);
-    let value = piece(b"data", &[&[0, 0, 0, 1, 0, 0, 0, 0], b"+32.6500-016.9080+012.000/"]);
+    let keys = piece(
+        b"keys",
+        &[&[0, 0, 0, 0, 0, 0, 0, 1], &piece(b"mdta", &[name])],
+    );
+    let value = piece(
+        b"data",
+        &[&[0, 0, 0, 1, 0, 0, 0, 0], b"+32.6500-016.9080+012.000/"],
+    );
     let list = piece(b"ilst", &[&piece(&[0, 0, 0, 1], &[&value])]);
     let handler = piece(b"hdlr", &[&[0; 8], b"mdta", &[0; 13]]);
     let meta = piece(b"meta", &[&handler, &keys, &list]);
-    let trak = piece(b"trak", &[&piece(b"tkhd", &[&track])]);
+    let video = piece(b"hdlr", &[&[0; 8], b"vide", &[0; 13]]);
+    let trak = piece(
+        b"trak",
+        &[&piece(b"tkhd", &[&track]), &piece(b"mdia", &[&video])],
+    );
     let moov = piece(b"moov", &[&piece(b"mvhd", &[&header]), &trak, &user, &meta]);
     let kind = piece(b"ftyp", &[b"mp42\0\0\0\0isommp42"]);
     [kind, piece(b"mdat", &[PIXELS]), moov].concat()
@@ -204,7 +259,11 @@ pub(crate) fn heif() -> Vec<u8> {
     let block = [&[0; 4][..], &exif(false)].concat();
     let build = |first: u32| {
         let entry = |id: u8, rest: &[u8]| piece(b"infe", &[&[2, 0, 0, 0, 0, id, 0, 0], rest]);
-        let names = [entry(1, b"Exif\0"), entry(2, b"mime\0application/rdf+xml\0")].concat();
+        let names = [
+            entry(1, b"Exif\0"),
+            entry(2, b"mime\0application/rdf+xml\0"),
+        ]
+        .concat();
         let names = piece(b"iinf", &[&[0, 0, 0, 0, 0, 2], &names]);
         let mut places = vec![0, 0, 0, 0, 0x44, 0, 0, 2];
         let lens = [block.len(), XMP.len()].map(|len| u32::try_from(len).unwrap());
@@ -214,9 +273,17 @@ pub(crate) fn heif() -> Vec<u8> {
             places.extend(len.to_be_bytes());
         }
         let handler = piece(b"hdlr", &[&[0; 8], b"pict", &[0; 13]]);
-        piece(b"meta", &[&[0; 4], &handler, &names, &piece(b"iloc", &[&places])])
+        piece(
+            b"meta",
+            &[&[0; 4], &handler, &names, &piece(b"iloc", &[&places])],
+        )
     };
     let first = kind.len() + build(0).len() + 8;
     let meta = build(u32::try_from(first).unwrap());
-    [kind, meta, piece(b"mdat", &[&block, XMP.as_bytes(), PIXELS])].concat()
+    [
+        kind,
+        meta,
+        piece(b"mdat", &[&block, XMP.as_bytes(), PIXELS]),
+    ]
+    .concat()
 }

@@ -6,8 +6,15 @@
 use super::{Private, place, place_note, printable};
 
 const PLACES: [&str; 9] = [
-    "GPSLatitude", "GPSLongitude", "GPSDest", "GPSAreaInformation", "LocationCreated",
-    "LocationShown", "Iptc4xmpCore:Location", "photoshop:City", "GPSCoordinates",
+    "GPSLatitude",
+    "GPSLongitude",
+    "GPSDest",
+    "GPSAreaInformation",
+    "LocationCreated",
+    "LocationShown",
+    "Iptc4xmpCore:Location",
+    "photoshop:City",
+    "GPSCoordinates",
 ];
 
 /// What a packet gives away.
@@ -17,7 +24,10 @@ pub(super) fn mentions(block: &[u8]) -> Vec<Private> {
     let mut found = Vec::new();
     let latitude = value(&bytes, "GPSLatitude").and_then(|value| degrees(&value));
     let longitude = value(&bytes, "GPSLongitude").and_then(|value| degrees(&value));
-    match latitude.zip(longitude).and_then(|(latitude, longitude)| place(latitude, longitude)) {
+    match latitude
+        .zip(longitude)
+        .and_then(|(latitude, longitude)| place(latitude, longitude))
+    {
         Some(place) => found.push(place),
         None if PLACES.iter().any(|word| find(&bytes, word).is_some()) => {
             found.push(place_note("caption data"));
@@ -26,7 +36,10 @@ pub(super) fn mentions(block: &[u8]) -> Vec<Private> {
     }
     for (word, what) in [("LensSerialNumber", "lens"), ("SerialNumber", "camera")] {
         if let Some(value) = value(&bytes, word) {
-            found.push(Private::Serial { what: what.to_owned(), value });
+            found.push(Private::Serial {
+                what: what.to_owned(),
+                value,
+            });
             break;
         }
     }
@@ -47,7 +60,9 @@ pub(super) fn empty_packet(len: usize) -> Vec<u8> {
 }
 
 fn find(bytes: &[u8], word: &str) -> Option<usize> {
-    bytes.windows(word.len()).position(|window| window == word.as_bytes())
+    bytes
+        .windows(word.len())
+        .position(|window| window == word.as_bytes())
 }
 
 /// The text after a property's name, as an attribute or as an element.
@@ -55,7 +70,10 @@ fn value(bytes: &[u8], word: &str) -> Option<String> {
     let after = bytes.get(find(bytes, word)? + word.len()..)?;
     let is_open = |byte: &u8| matches!(byte, b'"' | b'\'' | b'>');
     let is_close = |byte: &u8| matches!(byte, b'"' | b'\'' | b'<');
-    let start = after.iter().position(is_open).map_or(after.len(), |at| at + 1);
+    let start = after
+        .iter()
+        .position(is_open)
+        .map_or(after.len(), |at| at + 1);
     let rest = after.get(start..).unwrap_or_default();
     let len = rest.iter().position(is_close).unwrap_or(rest.len());
     Some(printable(rest.get(..len).unwrap_or_default()))
@@ -71,7 +89,12 @@ fn degrees(value: &str) -> Option<f64> {
     let mut degrees = 0.0;
     let mut unit = 1.0;
     for part in digits.split(',').take(3) {
-        degrees += part.trim().parse::<f64>().ok().filter(|part| part.is_finite())? / unit;
+        degrees += part
+            .trim()
+            .parse::<f64>()
+            .ok()
+            .filter(|part| part.is_finite())?
+            / unit;
         unit *= 60.0;
     }
     Some(degrees * sign)

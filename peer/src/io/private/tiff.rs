@@ -80,20 +80,34 @@ impl Tiff<'_> {
 
     fn short(&self, at: usize) -> Option<u16> {
         let bytes = self.array(at)?;
-        Some(if self.is_little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
+        Some(if self.is_little {
+            u16::from_le_bytes(bytes)
+        } else {
+            u16::from_be_bytes(bytes)
+        })
     }
 
     fn long(&self, at: usize) -> Option<usize> {
         let bytes = self.array(at)?;
-        let long = if self.is_little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) };
+        let long = if self.is_little {
+            u32::from_le_bytes(bytes)
+        } else {
+            u32::from_be_bytes(bytes)
+        };
         usize::try_from(long).ok()
     }
 
     /// The entries of the directory that fit in the block, and where the next directory is.
     fn directory(&self, at: usize) -> (Vec<Entry>, Option<usize>) {
         let claimed = usize::from(self.short(at).unwrap_or(0));
-        let entries: Vec<Entry> = (0..claimed).map_while(|n| self.entry(at + 2 + 12 * n)).collect();
-        let following = if entries.len() == claimed { self.long(at + 2 + 12 * claimed) } else { None };
+        let entries: Vec<Entry> = (0..claimed)
+            .map_while(|n| self.entry(at + 2 + 12 * n))
+            .collect();
+        let following = if entries.len() == claimed {
+            self.long(at + 2 + 12 * claimed)
+        } else {
+            None
+        };
         (entries, following)
     }
 
@@ -112,7 +126,11 @@ impl Tiff<'_> {
             let range = start..start.checked_add(len)?;
             (range.end <= self.block.len()).then_some(range)
         });
-        Some(Entry { at, tag, value: value.unwrap_or(at..at) })
+        Some(Entry {
+            at,
+            tag,
+            value: value.unwrap_or(at..at),
+        })
     }
 
     fn bytes(&self, entry: &Entry) -> &[u8] {
@@ -130,7 +148,10 @@ impl Tiff<'_> {
             let value = printable(self.bytes(entry));
             if let Some((_, what)) = SERIALS.iter().find(|(tag, _)| *tag == entry.tag) {
                 if !value.is_empty() {
-                    cleaning.private.push(Private::Serial { what: (*what).to_owned(), value });
+                    cleaning.private.push(Private::Serial {
+                        what: (*what).to_owned(),
+                        value,
+                    });
                 }
             } else if entry.tag == OWNER {
                 if !value.is_empty() {
@@ -164,7 +185,11 @@ impl Tiff<'_> {
         let end = at + 2 + 12 * count;
         let mut bytes = Vec::with_capacity(end + 4 - at);
         let kept_count = u16::try_from(kept.len()).unwrap_or(0);
-        bytes.extend(if self.is_little { kept_count.to_le_bytes() } else { kept_count.to_be_bytes() });
+        bytes.extend(if self.is_little {
+            kept_count.to_le_bytes()
+        } else {
+            kept_count.to_be_bytes()
+        });
         for entry in kept {
             let mut raw = self.array::<12>(entry.at).unwrap_or_default();
             // A value of up to four bytes moves along with its entry; others are found by offset.
@@ -186,14 +211,24 @@ impl Tiff<'_> {
         let find = |tag: u16| entries.iter().find(|entry| entry.tag == tag);
         let latitude = find(2).and_then(|entry| self.degrees(entry, find(1), b"Ss"));
         let longitude = find(4).and_then(|entry| self.degrees(entry, find(3), b"Ww"));
-        let said = latitude.zip(longitude).and_then(|(latitude, longitude)| place(latitude, longitude));
+        let said = latitude
+            .zip(longitude)
+            .and_then(|(latitude, longitude)| place(latitude, longitude));
         // Destination, area name: places too. A receiver without a fix writes 0/0, which is none.
-        let is_other = entries.iter().any(|entry| matches!(entry.tag, 0x14 | 0x16 | 0x1C));
-        cleaning.private.extend(said.or_else(|| is_other.then(|| place_note("EXIF data"))));
+        let is_other = entries
+            .iter()
+            .any(|entry| matches!(entry.tag, 0x14 | 0x16 | 0x1C));
+        cleaning
+            .private
+            .extend(said.or_else(|| is_other.then(|| place_note("EXIF data"))));
         for entry in &entries {
             self.zero(entry.value.clone());
         }
-        self.zero(at..at.saturating_add(6 + 12 * entries.len()).min(self.block.len()));
+        self.zero(
+            at..at
+                .saturating_add(6 + 12 * entries.len())
+                .min(self.block.len()),
+        );
     }
 
     fn degrees(&self, entry: &Entry, half: Option<&Entry>, negative: &[u8]) -> Option<f64> {

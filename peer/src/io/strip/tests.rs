@@ -20,9 +20,19 @@ fn check(bytes: &[u8], media_type: &str) -> (Vec<u8>, Stripped) {
     let after = media::inspect(&copy).unwrap();
     assert_eq!(after.private, []);
     assert_eq!((after.width, after.height), (facts.width, facts.height));
-    assert_eq!((after.taken_ms, after.duration_ms), (facts.taken_ms, facts.duration_ms));
+    assert_eq!(
+        (after.taken_ms, after.duration_ms),
+        (facts.taken_ms, facts.duration_ms)
+    );
     assert!(contains(&output, sample::PIXELS));
-    let words = [&b"CAM12345"[..], b"NOTE-SERIAL", b"Maria Exemplo", b"L77", b"+32.65", b"32,39"];
+    let words = [
+        &b"CAM12345"[..],
+        b"NOTE-SERIAL",
+        b"Maria Exemplo",
+        b"L77",
+        b"+32.65",
+        b"32,39",
+    ];
     for word in words {
         assert!(!contains(&output, word), "{media_type}: {word:?} is left");
     }
@@ -36,49 +46,76 @@ fn contains(bytes: &[u8], word: &[u8]) -> bool {
 
 #[test]
 fn jpeg_loses_place_and_serials_and_keeps_the_rest() {
-    let bytes = sample::jpeg(&[sample::exif_segment(), sample::xmp_segment(sample::XMP.as_bytes())]);
+    let bytes = sample::jpeg(&[
+        sample::exif_segment(),
+        sample::xmp_segment(sample::XMP.as_bytes()),
+    ]);
     let (output, stripped) = check(&bytes, "image/jpeg");
     let expected = [
-        Private::Serial { what: "camera".to_owned(), value: "CAM12345".to_owned() },
-        Private::Serial { what: "lens".to_owned(), value: "L77".to_owned() },
-        Private::Owner { name: "Maria Exemplo".to_owned() },
-        Private::Place { latitude: 32.652, longitude: -16.91 },
+        Private::Serial {
+            what: "camera".to_owned(),
+            value: "CAM12345".to_owned(),
+        },
+        Private::Serial {
+            what: "lens".to_owned(),
+            value: "L77".to_owned(),
+        },
+        Private::Owner {
+            name: "Maria Exemplo".to_owned(),
+        },
+        Private::Place {
+            latitude: 32.652,
+            longitude: -16.91,
+        },
     ];
     for private in expected {
-        assert!(stripped.removed.contains(&private), "{private} in {:?}", stripped.removed);
+        assert!(
+            stripped.removed.contains(&private),
+            "{private} in {:?}",
+            stripped.removed
+        );
     }
-    for word in [&b"Acme Camera Works"[..], b"Acme 50mm lens", b"2024:05:06 07:08:09"] {
+    for word in [
+        &b"Acme Camera Works"[..],
+        b"Acme 50mm lens",
+        b"2024:05:06 07:08:09",
+    ] {
         assert!(contains(&output, word));
     }
     // Orientation 6 is still there: tag, type SHORT, count 1, value.
     assert!(contains(&output, &[0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6]));
     // From the frame header on nothing changed.
-    let tail = |bytes: &[u8]| bytes[bytes.len() - 40..].to_vec();
+    let tail = |bytes: &[u8]| bytes[bytes.len() - 34..].to_vec();
     assert_eq!(tail(&output), tail(&bytes));
 }
 
 #[test]
 fn little_endian_exif_is_cleaned_like_big_endian() {
     for is_little in [true, false] {
-        let mut block = sample::exif(is_little);
-        let before = block.len();
-        let bytes = sample::png(&[(b"eXIf", block.clone())]);
-        check(&bytes, "image/png");
-        block.truncate(before);
-        assert_eq!(block.len(), before);
+        let bytes = sample::png(&[(b"eXIf", sample::exif(is_little))]);
+        let (output, _) = check(&bytes, "image/png");
+        assert!(contains(&output, b"2024:05:06 07:08:09"));
     }
 }
 
 #[test]
 fn xmp_cut_within_a_word_is_still_seen() {
-    let (first, rest) = sample::XMP.as_bytes().split_at(sample::XMP.find("PSLatitude").unwrap());
-    let bytes = sample::jpeg(&[sample::more_xmp_segment(first), sample::more_xmp_segment(rest)]);
+    let (first, rest) = sample::XMP
+        .as_bytes()
+        .split_at(sample::XMP.find("PSLatitude").unwrap());
+    let bytes = sample::jpeg(&[
+        sample::more_xmp_segment(first),
+        sample::more_xmp_segment(rest),
+    ]);
     check(&bytes, "image/jpeg");
 }
 
 #[test]
 fn utf16_xmp_is_still_seen() {
-    let packet: Vec<u8> = sample::XMP.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let packet: Vec<u8> = sample::XMP
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
     let (output, _) = check(&sample::jpeg(&[sample::xmp_segment(&packet)]), "image/jpeg");
     assert!(!contains(&output, b"G\0P\0S\0"));
 }
@@ -87,8 +124,14 @@ fn utf16_xmp_is_still_seen() {
 fn pictures_and_films_behind_a_jpeg_are_stripped_too() {
     let first = sample::jpeg(&[]);
     let second = sample::jpeg(&[sample::exif_segment()]);
-    check(&[first.clone(), vec![0; 100], second.clone()].concat(), "image/jpeg");
-    check(&[first.clone(), vec![7; 70_000], second, sample::film()].concat(), "image/jpeg");
+    check(
+        &[first.clone(), vec![0; 100], second.clone()].concat(),
+        "image/jpeg",
+    );
+    check(
+        &[first.clone(), vec![7; 70_000], second, sample::film()].concat(),
+        "image/jpeg",
+    );
     check(&[first, sample::film()].concat(), "image/jpeg");
 }
 
@@ -98,7 +141,12 @@ fn png_with_xmp_and_hidden_profiles_is_stripped() {
     let compressed = b"XML:com.adobe.xmp\0\x01\0\0\0\x78\x9c\x01\x02".to_vec();
     let profile = b"Raw profile type exif\0\0\x78\x9c\x01\x02".to_vec();
     let plain = b"exif:GPSLatitude\x0032/1".to_vec();
-    for (kind, data) in [(b"iTXt", xmp), (b"iTXt", compressed), (b"zTXt", profile), (b"tEXt", plain)] {
+    for (kind, data) in [
+        (b"iTXt", xmp),
+        (b"iTXt", compressed),
+        (b"zTXt", profile),
+        (b"tEXt", plain),
+    ] {
         let (output, _) = check(&sample::png(&[(kind, data)]), "image/png");
         check_png_sums(&output);
     }
@@ -110,7 +158,7 @@ fn check_png_sums(bytes: &[u8]) {
     while at < bytes.len() {
         let long = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
         let end = at + 8 + usize::try_from(long(at)).unwrap();
-        let mut crc = flate2_free_sum(&bytes[at + 4..end]);
+        let mut crc = sum_by_division(&bytes[at + 4..end]);
         crc ^= long(end);
         assert_eq!(crc, 0, "chunk at {at}");
         at = end + 4;
@@ -118,7 +166,7 @@ fn check_png_sums(bytes: &[u8]) {
 }
 
 /// A second writing of CRC-32, so that the first is not checked with itself: polynomial division, msb first.
-fn flate2_free_sum(bytes: &[u8]) -> u32 {
+fn sum_by_division(bytes: &[u8]) -> u32 {
     let mut register = u32::MAX;
     for byte in bytes {
         register ^= u32::from(byte.reverse_bits()) << 24;
@@ -132,8 +180,7 @@ fn flate2_free_sum(bytes: &[u8]) -> u32 {
 
 #[test]
 fn webp_is_stripped() {
-    let folder_bytes = sample::webp();
-    let bytes = [folder_bytes.clone(), Vec::new()].concat();
+    let bytes = sample::webp();
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("a.webp");
     fs::write(&input, &bytes).unwrap();
@@ -148,7 +195,13 @@ fn webp_is_stripped() {
 #[test]
 fn film_loses_its_place_in_all_three_forms() {
     let (output, stripped) = check(&sample::film(), "video/mp4");
-    assert_eq!(stripped.removed[0], Private::Place { latitude: 32.65, longitude: -16.908 });
+    assert_eq!(
+        stripped.removed[0],
+        Private::Place {
+            latitude: 32.65,
+            longitude: -16.908
+        }
+    );
     assert!(!contains(&output, b"Funchal"));
 }
 
@@ -196,12 +249,21 @@ fn type_without_a_way_to_strip_is_refused_only_if_something_is_in_it() {
 
 #[test]
 fn any_byte_flipped_or_cut_off_does_no_harm() {
-    let exif = sample::jpeg(&[sample::exif_segment(), sample::xmp_segment(sample::XMP.as_bytes())]);
+    let exif = sample::jpeg(&[
+        sample::exif_segment(),
+        sample::xmp_segment(sample::XMP.as_bytes()),
+    ]);
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("hostile");
     let png = sample::png(&[(b"eXIf", sample::exif(true))]);
     let all = [exif, png, sample::webp(), sample::film(), sample::heif()];
-    let types = ["image/jpeg", "image/png", "image/webp", "video/mp4", "image/heif"];
+    let types = [
+        "image/jpeg",
+        "image/png",
+        "image/webp",
+        "video/mp4",
+        "image/heif",
+    ];
     for (bytes, media_type) in all.iter().zip(types) {
         for at in (0..bytes.len()).step_by(3) {
             let mut broken = bytes.clone();

@@ -16,20 +16,42 @@ fn put(root: &Path, relative: &str, bytes: &[u8]) {
 }
 
 fn paths(root: &Path) -> Vec<String> {
-    walk(root).filter_map(Result::ok).map(|found| found.relative).collect()
+    walk(root)
+        .filter_map(Result::ok)
+        .map(|found| found.relative)
+        .collect()
 }
 
 fn skipped(root: &Path) -> Vec<SkipReason> {
-    walk(root).filter_map(Result::err).map(|skipped| skipped.why).collect()
+    walk(root)
+        .filter_map(Result::err)
+        .map(|skipped| skipped.why)
+        .collect()
 }
 
 #[test]
 fn files_come_in_byte_order_with_paths_below_the_root() {
     let root = folder();
-    for name in ["b.txt", "a/z.txt", "a/é.txt", "B.txt", "日本/写真.jpg", "a/b/c.txt", "пример.md"] {
+    for name in [
+        "b.txt",
+        "a/z.txt",
+        "a/é.txt",
+        "B.txt",
+        "日本/写真.jpg",
+        "a/b/c.txt",
+        "пример.md",
+    ] {
         put(root.path(), name, b"x");
     }
-    let expected = ["B.txt", "a/b/c.txt", "a/z.txt", "a/é.txt", "b.txt", "пример.md", "日本/写真.jpg"];
+    let expected = [
+        "B.txt",
+        "a/b/c.txt",
+        "a/z.txt",
+        "a/é.txt",
+        "b.txt",
+        "пример.md",
+        "日本/写真.jpg",
+    ];
     assert_eq!(paths(root.path()), expected);
     assert!(skipped(root.path()).is_empty());
 }
@@ -43,16 +65,30 @@ fn found_file_carries_size_time_and_identity() {
     let all: Vec<Found> = walk(root.path()).map(Result::unwrap).collect();
     assert_eq!((all[0].size, all[1].size), (0, 5));
     assert!(all[1].path.is_absolute() && all[1].path.ends_with("five"));
-    assert_eq!((all[1].inode, all[1].device), (metadata.ino(), metadata.dev()));
-    assert_eq!(all[1].modified_ms / 1000, u64::try_from(metadata.mtime()).unwrap());
+    assert_eq!(
+        (all[1].inode, all[1].device),
+        (metadata.ino(), metadata.dev())
+    );
+    assert_eq!(
+        all[1].modified_ms / 1000,
+        u64::try_from(metadata.mtime()).unwrap()
+    );
 }
 
 #[test]
 fn leftovers_hidden_and_empty_folders_are_left_out_silently() {
     let root = folder();
     let names = [
-        ".hidden", ".git/config", "film.mp4.part", "film.CRDOWNLOAD", "notes.txt~", "Thumbs.db",
-        "desktop.ini", "a.aria2", "v.mp4.part-Frag7", "~$letter.docx",
+        ".hidden",
+        ".git/config",
+        "film.mp4.part",
+        "film.CRDOWNLOAD",
+        "notes.txt~",
+        "Thumbs.db",
+        "desktop.ini",
+        "a.aria2",
+        "v.mp4.part-Frag7",
+        "~$letter.docx",
     ];
     for name in names {
         put(root.path(), name, b"x");
@@ -104,14 +140,23 @@ fn names_the_format_refuses_are_named() {
     let all: Vec<_> = walk(root.path()).map(Result::unwrap_err).collect();
     assert_eq!(all.len(), 4);
     assert!(all.iter().all(|skipped| skipped.why.is_failure()));
-    let unprintable = all.iter().filter(|s| s.why == SkipReason::NameUnprintable).count();
+    let unprintable = all
+        .iter()
+        .filter(|s| s.why == SkipReason::NameUnprintable)
+        .count();
     assert_eq!(unprintable, 3);
-    assert!(all.iter().all(|skipped| !skipped.to_string().chars().any(is_refused)));
+    assert!(
+        all.iter()
+            .all(|skipped| !skipped.to_string().chars().any(is_refused))
+    );
 }
 
 #[test]
 fn too_deep_paths_are_refused() {
-    assert_eq!(check_segment(&"x".repeat(256)), Err(SkipReason::NameTooLong));
+    assert_eq!(
+        check_segment(&"x".repeat(256)),
+        Err(SkipReason::NameTooLong)
+    );
     assert_eq!(check_segment(&"x".repeat(255)), Ok(()));
 }
 
@@ -138,7 +183,10 @@ fn unreadable_file_and_folder_are_named() {
     let found = paths(root.path());
     lock("shut", 0o700);
     if !is_root_user {
-        assert_eq!(reasons, [SkipReason::Unreadable(io::ErrorKind::PermissionDenied); 2]);
+        assert_eq!(
+            reasons,
+            [SkipReason::Unreadable(io::ErrorKind::PermissionDenied); 2]
+        );
         assert_eq!(found, ["open.txt"]);
         assert_eq!(reasons[0].to_string(), "permission denied");
     }
