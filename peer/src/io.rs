@@ -1,7 +1,8 @@
 //! Everything that touches the machine: disk, sockets, the clock.
 
+pub mod walk;
+
 mod private;
 
 pub mod media;
 pub mod strip;
-pub mod walk;

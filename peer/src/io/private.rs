@@ -8,6 +8,7 @@
 mod bmff;
 mod heif;
 mod jpeg;
+mod matroska;
 mod png;
 mod text;
 mod tiff;
@@ -20,6 +21,8 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
+
+use super::walk::is_refused;
 
 /// LIMIT: 64 MiB. A metadata block larger than this is not looked into.
 const BLOCK_BYTES_MAX: u64 = 64 << 20;
@@ -116,6 +119,7 @@ pub(super) fn scan(file: &File, media_type: &str) -> io::Result<Option<Scan>> {
         "image/webp" => webp::scan(all, &mut scan)?,
         "image/heif" | "image/heic" | "image/avif" | "video/mp4" | "video/quicktime"
         | "video/x-m4v" | "video/3gpp" | "audio/mp4" => bmff::scan(all, 0, &mut scan)?,
+        "video/matroska" | "video/webm" => matroska::scan(all, &mut scan)?,
         _ => return Ok(None),
     }
     Ok(Some(scan))
@@ -226,12 +230,12 @@ fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
-/// Text from a file, fit to be printed: no control characters, not long.
+/// Text from a file, fit to be printed: nothing that plays tricks on a terminal, and not long.
 fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let text = text.split('\0').next().unwrap_or_default().trim();
     text.chars()
-        .filter(|letter| !letter.is_control())
+        .filter(|letter| !is_refused(*letter))
         .take(64)
         .collect()
 }

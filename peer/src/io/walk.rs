@@ -312,7 +312,7 @@ fn check_segment(name: &str) -> Result<(), SkipReason> {
 }
 
 /// What no path in a record may hold (spec/record.md): C0, DEL, C1, and bidirectional overrides.
-fn is_refused(letter: char) -> bool {
+pub(super) fn is_refused(letter: char) -> bool {
     letter.is_control() || matches!(letter, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 

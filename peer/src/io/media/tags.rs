@@ -15,6 +15,7 @@ use nom_exif::{Exif, ExifTag, MediaParser, MediaSource, TrackInfoTag};
 
 use super::{Facts, Private};
 use crate::io::private::Patch;
+use crate::io::walk::is_refused;
 
 /// LIMIT: 64 MiB for one parser. A film's index is rarely 10 MB, a song's cover rarely 5.
 const PARSER_BYTES_MAX: u64 = 64 << 20;
@@ -199,9 +200,9 @@ fn place(gps: &nom_exif::GPSInfo) -> Option<Private> {
     crate::io::private::place(gps.latitude_decimal()?, gps.longitude_decimal()?)
 }
 
-/// Text from a stranger's file, fit for a record: trimmed, bounded, without control characters.
+/// Text from a stranger's file, fit for a record: trimmed, bounded, nothing that plays tricks on a terminal.
 fn clean(text: &str) -> Option<String> {
-    let letters = text.chars().filter(|letter| !letter.is_control());
+    let letters = text.chars().filter(|letter| !is_refused(*letter));
     let mut cleaned = String::new();
     for letter in letters {
         if cleaned.len() + letter.len_utf8() > TEXT_BYTES_MAX {

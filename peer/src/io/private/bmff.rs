@@ -8,9 +8,9 @@ use std::io;
 
 use super::{Private, Region, Scan, heif, length, place, place_note, printable};
 
-/// LIMIT: 16 levels, 65,536 boxes. A film in fragments has two boxes for each of them.
+/// LIMIT: 16 levels, 262,144 boxes. A film in fragments has two for each: two days at a second each.
 const DEPTH_MAX: usize = 16;
-const BOXES_MAX: usize = 1 << 16;
+const BOXES_MAX: usize = 1 << 18;
 const XMP_UUID: [u8; 16] = *b"\xBE\x7A\xCF\xCB\x97\xA9\x42\xE8\x9C\x71\x99\x94\x91\xE3\xAF\xAC";
 
 /// One box: its type, where it begins, where its contents begin and where it ends.
@@ -88,7 +88,7 @@ impl Walk<'_> {
 
     fn one(&mut self, piece: Piece, depth: usize) -> io::Result<()> {
         match &piece.kind {
-            b"moov" | b"trak" | b"mdia" | b"minf" | b"stbl" | b"udta" | b"moof" | b"traf" => {
+            b"moov" | b"trak" | b"mdia" | b"minf" | b"stbl" | b"udta" => {
                 self.boxes(piece.body, piece.end, depth + 1)
             }
             b"meta" => self.meta(piece, depth),

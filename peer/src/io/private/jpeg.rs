@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 
-use super::{Region, Scan, bmff, length, text};
+use super::{Region, Scan, bmff, length, place_note, text};
 
 /// LIMIT: 64 pictures in one file, 4,096 segments in one picture.
 const PICTURES_MAX: usize = 64;
@@ -16,6 +16,7 @@ const SCAN_BYTES_MAX: u64 = 256 << 20;
 const EXIF: &[u8] = b"Exif\0\0";
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 const XMP_MORE: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
+const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
 const COLOUR: &[u8] = b"ICC_PROFILE\0";
 
 pub(super) fn scan(region: Region<'_>, scan: &mut Scan) -> io::Result<()> {
@@ -87,9 +88,18 @@ fn segment(offset: u64, payload: Vec<u8>, scan: &mut Scan, packets: &mut Packets
             offset + length(XMP_MORE) + 40,
             packet.get(40..).unwrap_or_default(),
         );
+    } else if payload.starts_with(PHOTOSHOP) && names_place(&payload) {
+        scan.note(place_note("caption data"));
+        scan.patch(offset, vec![0; payload.len()]);
     } else if !payload.starts_with(COLOUR) && scan.mentions(&payload) {
         scan.patch(offset, vec![0; payload.len()]);
     }
+}
+
+/// IPTC captions: city, part of a city, province, country by code and by name.
+fn names_place(payload: &[u8]) -> bool {
+    let is_place = |window: &[u8]| matches!(window, [0x1C, 2, 90 | 92 | 95 | 100 | 101]);
+    payload.windows(3).any(is_place)
 }
 
 /// The XMP of one picture: a long packet is cut into segments anywhere, even within a word.

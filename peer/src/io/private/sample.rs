@@ -33,7 +33,7 @@ pub(crate) fn exif(is_little: bool) -> Vec<u8> {
             ]),
         ),
     ];
-    block.directory(&main);
+    block.directory(&main, &[0; 4]);
     block.bytes
 }
 
@@ -68,13 +68,14 @@ impl Block {
         self.bytes.extend(bytes);
     }
 
-    fn directory(&mut self, entries: &[(u16, Value)]) {
+    /// Only the first directory has a link to a next one: some writers leave it out, and readers bear it.
+    fn directory(&mut self, entries: &[(u16, Value)], link: &[u8]) {
         let start = self.bytes.len();
         let mut later = Self {
             bytes: Vec::new(),
             is_little: self.is_little,
         };
-        let behind = start + 2 + 12 * entries.len() + 4;
+        let behind = start + 2 + 12 * entries.len() + link.len();
         self.short(u16::try_from(entries.len()).unwrap());
         for (tag, value) in entries {
             let offset = u32::try_from(behind + later.bytes.len()).unwrap();
@@ -117,12 +118,12 @@ impl Block {
                         bytes: vec![0; offset as usize],
                         is_little: self.is_little,
                     };
-                    nested.directory(inner);
+                    nested.directory(inner, &[]);
                     later.bytes.extend(&nested.bytes[offset as usize..]);
                 }
             }
         }
-        self.long(0);
+        self.bytes.extend(link);
         self.bytes.extend(later.bytes);
     }
 }
@@ -134,7 +135,7 @@ pub(crate) const XMP: &str = "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:Descripti
 /// Coded picture bytes: an escaped FF and a restart marker among them.
 pub(crate) const PIXELS: &[u8] = b"\x12\x34\xFF\x00\x56\xFF\xD0\x78\x9A";
 
-fn segment(marker: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn segment(marker: u8, parts: &[&[u8]]) -> Vec<u8> {
     let payload = parts.concat();
     let len = u16::try_from(payload.len() + 2).unwrap().to_be_bytes();
     [&[0xFF, marker], len.as_slice(), &payload].concat()
@@ -187,7 +188,7 @@ pub(crate) fn png(chunks: &[(&[u8; 4], Vec<u8>)]) -> Vec<u8> {
 }
 
 pub(crate) fn webp() -> Vec<u8> {
-    let picture = b"\x2f\x3f\xc0\x0b\x00\x00\x00\x00".to_vec();
+    let picture = [&b"\x2f\x3f\xc0\x0b\x00"[..], PIXELS].concat();
     let extended = [&[0x0C, 0, 0, 0, 63, 0, 0, 47, 0, 0][..]].concat();
     let chunks = [
         (b"VP8X", extended),

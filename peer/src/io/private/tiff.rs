@@ -36,9 +36,9 @@ pub(super) fn clean(block: &mut [u8]) -> Cleaning {
         return cleaning;
     }
     let mut tiff = Tiff { block, is_little };
-    let mut waiting = vec![tiff.long(4)];
+    let mut waiting = vec![(tiff.long(4), true)];
     let mut seen = Vec::new();
-    while let Some(next) = waiting.pop() {
+    while let Some((next, is_chained)) = waiting.pop() {
         let Some(at) = next.filter(|at| *at >= 8 && !seen.contains(at)) else {
             continue;
         };
@@ -46,16 +46,22 @@ pub(super) fn clean(block: &mut [u8]) -> Cleaning {
             break;
         }
         seen.push(at);
-        let (entries, following) = tiff.directory(at);
-        waiting.push(following);
+        // Some writers leave out the link behind directories that have no next one, and put data there.
+        let (entries, link) = tiff.directory(at);
+        let link = if is_chained { link } else { None };
+        waiting.push((link, true));
         for entry in &entries {
             match entry.tag {
-                EXIF_DIRECTORY | INTEROP_DIRECTORY => waiting.push(tiff.long(entry.at + 8)),
-                SUB_DIRECTORIES => waiting.extend(tiff.longs(entry)),
+                EXIF_DIRECTORY | INTEROP_DIRECTORY => {
+                    waiting.push((tiff.long(entry.at + 8), false));
+                }
+                SUB_DIRECTORIES => {
+                    waiting.extend(tiff.longs(entry).into_iter().map(|at| (at, false)));
+                }
                 _ => {}
             }
         }
-        tiff.clean_directory(at, &entries, &mut cleaning);
+        tiff.clean_directory(at, &entries, link, &mut cleaning);
     }
     cleaning
 }
@@ -142,7 +148,13 @@ impl Tiff<'_> {
         starts.map(|at| self.long(at)).collect()
     }
 
-    fn clean_directory(&mut self, at: usize, entries: &[Entry], cleaning: &mut Cleaning) {
+    fn clean_directory(
+        &mut self,
+        at: usize,
+        entries: &[Entry],
+        link: Option<usize>,
+        cleaning: &mut Cleaning,
+    ) {
         let mut kept = Vec::with_capacity(entries.len());
         for entry in entries {
             let value = printable(self.bytes(entry));
@@ -176,31 +188,25 @@ impl Tiff<'_> {
         }
         if kept.len() < entries.len() {
             cleaning.is_changed = true;
-            self.rewrite(at, entries.len(), &kept);
+            self.rewrite(at, entries.len(), &kept, link);
         }
     }
 
-    /// Writes the kept entries and the link to the next directory closer together.
-    fn rewrite(&mut self, at: usize, count: usize, kept: &[Entry]) {
-        let end = at + 2 + 12 * count;
-        let mut bytes = Vec::with_capacity(end + 4 - at);
-        let kept_count = u16::try_from(kept.len()).unwrap_or(0);
-        bytes.extend(if self.is_little {
-            kept_count.to_le_bytes()
+    /// Writes the kept entries closer together, and the link to the next directory into the room won.
+    fn rewrite(&mut self, at: usize, count: usize, kept: &[Entry], link: Option<usize>) {
+        let number = u16::try_from(kept.len()).unwrap_or(0);
+        let link = u32::try_from(link.unwrap_or(0)).unwrap_or(0);
+        let (number, link) = if self.is_little {
+            (number.to_le_bytes(), link.to_le_bytes())
         } else {
-            kept_count.to_be_bytes()
-        });
+            (number.to_be_bytes(), link.to_be_bytes())
+        };
+        let mut bytes = number.to_vec();
         for entry in kept {
-            let mut raw = self.array::<12>(entry.at).unwrap_or_default();
-            // A value of up to four bytes moves along with its entry; others are found by offset.
-            if entry.value.start == entry.at + 8 {
-                raw[8..].copy_from_slice(&self.array::<4>(entry.at + 8).unwrap_or_default());
-            }
-            bytes.extend(raw);
+            bytes.extend(self.array::<12>(entry.at).unwrap_or_default());
         }
-        bytes.extend(self.array::<4>(end).unwrap_or_default());
-        let end = end.saturating_add(4).min(self.block.len());
-        if let Some(directory) = self.block.get_mut(at..end) {
+        bytes.extend(link);
+        if let Some(directory) = self.block.get_mut(at..at + 2 + 12 * count) {
             bytes.resize(directory.len(), 0);
             directory.copy_from_slice(&bytes);
         }
@@ -224,11 +230,7 @@ impl Tiff<'_> {
         for entry in &entries {
             self.zero(entry.value.clone());
         }
-        self.zero(
-            at..at
-                .saturating_add(6 + 12 * entries.len())
-                .min(self.block.len()),
-        );
+        self.zero(at..(at + 2 + 12 * entries.len()).min(self.block.len()));
     }
 
     fn degrees(&self, entry: &Entry, half: Option<&Entry>, negative: &[u8]) -> Option<f64> {
