@@ -213,3 +213,39 @@ fn clean(text: &str) -> Option<String> {
     let cleaned = cleaned.trim();
     (!cleaned.is_empty()).then(|| cleaned.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panic_in_a_parser_counts_as_nothing_found() {
+        let file = tempfile::tempfile().unwrap();
+        let view = View {
+            file: &file,
+            patches: &[],
+        };
+        assert_eq!(guarded::<()>(view, |_| panic!("a parser's bug")), None);
+    }
+
+    #[test]
+    fn parser_sees_patches_and_an_end_after_its_share() {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(b"0123456789", 0).unwrap();
+        let patch = |offset, bytes: &[u8]| Patch {
+            offset,
+            bytes: bytes.to_vec(),
+        };
+        let patches = [patch(2, b"abc"), patch(8, b"xyz")];
+        let view = View {
+            file: &file,
+            patches: &patches,
+        };
+        let (at, left) = (3, 6);
+        let mut seen = String::new();
+        Bounded { view, at, left }
+            .read_to_string(&mut seen)
+            .unwrap();
+        assert_eq!(seen, "bc567x");
+    }
+}
