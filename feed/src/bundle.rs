@@ -10,7 +10,8 @@ use crate::hash::Hash;
 use crate::head::Head;
 use crate::key::FeedKey;
 use crate::limits::{
-    BUNDLE_BYTES_MAX, BUNDLE_SLOTS_MAX, BUNDLE_VALUES_MAX, HASH_BYTES, LIST_LEAF_HASHES, RECORD_BYTES_MAX,
+    BUNDLE_BYTES_MAX, BUNDLE_SLOTS_MAX, BUNDLE_VALUES_MAX, HASH_BYTES, LIST_LEAF_HASHES,
+    RECORD_BYTES_MAX,
 };
 use crate::reject::Reject;
 use crate::tree::{self, Pieces, Proven, Shape};
@@ -78,21 +79,37 @@ fn edge_hashes(range: &Range<u64>, length: u64) -> (Range<u64>, Range<u64>) {
 ///
 /// # Errors
 /// Those of the pieces.
-pub fn prove<P: Pieces>(head: &Head, from: u64, slots: &[Slot<'_>], pieces: &P) -> Result<Option<Vec<u8>>, P::Error> {
+pub fn prove<P: Pieces>(
+    head: &Head,
+    from: u64,
+    slots: &[Slot<'_>],
+    pieces: &P,
+) -> Result<Option<Vec<u8>>, P::Error> {
     let length = head.body().length;
     let range = from..from + count_of(slots);
     let leaves = bundle_leaves(&range);
     let (before, after) = edge_hashes(&range, length);
-    let Some(pairs) = tree::prove(pieces, Shape::of_list(length), std::slice::from_ref(&leaves))? else {
+    let Some(pairs) = tree::prove(
+        pieces,
+        Shape::of_list(length),
+        std::slice::from_ref(&leaves),
+    )?
+    else {
         return Ok(None);
     };
     let mut edges = Vec::new();
     for index in before.chain(after) {
-        let Some(hash) = chain::hash_at(pieces, index)? else { return Ok(None) };
+        let Some(hash) = chain::hash_at(pieces, index)? else {
+            return Ok(None);
+        };
         edges.extend_from_slice(&hash.0);
     }
     let mut wire = Writer::new();
-    wire.array(6).uint(1).bytes(head.wire()).uint(from).array(slots.len());
+    wire.array(6)
+        .uint(1)
+        .bytes(head.wire())
+        .uint(from)
+        .array(slots.len());
     for slot in slots {
         match slot {
             Slot::Record(record) => wire.bytes(record),
@@ -132,18 +149,28 @@ struct Parts<'a> {
 
 fn parts(wire: &[u8]) -> Result<Parts<'_>, Reject> {
     if wire.len() > BUNDLE_BYTES_MAX {
-        return Err(Reject::TooLong { got: wire.len(), max: BUNDLE_BYTES_MAX });
+        return Err(Reject::TooLong {
+            got: wire.len(),
+            max: BUNDLE_BYTES_MAX,
+        });
     }
     codec::check_version(wire, Reject::BundleForm)?;
     codec::check(wire, BUNDLE_VALUES_MAX)?;
     let parts = codec::read_array(wire).ok_or(Reject::BundleForm)?;
-    let [_, head, from, slots, edges, pairs] = parts.as_slice() else { return Err(Reject::BundleForm) };
+    let [_, head, from, slots, edges, pairs] = parts.as_slice() else {
+        return Err(Reject::BundleForm);
+    };
     let from = codec::read_uint(from).ok_or(Reject::BundleForm)?;
     let slots = codec::read_array(slots).ok_or(Reject::BundleForm)?;
     if slots.is_empty() || slots.len() > BUNDLE_SLOTS_MAX {
-        return Err(Reject::SlotCount { got: count_of(&slots) });
+        return Err(Reject::SlotCount {
+            got: count_of(&slots),
+        });
     }
-    let slots = slots.into_iter().zip(from..).map(|(slot, index)| read_slot(slot, index));
+    let slots = slots
+        .into_iter()
+        .zip(from..)
+        .map(|(slot, index)| read_slot(slot, index));
     Ok(Parts {
         head: codec::read_bytes(head).ok_or(Reject::BundleForm)?,
         from,
@@ -164,13 +191,22 @@ fn read_slot(slot: &[u8], index: u64) -> Result<Slot<'_>, Reject> {
     let hash = |bytes| codec::read_fixed(bytes).map(Hash).ok_or(Reject::SlotForm);
     match parts.as_slice() {
         [withheld] => Ok(Slot::Withheld(hash(withheld)?)),
-        [withheld, by] => Ok(Slot::Retracted(hash(withheld)?, codec::read_uint(by).ok_or(Reject::SlotForm)?)),
+        [withheld, by] => Ok(Slot::Retracted(
+            hash(withheld)?,
+            codec::read_uint(by).ok_or(Reject::SlotForm)?,
+        )),
         _ => Err(Reject::SlotForm),
     }
 }
 
 fn check_parts(head: Head, parts: Parts<'_>) -> Result<Bundle<'_>, Reject> {
-    let Parts { from, slots, edges, pairs, .. } = parts;
+    let Parts {
+        from,
+        slots,
+        edges,
+        pairs,
+        ..
+    } = parts;
     let length = head.body().length;
     let range = from..from.saturating_add(count_of(&slots));
     if range.end > length {
@@ -187,21 +223,41 @@ fn check_parts(head: Head, parts: Parts<'_>) -> Result<Bundle<'_>, Reject> {
     let (before, after) = edge_hashes(&range, length);
     let due = (before.end - before.start + after.end - after.start).saturating_mul(32);
     if due != count_of(edges) {
-        return Err(Reject::EdgeBytes { expected: due, got: count_of(edges) });
+        return Err(Reject::EdgeBytes {
+            expected: due,
+            got: count_of(edges),
+        });
     }
     let cut = usize::try_from(before.end - before.start).unwrap_or(0) * HASH_BYTES;
     let (before, after) = edges.split_at_checked(cut).ok_or(Reject::BundleForm)?;
     let links = links(&head.body().feed, before, &slots);
     if from == 0 && links.first() != Some(&head.body().first) {
         let got = links.first().copied().unwrap_or(head.body().root);
-        return Err(Reject::FirstMismatch { expected: head.body().first, got });
+        return Err(Reject::FirstMismatch {
+            expected: head.body().first,
+            got,
+        });
     }
     let mut bytes = before.to_vec();
-    links.iter().for_each(|link| bytes.extend_from_slice(&link.0));
+    links
+        .iter()
+        .for_each(|link| bytes.extend_from_slice(&link.0));
     bytes.extend_from_slice(after);
     let leaves = bundle_leaves(&range);
-    let proven = tree::check_slice(&head.body().root, Shape::of_list(length), &[leaves], pairs, &bytes)?;
-    Ok(Bundle { head, from, slots, links, proven })
+    let proven = tree::check_slice(
+        &head.body().root,
+        Shape::of_list(length),
+        &[leaves],
+        pairs,
+        &bytes,
+    )?;
+    Ok(Bundle {
+        head,
+        from,
+        slots,
+        links,
+        proven,
+    })
 }
 
 /// The link hash of each slot; a withheld one brings its own.

@@ -63,9 +63,15 @@ pub fn hash_in(proven: &Proven, index: u64) -> Option<Hash> {
 /// # Errors
 /// Those of the pieces.
 pub fn hash_at<P: Pieces>(pieces: &P, index: u64) -> Result<Option<Hash>, P::Error> {
-    let Some(leaf) = pieces.leaf(index / LIST_LEAF_HASHES)? else { return Ok(None) };
-    let Ok(at) = usize::try_from(index % LIST_LEAF_HASHES) else { return Ok(None) };
-    Ok(leaf.get(at * HASH_BYTES..(at + 1) * HASH_BYTES).and_then(Hash::from_slice))
+    let Some(leaf) = pieces.leaf(index / LIST_LEAF_HASHES)? else {
+        return Ok(None);
+    };
+    let Ok(at) = usize::try_from(index % LIST_LEAF_HASHES) else {
+        return Ok(None);
+    };
+    Ok(leaf
+        .get(at * HASH_BYTES..(at + 1) * HASH_BYTES)
+        .and_then(Hash::from_slice))
 }
 
 /// The bytes of these leaves in order, the last one cut to the list's length. `None` when one is missing.
@@ -79,10 +85,14 @@ pub fn leaf_bytes<P: Pieces>(
 ) -> Result<Option<Vec<u8>>, P::Error> {
     let mut bytes = Vec::new();
     for leaf in leaves.iter().cloned().flatten() {
-        let hashes = length.saturating_sub(leaf * LIST_LEAF_HASHES).min(LIST_LEAF_HASHES);
+        let hashes = length
+            .saturating_sub(leaf * LIST_LEAF_HASHES)
+            .min(LIST_LEAF_HASHES);
         let wanted = usize::try_from(hashes).unwrap_or(0) * HASH_BYTES;
         let held = pieces.leaf(leaf)?;
-        let Some(part) = held.as_deref().and_then(|held| held.get(..wanted)) else { return Ok(None) };
+        let Some(part) = held.as_deref().and_then(|held| held.get(..wanted)) else {
+            return Ok(None);
+        };
         bytes.extend_from_slice(part);
     }
     Ok(Some(bytes))
@@ -99,7 +109,11 @@ pub struct ProvenHead {
 
 /// The leaves of a head's answer for a follower who has `have` records; 0 for none.
 fn answer_leaves(length: u64, have: u64) -> Vec<Range<u64>> {
-    let old = if (1..length).contains(&have) { have - 1..have } else { 0..0 };
+    let old = if (1..length).contains(&have) {
+        have - 1..have
+    } else {
+        0..0
+    };
     leaves_of(&[old, length - 1..length])
 }
 
@@ -107,13 +121,26 @@ fn answer_leaves(length: u64, have: u64) -> Vec<Range<u64>> {
 ///
 /// # Errors
 /// Those of the pieces.
-pub fn prove_head<P: Pieces>(head: &Head, have: u64, pieces: &P) -> Result<Option<Vec<u8>>, P::Error> {
+pub fn prove_head<P: Pieces>(
+    head: &Head,
+    have: u64,
+    pieces: &P,
+) -> Result<Option<Vec<u8>>, P::Error> {
     let length = head.body().length;
     let leaves = answer_leaves(length, have);
-    let Some(pairs) = tree::prove(pieces, Shape::of_list(length), &leaves)? else { return Ok(None) };
-    let Some(bytes) = leaf_bytes(pieces, length, &leaves)? else { return Ok(None) };
+    let Some(pairs) = tree::prove(pieces, Shape::of_list(length), &leaves)? else {
+        return Ok(None);
+    };
+    let Some(bytes) = leaf_bytes(pieces, length, &leaves)? else {
+        return Ok(None);
+    };
     let mut answer = Writer::new();
-    answer.array(4).uint(1).bytes(head.wire()).bytes(&pairs).bytes(&bytes);
+    answer
+        .array(4)
+        .uint(1)
+        .bytes(head.wire())
+        .bytes(&pairs)
+        .bytes(&bytes);
     Ok(Some(answer.finish()))
 }
 
@@ -123,18 +150,29 @@ pub fn prove_head<P: Pieces>(head: &Head, have: u64, pieces: &P) -> Result<Optio
 /// wire-1 for the form, those of heads, slice-1 to slice-4.
 pub fn check_head(feed: &FeedKey, answer: &[u8], have: u64) -> Result<ProvenHead, Reject> {
     if answer.len() > BUNDLE_BYTES_MAX {
-        return Err(Reject::TooLong { got: answer.len(), max: BUNDLE_BYTES_MAX });
+        return Err(Reject::TooLong {
+            got: answer.len(),
+            max: BUNDLE_BYTES_MAX,
+        });
     }
     codec::check_version(answer, Reject::AnswerForm)?;
     codec::check(answer, 16)?;
     let parts = codec::read_array(answer).ok_or(Reject::AnswerForm)?;
-    let [_, head, pairs, bytes] = parts.as_slice() else { return Err(Reject::AnswerForm) };
+    let [_, head, pairs, bytes] = parts.as_slice() else {
+        return Err(Reject::AnswerForm);
+    };
     let part = |bytes| codec::read_bytes(bytes).ok_or(Reject::AnswerForm);
     let head = Head::check_of(feed, part(head)?)?;
     let length = head.body().length;
     let shape = Shape::of_list(length);
     let leaves = answer_leaves(length, have);
-    let proven = tree::check_slice(&head.body().root, shape, &leaves, part(pairs)?, part(bytes)?)?;
+    let proven = tree::check_slice(
+        &head.body().root,
+        shape,
+        &leaves,
+        part(pairs)?,
+        part(bytes)?,
+    )?;
     Ok(ProvenHead { head, proven })
 }
 

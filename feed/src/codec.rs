@@ -20,7 +20,13 @@ pub struct Checked {
 /// # Errors
 /// The first broken MUST of codec-1 to codec-11.
 pub fn check(bytes: &[u8], values_max: usize) -> Result<Checked, Reject> {
-    let mut checker = Checker { bytes, at: 0, values: 0, values_max, seen: Checked::default() };
+    let mut checker = Checker {
+        bytes,
+        at: 0,
+        values: 0,
+        values_max,
+        seen: Checked::default(),
+    };
     checker.value(0)?;
     match bytes.len().saturating_sub(checker.at) {
         0 => Ok(checker.seen),
@@ -42,7 +48,9 @@ impl<'a> Checker<'a> {
         let start = self.at;
         self.values += 1;
         if self.values > self.values_max {
-            return Err(Reject::TooManyValues { max: self.values_max });
+            return Err(Reject::TooManyValues {
+                max: self.values_max,
+            });
         }
         let (major, argument) = self.head()?;
         match major {
@@ -101,7 +109,10 @@ impl<'a> Checker<'a> {
             31 if major != 0 => return Err(Reject::Indefinite { at }),
             _ => return Err(Reject::ForbiddenType { byte, at }),
         };
-        let argument = self.take(width)?.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        let argument = self
+            .take(width)?
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
         if argument < floor {
             return Err(Reject::NotShortest { at });
         }
@@ -115,7 +126,11 @@ impl<'a> Checker<'a> {
     /// A count of things that take at least `each` bytes: more than are left is a cut input, found before the loop.
     fn bounded(&self, count: u64, each: u64) -> Result<u64, Reject> {
         let left = u64::try_from(self.bytes.len().saturating_sub(self.at)).unwrap_or(u64::MAX);
-        if count > left / each { Err(Reject::Truncated) } else { Ok(count) }
+        if count > left / each {
+            Err(Reject::Truncated)
+        } else {
+            Ok(count)
+        }
     }
 
     fn take(&mut self, count: impl TryInto<usize>) -> Result<&'a [u8], Reject> {
@@ -211,7 +226,10 @@ impl<'a> Fields<'a> {
     /// The bytes of a field's value.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&'a [u8]> {
-        self.entries.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+        self.entries
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| *value)
     }
 
     /// Whether the keys are exactly these, in any order.
@@ -282,7 +300,9 @@ impl Writer {
 
     fn put(
         &mut self,
-        write: impl FnOnce(&mut Encoder<&mut Vec<u8>>) -> Result<(), minicbor::encode::Error<std::convert::Infallible>>,
+        write: impl FnOnce(
+            &mut Encoder<&mut Vec<u8>>,
+        ) -> Result<(), minicbor::encode::Error<std::convert::Infallible>>,
     ) -> &mut Self {
         write(&mut Encoder::new(&mut self.0)).expect("writing into memory cannot fail");
         self
@@ -304,7 +324,11 @@ impl MapWriter {
 
     /// Adds one entry. A name may be added once.
     #[must_use]
-    pub fn with(mut self, name: &'static str, write: impl FnOnce(&mut Writer) -> &mut Writer) -> Self {
+    pub fn with(
+        mut self,
+        name: &'static str,
+        write: impl FnOnce(&mut Writer) -> &mut Writer,
+    ) -> Self {
         let mut writer = Writer::new();
         write(&mut writer);
         self.entries.push((name, writer.finish()));
@@ -330,7 +354,10 @@ impl MapWriter {
     pub fn finish(mut self) -> Vec<u8> {
         self.entries.sort_by_key(|(name, _)| (name.len(), *name));
         let mut writer = Writer::new();
-        writer.put(|e| e.map(u64::try_from(self.entries.len()).unwrap_or(u64::MAX)).map(drop));
+        writer.put(|e| {
+            e.map(u64::try_from(self.entries.len()).unwrap_or(u64::MAX))
+                .map(drop)
+        });
         for (name, value) in &self.entries {
             writer.text(name).raw(value);
         }

@@ -40,19 +40,40 @@ impl ForkProof {
     ///
     /// # Errors
     /// Those of the pieces.
-    pub fn of_lists<P: Pieces>(shorter: &Head, longer: &Head, pieces: &P) -> Result<Option<Self>, P::Error> {
+    pub fn of_lists<P: Pieces>(
+        shorter: &Head,
+        longer: &Head,
+        pieces: &P,
+    ) -> Result<Option<Self>, P::Error> {
         let leaves = [last_leaf(shorter)];
         let length = longer.body().length;
-        let Some(pairs) = tree::prove(pieces, Shape::of_list(length), &leaves)? else { return Ok(None) };
-        let Some(leaf) = chain::leaf_bytes(pieces, length, &leaves)? else { return Ok(None) };
+        let Some(pairs) = tree::prove(pieces, Shape::of_list(length), &leaves)? else {
+            return Ok(None);
+        };
+        let Some(leaf) = chain::leaf_bytes(pieces, length, &leaves)? else {
+            return Ok(None);
+        };
         Ok(Self::check(&Self::write(shorter, longer, &pairs, &leaf).wire).ok())
     }
 
     fn write(one: &Head, other: &Head, pairs: &[u8], leaf: &[u8]) -> Self {
-        let (shorter, longer) = if in_order(one, other) { (one, other) } else { (other, one) };
+        let (shorter, longer) = if in_order(one, other) {
+            (one, other)
+        } else {
+            (other, one)
+        };
         let mut wire = Writer::new();
-        wire.array(5).uint(1).bytes(shorter.wire()).bytes(longer.wire()).bytes(pairs).bytes(leaf);
-        Self { wire: wire.finish(), shorter: shorter.clone(), longer: longer.clone() }
+        wire.array(5)
+            .uint(1)
+            .bytes(shorter.wire())
+            .bytes(longer.wire())
+            .bytes(pairs)
+            .bytes(leaf);
+        Self {
+            wire: wire.finish(),
+            shorter: shorter.clone(),
+            longer: longer.clone(),
+        }
     }
 
     /// Checks a proof from any hand.
@@ -61,12 +82,17 @@ impl ForkProof {
     /// fork-1 to fork-5, those of heads and slices. A slice that does not verify is its sender's fault, no fork.
     pub fn check(wire: &[u8]) -> Result<Self, Reject> {
         if wire.len() > FORK_BYTES_MAX {
-            return Err(Reject::TooLong { got: wire.len(), max: FORK_BYTES_MAX });
+            return Err(Reject::TooLong {
+                got: wire.len(),
+                max: FORK_BYTES_MAX,
+            });
         }
         codec::check_version(wire, Reject::ForkForm)?;
         codec::check(wire, 16)?;
         let parts = codec::read_array(wire).ok_or(Reject::ForkForm)?;
-        let [_, shorter, longer, pairs, leaf] = parts.as_slice() else { return Err(Reject::ForkForm) };
+        let [_, shorter, longer, pairs, leaf] = parts.as_slice() else {
+            return Err(Reject::ForkForm);
+        };
         let part = |bytes| codec::read_bytes(bytes).ok_or(Reject::ForkForm);
         let (shorter, longer) = (Head::check(part(shorter)?)?, Head::check(part(longer)?)?);
         let (pairs, leaf) = (part(pairs)?, part(leaf)?);
@@ -83,7 +109,11 @@ impl ForkProof {
         } else if folded(&shorter, &longer, pairs, leaf)? == shorter.body().root {
             return Err(Reject::NoFork);
         }
-        Ok(Self { wire: wire.to_vec(), shorter, longer })
+        Ok(Self {
+            wire: wire.to_vec(),
+            shorter,
+            longer,
+        })
     }
 
     /// The proof as a file.
@@ -112,7 +142,10 @@ fn in_order(one: &Head, other: &Head) -> bool {
 
 fn last_leaf(head: &Head) -> Range<u64> {
     let last = head.body().length - 1;
-    chain::leaves_of(&[last..last + 1]).first().cloned().unwrap_or(0..1)
+    chain::leaves_of(&[last..last + 1])
+        .first()
+        .cloned()
+        .unwrap_or(0..1)
 }
 
 /// The root of the longer list at the shorter one's length.
@@ -121,6 +154,12 @@ fn folded(shorter: &Head, longer: &Head, pairs: &[u8], leaf: &[u8]) -> Result<Ha
         return Err(Reject::NoFork);
     }
     let shape = Shape::of_list(longer.body().length);
-    let proven = tree::check_slice(&longer.body().root, shape, &[last_leaf(shorter)], pairs, leaf)?;
+    let proven = tree::check_slice(
+        &longer.body().root,
+        shape,
+        &[last_leaf(shorter)],
+        pairs,
+        leaf,
+    )?;
     chain::root_at(&proven, shorter.body().length).ok_or(Reject::NoFork)
 }

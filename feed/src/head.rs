@@ -46,9 +46,21 @@ impl HeadBody {
 
     fn decode(bytes: &[u8]) -> Result<Self, Reject> {
         codec::check(bytes, 16)?;
-        let fields = Fields::read(bytes).filter(|fields| fields.are_exactly(&KEYS)).ok_or(Reject::BodyKeys)?;
-        let uint = |name| fields.value(name).and_then(codec::read_uint).ok_or(Reject::BodyKeys);
-        let hash = |name| fields.value(name).and_then(codec::read_fixed::<32>).ok_or(Reject::BodyKeys);
+        let fields = Fields::read(bytes)
+            .filter(|fields| fields.are_exactly(&KEYS))
+            .ok_or(Reject::BodyKeys)?;
+        let uint = |name| {
+            fields
+                .value(name)
+                .and_then(codec::read_uint)
+                .ok_or(Reject::BodyKeys)
+        };
+        let hash = |name| {
+            fields
+                .value(name)
+                .and_then(codec::read_fixed::<32>)
+                .ok_or(Reject::BodyKeys)
+        };
         let body = Self {
             feed: FeedKey::from_bytes(&hash("feed")?)?,
             first: Hash(hash("first")?),
@@ -80,7 +92,10 @@ impl Head {
         let signature = secret.sign(Context::Head, &encoded);
         let mut wire = Writer::new();
         wire.array(3).uint(1).bytes(&encoded).bytes(&signature.0);
-        Self { wire: wire.finish(), body }
+        Self {
+            wire: wire.finish(),
+            body,
+        }
     }
 
     /// Checks a head in its wire form: `[1, body, signature]`.
@@ -89,17 +104,26 @@ impl Head {
     /// head-1 to head-4, key-1 to key-3, key-7 and the codec's.
     pub fn check(wire: &[u8]) -> Result<Self, Reject> {
         if wire.len() > HEAD_BYTES_MAX {
-            return Err(Reject::TooLong { got: wire.len(), max: HEAD_BYTES_MAX });
+            return Err(Reject::TooLong {
+                got: wire.len(),
+                max: HEAD_BYTES_MAX,
+            });
         }
         codec::check_version(wire, Reject::HeadForm)?;
         codec::check(wire, 16)?;
         let parts = codec::read_array(wire).ok_or(Reject::HeadForm)?;
-        let [_, encoded, signature] = parts.as_slice() else { return Err(Reject::HeadForm) };
+        let [_, encoded, signature] = parts.as_slice() else {
+            return Err(Reject::HeadForm);
+        };
         let encoded = codec::read_bytes(encoded).ok_or(Reject::HeadForm)?;
         let signature = codec::read_fixed::<64>(signature).ok_or(Reject::HeadForm)?;
         let body = HeadBody::decode(encoded)?;
-        body.feed.check(Context::Head, encoded, &Signature(signature))?;
-        Ok(Self { wire: wire.to_vec(), body })
+        body.feed
+            .check(Context::Head, encoded, &Signature(signature))?;
+        Ok(Self {
+            wire: wire.to_vec(),
+            body,
+        })
     }
 
     /// The same, for the feed that was asked for.
@@ -108,7 +132,11 @@ impl Head {
     /// head-5 besides those of `check`.
     pub fn check_of(feed: &FeedKey, wire: &[u8]) -> Result<Self, Reject> {
         let head = Self::check(wire)?;
-        if head.body.feed == *feed { Ok(head) } else { Err(Reject::OtherFeed) }
+        if head.body.feed == *feed {
+            Ok(head)
+        } else {
+            Err(Reject::OtherFeed)
+        }
     }
 
     /// The bytes as signed or received.
@@ -174,13 +202,22 @@ mod tests {
     #[test]
     fn head_of_length_0_and_above_2_to_40_is_refused() {
         for length in [0, LENGTH_MAX + 1] {
-            let head = Head::sign(&FeedSecret::from_bytes(&[1; 32]), HeadBody { length, ..body() });
-            assert_eq!(Head::check(head.wire()), Err(Reject::HeadLength { got: length }));
+            let head = Head::sign(
+                &FeedSecret::from_bytes(&[1; 32]),
+                HeadBody { length, ..body() },
+            );
+            assert_eq!(
+                Head::check(head.wire()),
+                Err(Reject::HeadLength { got: length })
+            );
         }
     }
 
     #[test]
     fn another_version_needs_a_newer_levada_whatever_follows() {
-        assert_eq!(Head::check(&[0x82, 0x02, 0xf9, 0x3c, 0x00]), Err(Reject::NeedsNewer { got: 2 }));
+        assert_eq!(
+            Head::check(&[0x82, 0x02, 0xf9, 0x3c, 0x00]),
+            Err(Reject::NeedsNewer { got: 2 })
+        );
     }
 }

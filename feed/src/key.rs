@@ -69,10 +69,16 @@ impl FeedKey {
     ///
     /// # Errors
     /// `BadSignature`.
-    pub fn check(&self, context: Context, body: &[u8], signature: &Signature) -> Result<(), Reject> {
+    pub fn check(
+        &self,
+        context: Context,
+        body: &[u8],
+        signature: &Signature,
+    ) -> Result<(), Reject> {
         let key = VerifyingKey::from_bytes(&self.0).map_err(|_| Reject::KeyNotCanonical)?;
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        key.verify_strict(&context.message(body), &signature).map_err(|_| Reject::BadSignature)
+        key.verify_strict(&context.message(body), &signature)
+            .map_err(|_| Reject::BadSignature)
     }
 }
 
@@ -108,7 +114,11 @@ impl FromStr for FeedKey {
             return Err(Reject::KeyText);
         }
         // 52 symbols carry 260 bits; the last four are padding.
-        if checked.fe32_iter().last().is_none_or(|symbol| symbol.to_u8() & 0b1111 != 0) {
+        if checked
+            .fe32_iter()
+            .last()
+            .is_none_or(|symbol| symbol.to_u8() & 0b1111 != 0)
+        {
             return Err(Reject::KeyPadding);
         }
         let bytes: Vec<u8> = checked.byte_iter().collect();
@@ -209,7 +219,9 @@ mod tests {
         high[31] = 0x7f;
         assert_eq!(FeedKey::from_bytes(&high), Err(Reject::KeyNotCanonical));
         // A good key plus the point of order 2: (x, y) becomes (-x, -y).
-        let good = VerifyingKey::from_bytes(secret().feed_key().as_bytes()).unwrap().to_edwards();
+        let good = VerifyingKey::from_bytes(secret().feed_key().as_bytes())
+            .unwrap()
+            .to_edwards();
         let mut two = [0xff; 32];
         two[0] = 0xec;
         two[31] = 0x7f;
@@ -223,8 +235,14 @@ mod tests {
         let key = secret().feed_key();
         let signature = secret().sign(Context::Head, b"body");
         assert_eq!(key.check(Context::Head, b"body", &signature), Ok(()));
-        assert_eq!(key.check(Context::Succession, b"body", &signature), Err(Reject::BadSignature));
-        assert_eq!(key.check(Context::Head, b"bodY", &signature), Err(Reject::BadSignature));
+        assert_eq!(
+            key.check(Context::Succession, b"body", &signature),
+            Err(Reject::BadSignature)
+        );
+        assert_eq!(
+            key.check(Context::Head, b"bodY", &signature),
+            Err(Reject::BadSignature)
+        );
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! Verifies levada feeds: bytes in, verdict out.
 
-pub mod limits;
-pub mod hash;
-pub mod reject;
-pub mod codec;
-pub mod key;
-pub mod link;
-pub mod tree;
-pub mod record;
-pub mod head;
-pub mod succession;
-pub mod chain;
-pub mod fork;
 pub mod bundle;
+pub mod chain;
+pub mod codec;
+pub mod fork;
+pub mod hash;
+pub mod head;
+pub mod key;
+pub mod limits;
+pub mod link;
 pub mod log;
+pub mod record;
+pub mod reject;
+pub mod succession;
+pub mod tree;

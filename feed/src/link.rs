@@ -22,7 +22,10 @@ impl First {
     #[must_use]
     pub fn of(first: &Hash) -> Self {
         let mut bytes = [0; 16];
-        bytes.iter_mut().zip(first.0).for_each(|(to, from)| *to = from);
+        bytes
+            .iter_mut()
+            .zip(first.0)
+            .for_each(|(to, from)| *to = from);
         Self(bytes)
     }
 }
@@ -31,7 +34,8 @@ impl First {
 static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
     let mut form = Specification::new();
     form.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
-    form.encoding().expect("the alphabet has 32 different letters")
+    form.encoding()
+        .expect("the alphabet has 32 different letters")
 });
 
 impl fmt::Display for First {
@@ -43,7 +47,9 @@ impl fmt::Display for First {
 impl FromStr for First {
     type Err = Reject;
     fn from_str(text: &str) -> Result<Self, Reject> {
-        let bytes = BASE32.decode(text.as_bytes()).map_err(|_| Reject::LinkFirst)?;
+        let bytes = BASE32
+            .decode(text.as_bytes())
+            .map_err(|_| Reject::LinkFirst)?;
         bytes.try_into().map(Self).map_err(|_| Reject::LinkFirst)
     }
 }
@@ -80,14 +86,25 @@ impl Link {
     /// A link of the key alone.
     #[must_use]
     pub fn to(feed: FeedKey) -> Self {
-        Self { feed, index: None, first: None, via: Vec::new(), name: None }
+        Self {
+            feed,
+            index: None,
+            first: None,
+            via: Vec::new(),
+            name: None,
+        }
     }
 }
 
 const SCHEME: &str = "levada:";
 /// RFC 3986 unreserved, and what reads well inside a query.
-const VALUE: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'/');
+const VALUE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b':')
+    .remove(b'/');
 
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,7 +117,11 @@ impl fmt::Display for Link {
         let name = self.name.iter().map(|name| ("name", name.clone()));
         for (nth, (parameter, value)) in first.chain(via).chain(name).enumerate() {
             let mark = if nth == 0 { '?' } else { '&' };
-            write!(f, "{mark}{parameter}={}", utf8_percent_encode(&value, VALUE))?;
+            write!(
+                f,
+                "{mark}{parameter}={}",
+                utf8_percent_encode(&value, VALUE)
+            )?;
         }
         Ok(())
     }
@@ -128,7 +149,10 @@ impl FromStr for Link {
             Some((key, index)) => (key, Some(read_index(index)?)),
             None => (name, None),
         };
-        let mut link = Self { index, ..Self::to(key.parse()?) };
+        let mut link = Self {
+            index,
+            ..Self::to(key.parse()?)
+        };
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             let (parameter, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             link.take(parameter, value)?;
@@ -165,7 +189,8 @@ impl Link {
 
 /// A decimal number without sign or leading zeros, below the greatest length of a feed.
 fn read_index(text: &str) -> Result<u64, Reject> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit())
+        && (text.len() == 1 || !text.starts_with('0'));
     match text.parse() {
         Ok(index) if is_plain && index < LENGTH_MAX => Ok(index),
         _ => Err(Reject::LinkIndex),
@@ -181,7 +206,9 @@ fn decode(value: &str) -> Result<String, Reject> {
             return Err(Reject::LinkEncoding);
         }
     }
-    let text = percent_decode_str(value).decode_utf8().map_err(|_| Reject::LinkEncoding)?;
+    let text = percent_decode_str(value)
+        .decode_utf8()
+        .map_err(|_| Reject::LinkEncoding)?;
     Ok(text.into_owned())
 }
 
@@ -200,7 +227,10 @@ mod tests {
             feed: key(),
             index: Some(41),
             first: Some(First::of(&Hash::of(b"first"))),
-            via: vec!["http://192.0.2.7:9327".into(), "https://a.example/x y?&#%+é".into()],
+            via: vec![
+                "http://192.0.2.7:9327".into(),
+                "https://a.example/x y?&#%+é".into(),
+            ],
             name: Some("Ana & Zé".into()),
         };
         let text = link.to_string();
@@ -220,14 +250,24 @@ mod tests {
             (format!("levada:{key}/+1"), "link-2"),
             (format!("levada:{key}/1099511627776"), "link-2"),
             (format!("levada:{key}?first=a"), "link-4"),
-            (format!("levada:{key}?first=aaaaaaaaaaaaaaaaaaaaaaaaab"), "link-4"),
-            (format!("levada:{key}?first=AAAAAAAAAAAAAAAAAAAAAAAAAA"), "link-4"),
+            (
+                format!("levada:{key}?first=aaaaaaaaaaaaaaaaaaaaaaaaab"),
+                "link-4",
+            ),
+            (
+                format!("levada:{key}?first=AAAAAAAAAAAAAAAAAAAAAAAAAA"),
+                "link-4",
+            ),
             (format!("levada:{key}?name=a&name=b"), "link-3"),
             (format!("levada:{key}?name=%4"), "link-5"),
             (format!("levada:{key}?name=%ff"), "link-5"),
         ] {
             assert_eq!(text.parse::<Link>().unwrap_err().must(), must, "{text}");
         }
-        assert!(format!("levada:{key}?later=1&&name=").parse::<Link>().is_ok());
+        assert!(
+            format!("levada:{key}?later=1&&name=")
+                .parse::<Link>()
+                .is_ok()
+        );
     }
 }

@@ -269,7 +269,10 @@ impl Record {
     #[must_use]
     pub fn media(&self) -> u64 {
         match &self.body {
-            Body::Item(item) => item.files.iter().fold(0, |sum: u64, file| sum.saturating_add(file.size)),
+            Body::Item(item) => item
+                .files
+                .iter()
+                .fold(0, |sum: u64, file| sum.saturating_add(file.size)),
             _ => 0,
         }
     }

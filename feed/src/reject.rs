@@ -85,7 +85,9 @@ pub enum Reject {
     #[error("the feed key is not in the prime-order subgroup")]
     KeyMixedOrder,
     /// key-4
-    #[error("not a feed key: it begins with lev1, has 62 characters and a checksum; one may be mistyped or missing")]
+    #[error(
+        "not a feed key: it begins with lev1, has 62 characters and a checksum; one may be mistyped or missing"
+    )]
     KeyText,
     /// key-5
     #[error("a feed key in mixed upper and lower case")]
@@ -305,7 +307,9 @@ pub enum Reject {
     #[error("the link has a broken percent-encoding")]
     LinkEncoding,
     /// link-6
-    #[error("the feed's record 0 is not the one the link names: the log was started anew, or the link is of another feed")]
+    #[error(
+        "the feed's record 0 is not the one the link names: the log was started anew, or the link is of another feed"
+    )]
     LinkFirstMismatch,
 
     /// wire-1

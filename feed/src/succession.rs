@@ -40,7 +40,11 @@ impl Succession {
     ///
     /// # Errors
     /// As `check`: the result is checked before it is given out.
-    pub fn sign(recovery: &FeedSecret, next: &FeedSecret, body: &SuccessionBody) -> Result<Self, Reject> {
+    pub fn sign(
+        recovery: &FeedSecret,
+        next: &FeedSecret,
+        body: &SuccessionBody,
+    ) -> Result<Self, Reject> {
         let encoded = MapWriter::new()
             .with("feed", |w| w.bytes(body.feed.as_bytes()))
             .with("next", |w| w.bytes(body.next.as_bytes()))
@@ -51,7 +55,11 @@ impl Succession {
             .finish();
         let signed = |secret: &FeedSecret| secret.sign(Context::Succession, &encoded);
         let mut wire = Writer::new();
-        wire.array(4).uint(1).bytes(&encoded).bytes(&signed(recovery).0).bytes(&signed(next).0);
+        wire.array(4)
+            .uint(1)
+            .bytes(&encoded)
+            .bytes(&signed(recovery).0)
+            .bytes(&signed(next).0);
         Self::check(&wire.finish())
     }
 
@@ -61,22 +69,35 @@ impl Succession {
     /// succession-1, succession-2, head-2 to head-4, the keys' and the codec's.
     pub fn check(wire: &[u8]) -> Result<Self, Reject> {
         if wire.len() > FORK_BYTES_MAX {
-            return Err(Reject::TooLong { got: wire.len(), max: FORK_BYTES_MAX });
+            return Err(Reject::TooLong {
+                got: wire.len(),
+                max: FORK_BYTES_MAX,
+            });
         }
         codec::check_version(wire, Reject::SuccessionForm)?;
         codec::check(wire, 16)?;
         let parts = codec::read_array(wire).ok_or(Reject::SuccessionForm)?;
-        let [_, encoded, by_recovery, by_next] = parts.as_slice() else { return Err(Reject::SuccessionForm) };
+        let [_, encoded, by_recovery, by_next] = parts.as_slice() else {
+            return Err(Reject::SuccessionForm);
+        };
         let encoded = codec::read_bytes(encoded).ok_or(Reject::SuccessionForm)?;
-        let signature = |bytes| codec::read_fixed(bytes).map(Signature).ok_or(Reject::SuccessionForm);
+        let signature = |bytes| {
+            codec::read_fixed(bytes)
+                .map(Signature)
+                .ok_or(Reject::SuccessionForm)
+        };
         let (by_recovery, by_next) = (signature(by_recovery)?, signature(by_next)?);
         let body = decode(encoded)?;
         if body.feed == body.recovery || body.feed == body.next || body.recovery == body.next {
             return Err(Reject::SuccessionKeys);
         }
-        body.recovery.check(Context::Succession, encoded, &by_recovery)?;
+        body.recovery
+            .check(Context::Succession, encoded, &by_recovery)?;
         body.next.check(Context::Succession, encoded, &by_next)?;
-        Ok(Self { wire: wire.to_vec(), body })
+        Ok(Self {
+            wire: wire.to_vec(),
+            body,
+        })
     }
 
     /// Checks that the recovery key is the one that record 0 of the feed names.
@@ -105,9 +126,21 @@ impl Succession {
 
 fn decode(encoded: &[u8]) -> Result<SuccessionBody, Reject> {
     codec::check(encoded, 16)?;
-    let fields = Fields::read(encoded).filter(|fields| fields.are_exactly(&KEYS)).ok_or(Reject::BodyKeys)?;
-    let bytes = |name| fields.value(name).and_then(codec::read_fixed::<32>).ok_or(Reject::BodyKeys);
-    let uint = |name| fields.value(name).and_then(codec::read_uint).ok_or(Reject::BodyKeys);
+    let fields = Fields::read(encoded)
+        .filter(|fields| fields.are_exactly(&KEYS))
+        .ok_or(Reject::BodyKeys)?;
+    let bytes = |name| {
+        fields
+            .value(name)
+            .and_then(codec::read_fixed::<32>)
+            .ok_or(Reject::BodyKeys)
+    };
+    let uint = |name| {
+        fields
+            .value(name)
+            .and_then(codec::read_uint)
+            .ok_or(Reject::BodyKeys)
+    };
     let length = uint("length")?;
     if !(1..=LENGTH_MAX).contains(&length) {
         return Err(Reject::HeadLength { got: length });
@@ -150,15 +183,30 @@ mod tests {
         assert_eq!(Succession::check(succession.wire()), Ok(succession.clone()));
         let named = Hash::of(recovery.feed_key().as_bytes());
         assert_eq!(succession.check_recovery(Some(&named)), Ok(()));
-        assert_eq!(succession.check_recovery(Some(&Hash::of(b"x"))), Err(Reject::SuccessionRecovery));
-        assert_eq!(succession.check_recovery(None), Err(Reject::SuccessionRecovery));
+        assert_eq!(
+            succession.check_recovery(Some(&Hash::of(b"x"))),
+            Err(Reject::SuccessionRecovery)
+        );
+        assert_eq!(
+            succession.check_recovery(None),
+            Err(Reject::SuccessionRecovery)
+        );
     }
 
     #[test]
     fn signatures_in_the_wrong_order_and_equal_keys_are_refused() {
         let (feed, recovery, next) = secrets();
-        assert_eq!(Succession::sign(&next, &recovery, &body()), Err(Reject::BadSignature));
-        let twice = SuccessionBody { next: feed.feed_key(), ..body() };
-        assert_eq!(Succession::sign(&recovery, &feed, &twice), Err(Reject::SuccessionKeys));
+        assert_eq!(
+            Succession::sign(&next, &recovery, &body()),
+            Err(Reject::BadSignature)
+        );
+        let twice = SuccessionBody {
+            next: feed.feed_key(),
+            ..body()
+        };
+        assert_eq!(
+            Succession::sign(&recovery, &feed, &twice),
+            Err(Reject::SuccessionKeys)
+        );
     }
 }

@@ -44,7 +44,10 @@ impl Shape {
     /// Of a hash list of `length` hashes, 2^40 at most; leaves are 1 KiB.
     #[must_use]
     pub fn of_list(length: u64) -> Self {
-        Self { bytes: length.min(LENGTH_MAX) * 32, leaf_size: LIST_LEAF_BYTES }
+        Self {
+            bytes: length.min(LENGTH_MAX) * 32,
+            leaf_size: LIST_LEAF_BYTES,
+        }
     }
 
     /// Of a blob; leaves are 16 KiB.
@@ -55,7 +58,10 @@ impl Shape {
         if bytes > BLOB_BYTES_MAX {
             return Err(Reject::BlobTooLarge { got: bytes });
         }
-        Ok(Self { bytes, leaf_size: BLOB_LEAF_BYTES })
+        Ok(Self {
+            bytes,
+            leaf_size: BLOB_LEAF_BYTES,
+        })
     }
 
     /// Bytes of the whole.
@@ -104,7 +110,11 @@ impl Shape {
     }
 
     fn whole(self) -> Subtree {
-        Subtree { start: 0, count: self.leaves(), position: 0 }
+        Subtree {
+            start: 0,
+            count: self.leaves(),
+            position: 0,
+        }
     }
 
     /// The node of a subtree whose leaves are all whole and a power of two; others have none.
@@ -113,7 +123,10 @@ impl Shape {
             && of.start.is_multiple_of(of.count)
             && (of.start + of.count).checked_mul(self.leaf_size)? <= self.bytes;
         let level = u8::try_from(of.count.trailing_zeros()).ok()?;
-        is_complete.then(|| Node { level, index: of.start / of.count })
+        is_complete.then(|| Node {
+            level,
+            index: of.start / of.count,
+        })
     }
 
     fn leaf_len(self, leaf: u64) -> usize {
@@ -130,7 +143,11 @@ impl Shape {
             }
             at = range.end;
         }
-        if ranges.is_empty() { Err(Reject::RangeOutside) } else { Ok(()) }
+        if ranges.is_empty() {
+            Err(Reject::RangeOutside)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -147,13 +164,23 @@ impl Subtree {
     fn children(self) -> (Self, Self) {
         let left = 1 << (self.count - 1).ilog2();
         (
-            Self { start: self.start, count: left, position: self.position + 1 },
-            Self { start: self.start + left, count: self.count - left, position: self.position + left },
+            Self {
+                start: self.start,
+                count: left,
+                position: self.position + 1,
+            },
+            Self {
+                start: self.start + left,
+                count: self.count - left,
+                position: self.position + left,
+            },
         )
     }
 
     fn touches(self, ranges: &[Range<u64>]) -> bool {
-        ranges.iter().any(|range| range.start < self.start + self.count && self.start < range.end)
+        ranges
+            .iter()
+            .any(|range| range.start < self.start + self.count && self.start < range.end)
     }
 
     fn is_leaf(self) -> bool {
@@ -183,8 +210,9 @@ pub fn visited_count(shape: Shape, ranges: &[Range<u64>]) -> u64 {
         if subtree.is_leaf() || !subtree.touches(ranges) {
             return 0;
         }
-        let covers =
-            |range: &Range<u64>| range.start <= subtree.start && subtree.start + subtree.count <= range.end;
+        let covers = |range: &Range<u64>| {
+            range.start <= subtree.start && subtree.start + subtree.count <= range.end
+        };
         if ranges.iter().any(covers) {
             return subtree.count - 1;
         }
@@ -199,7 +227,11 @@ fn parent_hash(left: &Hash, right: &Hash, is_root: bool) -> Hash {
     if is_root {
         Hash(*hazmat::merge_subtrees_root(&left.0, &right.0, Mode::Hash).as_bytes())
     } else {
-        Hash(hazmat::merge_subtrees_non_root(&left.0, &right.0, Mode::Hash))
+        Hash(hazmat::merge_subtrees_non_root(
+            &left.0,
+            &right.0,
+            Mode::Hash,
+        ))
     }
 }
 
@@ -213,7 +245,11 @@ fn subtree_hash(offset: u64, bytes: &[u8]) -> Hash {
 /// Chaining value of a leaf; the plain hash when the leaf is all there is.
 #[must_use]
 pub fn leaf_hash(shape: Shape, leaf: u64, bytes: &[u8]) -> Hash {
-    if shape.leaves() == 1 { Hash::of(bytes) } else { subtree_hash(shape.leaf_bytes(leaf).start, bytes) }
+    if shape.leaves() == 1 {
+        Hash::of(bytes)
+    } else {
+        subtree_hash(shape.leaf_bytes(leaf).start, bytes)
+    }
 }
 
 /// The two halves of a pair.

@@ -30,7 +30,12 @@ pub struct Serving {
 ///
 /// # Errors
 /// What the person reads, and the exit code.
-pub async fn call(options: &Options, call: Call, events: mpsc::Sender<Event>, stop: Stop) -> Result<(), Failure> {
+pub async fn call(
+    options: &Options,
+    call: Call,
+    events: mpsc::Sender<Event>,
+    stop: Stop,
+) -> Result<(), Failure> {
     let _ = (options, call, events, stop);
     Err(Failure::new(crate::api::Code::Failed, "not built yet"))
 }

@@ -9,7 +9,9 @@ use levada_feed::record::{self, Body, Record};
 /// What a record changes in the index.
 #[must_use]
 pub fn row_change(bytes: &[u8], index: u64) -> RowChange {
-    let Ok(record) = record::read(bytes, index) else { return RowChange::Begin(RowKind::Other) };
+    let Ok(record) = record::read(bytes, index) else {
+        return RowChange::Begin(RowKind::Other);
+    };
     match record.body {
         Body::Item(item) => match item.edits {
             Some(first) => RowChange::Edit(first.index, first.link),

@@ -73,14 +73,23 @@ impl Runs {
     /// Whether a whole range is in; an empty one is.
     #[must_use]
     pub fn contains_all(&self, range: Range<u64>) -> bool {
-        range.is_empty() || self.runs.range(..=range.start).next_back().is_some_and(|(_, end)| *end >= range.end)
+        range.is_empty()
+            || self
+                .runs
+                .range(..=range.start)
+                .next_back()
+                .is_some_and(|(_, end)| *end >= range.end)
     }
 
     /// The parts of a range that are not in, in order.
     pub fn missing(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
         let first = self.runs.range(..range.start).next_back();
-        let held = first.into_iter().chain(self.runs.range(range.start..range.end));
-        let ends = held.map(|(start, end)| *start..*end).chain(std::iter::once(range.end..range.end));
+        let held = first
+            .into_iter()
+            .chain(self.runs.range(range.start..range.end));
+        let ends = held
+            .map(|(start, end)| *start..*end)
+            .chain(std::iter::once(range.end..range.end));
         let mut at = range.start;
         ends.filter_map(move |run| {
             let gap = at..run.start.min(range.end);
@@ -97,7 +106,8 @@ impl Runs {
     /// How many numbers are in.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.iter().fold(0, |sum: u64, run| sum.saturating_add(run.end - run.start))
+        self.iter()
+            .fold(0, |sum: u64, run| sum.saturating_add(run.end - run.start))
     }
 
     /// Whether nothing is in.
@@ -109,7 +119,11 @@ impl Runs {
     /// Bytes for a disk or the wire: start and end of each run, eight bytes each, big-endian.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.runs.iter().flat_map(|(start, end)| [start.to_be_bytes(), end.to_be_bytes()]).flatten().collect()
+        self.runs
+            .iter()
+            .flat_map(|(start, end)| [start.to_be_bytes(), end.to_be_bytes()])
+            .flatten()
+            .collect()
     }
 
     /// Reads `to_bytes`. `None` when the bytes are not runs in order.
@@ -120,8 +134,10 @@ impl Runs {
         let (parts, rest) = bytes.as_chunks::<16>();
         for part in parts {
             let (start, end) = part.split_at(8);
-            let (start, end) =
-                (u64::from_be_bytes(start.try_into().ok()?), u64::from_be_bytes(end.try_into().ok()?));
+            let (start, end) = (
+                u64::from_be_bytes(start.try_into().ok()?),
+                u64::from_be_bytes(end.try_into().ok()?),
+            );
             if start >= end || at.is_some_and(|at| start <= at) {
                 return None;
             }

@@ -45,7 +45,11 @@ impl StoreError {
     /// For `map_err`: a file operation that failed.
     pub fn file(path: &Path, doing: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::File { path, doing, source }
+        move |source| Self::File {
+            path,
+            doing,
+            source,
+        }
     }
 
     /// Whether the disk is full.
@@ -54,7 +58,10 @@ impl StoreError {
         match self {
             Self::NoSpace { .. } => true,
             Self::File { source, .. } => {
-                matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+                matches!(
+                    source.kind(),
+                    std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+                )
             }
             _ => false,
         }

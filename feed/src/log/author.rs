@@ -36,7 +36,15 @@ impl AuthorLog {
     /// A feed without records.
     #[must_use]
     pub fn new(secret: FeedSecret) -> Self {
-        Self { secret, list: GrowingList::new(), first: None, last: None, bytes: 0, media: 0, appended: Vec::new() }
+        Self {
+            secret,
+            list: GrowingList::new(),
+            first: None,
+            last: None,
+            bytes: 0,
+            media: 0,
+            appended: Vec::new(),
+        }
     }
 
     /// Goes on after `head`, which must be the newest that this key signed. `None` when `pieces` lack the frontier or
@@ -44,15 +52,29 @@ impl AuthorLog {
     ///
     /// # Errors
     /// Those of the pieces.
-    pub fn open<P: Pieces>(secret: FeedSecret, head: &Head, pieces: &P) -> Result<Option<Self>, P::Error> {
+    pub fn open<P: Pieces>(
+        secret: FeedSecret,
+        head: &Head,
+        pieces: &P,
+    ) -> Result<Option<Self>, P::Error> {
         let body = head.body();
-        let Some(list) = GrowingList::open(pieces, body.length)? else { return Ok(None) };
+        let Some(list) = GrowingList::open(pieces, body.length)? else {
+            return Ok(None);
+        };
         let last = chain::hash_at(pieces, body.length - 1)?;
         if list.root() != body.root || last.is_none() || body.feed != secret.feed_key() {
             return Ok(None);
         }
         let (first, bytes, media) = (Some(body.first), body.bytes, body.media);
-        Ok(Some(Self { secret, list, first, last, bytes, media, appended: Vec::new() }))
+        Ok(Some(Self {
+            secret,
+            list,
+            first,
+            last,
+            bytes,
+            media,
+            appended: Vec::new(),
+        }))
     }
 
     /// The feed.
@@ -75,8 +97,15 @@ impl AuthorLog {
         let index = self.length();
         let read = record::read(&record, index).map_err(AppendRefused::Unreadable)?;
         let size = u64::try_from(record.len()).unwrap_or(u64::MAX);
-        let (bytes, media) = (self.bytes.saturating_add(size), self.media.saturating_add(read.media()));
-        if index >= LENGTH_MAX || bytes > INTEGER_MAX || media > INTEGER_MAX || record.len() > RECORD_BYTES_MAX {
+        let (bytes, media) = (
+            self.bytes.saturating_add(size),
+            self.media.saturating_add(read.media()),
+        );
+        if index >= LENGTH_MAX
+            || bytes > INTEGER_MAX
+            || media > INTEGER_MAX
+            || record.len() > RECORD_BYTES_MAX
+        {
             return Err(AppendRefused::Full);
         }
         let link = match &self.last {
@@ -128,7 +157,9 @@ impl AuthorLog {
         if self.length() >= LENGTH_MAX {
             return Err(AppendRefused::Full);
         }
-        self.bytes = self.bytes.saturating_add(u64::try_from(record.len()).unwrap_or(u64::MAX));
+        self.bytes = self
+            .bytes
+            .saturating_add(u64::try_from(record.len()).unwrap_or(u64::MAX));
         self.media = self.media.saturating_add(media);
         self.last = Some(link);
         self.first.get_or_insert(link);

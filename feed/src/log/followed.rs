@@ -60,9 +60,18 @@ impl FollowedLog {
     ///
     /// # Errors
     /// link-6, list-4, list-6, and those of bundles.
-    pub fn accept_start(&mut self, first: Option<&First>, answer: &[&[u8]]) -> Result<Batch, Reject> {
-        let bundles = answer.iter().map(|wire| bundle::check(&self.feed, wire)).collect::<Result<Vec<_>, _>>()?;
-        let (Some(start), Some(last)) = (bundles.first(), bundles.last()) else { return Err(Reject::AnswerForm) };
+    pub fn accept_start(
+        &mut self,
+        first: Option<&First>,
+        answer: &[&[u8]],
+    ) -> Result<Batch, Reject> {
+        let bundles = answer
+            .iter()
+            .map(|wire| bundle::check(&self.feed, wire))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (Some(start), Some(last)) = (bundles.first(), bundles.last()) else {
+            return Err(Reject::AnswerForm);
+        };
         let head = &last.head;
         if bundles.len() > 2 || start.from != 0 || start.head.wire() != head.wire() {
             return Err(Reject::AnswerForm);
@@ -76,8 +85,13 @@ impl FollowedLog {
         if !last.holds_last() {
             return Err(Reject::LengthUnproven);
         }
-        let mut batch = Batch { head: Some(head.clone()), ..Batch::new(self.feed) };
-        bundles.iter().for_each(|bundle| add_bundle(&mut batch, bundle));
+        let mut batch = Batch {
+            head: Some(head.clone()),
+            ..Batch::new(self.feed)
+        };
+        bundles
+            .iter()
+            .for_each(|bundle| add_bundle(&mut batch, bundle));
         self.head = Some(head.clone());
         Ok(batch)
     }
@@ -95,14 +109,19 @@ impl FollowedLog {
         let have = self.head.as_ref().map_or(0, |head| head.body().length);
         let answer = chain::check_head(&self.feed, answer, have)?;
         // Nothing is taken up by its head alone: record 0 has to come first.
-        let Some(ours) = &self.head else { return Ok(Verdict::AskHead) };
+        let Some(ours) = &self.head else {
+            return Ok(Verdict::AskHead);
+        };
         if let Some(verdict) = compare(ours, &answer.head, &answer.proven, pieces)? {
             return Ok(verdict);
         }
         if answer.head.body().length == have && !is_fresher(ours, &answer.head, now) {
             return Ok(Verdict::Stale);
         }
-        let mut batch = Batch { head: Some(answer.head.clone()), ..Batch::new(self.feed) };
+        let mut batch = Batch {
+            head: Some(answer.head.clone()),
+            ..Batch::new(self.feed)
+        };
         add_proven(&mut batch, &answer.proven);
         self.head = Some(answer.head);
         Ok(Verdict::Accepted(Box::new(batch)))
@@ -112,9 +131,15 @@ impl FollowedLog {
     ///
     /// # Errors
     /// See `Failed`.
-    pub fn accept_bundle<P: Pieces>(&self, wire: &[u8], pieces: &P) -> Result<Verdict, Failed<P::Error>> {
+    pub fn accept_bundle<P: Pieces>(
+        &self,
+        wire: &[u8],
+        pieces: &P,
+    ) -> Result<Verdict, Failed<P::Error>> {
         let bundle = bundle::check(&self.feed, wire)?;
-        let Some(ours) = &self.head else { return Ok(Verdict::AskHead) };
+        let Some(ours) = &self.head else {
+            return Ok(Verdict::AskHead);
+        };
         if heads_contradict(ours, &bundle.head) {
             return Ok(fork_of_heads(ours, &bundle.head));
         }
@@ -125,7 +150,9 @@ impl FollowedLog {
         if theirs.length < length {
             match tree::root(pieces, Shape::of_list(theirs.length)).map_err(Failed::Pieces)? {
                 Some(root) if root == theirs.root => {}
-                Some(_) => return fork_of_lists(&bundle.head, ours, pieces).map_err(Failed::Pieces),
+                Some(_) => {
+                    return fork_of_lists(&bundle.head, ours, pieces).map_err(Failed::Pieces);
+                }
                 // Older than what we can fold: of no use, and no fault.
                 None => return Ok(Verdict::Stale),
             }
@@ -150,7 +177,9 @@ fn compare<P: Pieces>(
     let (length, root) = (other.body().length, other.body().root);
     if length < ours.body().length {
         return match tree::root(pieces, Shape::of_list(length)).map_err(Failed::Pieces)? {
-            Some(own) if own != root => fork_of_lists(other, ours, pieces).map(Some).map_err(Failed::Pieces),
+            Some(own) if own != root => fork_of_lists(other, ours, pieces)
+                .map(Some)
+                .map_err(Failed::Pieces),
             _ => Ok(Some(Verdict::Stale)),
         };
     }
@@ -179,14 +208,22 @@ fn fork_of_heads(one: &Head, other: &Head) -> Verdict {
 }
 
 /// `pieces` are those of the longer list.
-fn fork_of_lists<P: Pieces>(shorter: &Head, longer: &Head, pieces: &P) -> Result<Verdict, P::Error> {
+fn fork_of_lists<P: Pieces>(
+    shorter: &Head,
+    longer: &Head,
+    pieces: &P,
+) -> Result<Verdict, P::Error> {
     let proof = ForkProof::of_lists(shorter, longer, pieces)?;
     Ok(proof.map_or(Verdict::Stale, |proof| Verdict::Fork(Box::new(proof))))
 }
 
 fn add_proven(batch: &mut Batch, proven: &Proven) {
     batch.nodes.extend(proven.nodes());
-    batch.leaves.extend(proven.leaves().map(|(index, bytes)| (index, bytes.to_vec())));
+    batch.leaves.extend(
+        proven
+            .leaves()
+            .map(|(index, bytes)| (index, bytes.to_vec())),
+    );
 }
 
 fn add_bundle(batch: &mut Batch, bundle: &Bundle<'_>) {

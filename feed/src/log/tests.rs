@@ -42,9 +42,15 @@ impl Memory {
         let hash = |index| chain::hash_at(self, index).unwrap().unwrap();
         let slots: Vec<Slot<'_>> = range
             .clone()
-            .map(|index| self.records.get(&index).map_or_else(|| Slot::Withheld(hash(index)), |r| Slot::Record(r)))
+            .map(|index| {
+                self.records
+                    .get(&index)
+                    .map_or_else(|| Slot::Withheld(hash(index)), |r| Slot::Record(r))
+            })
             .collect();
-        bundle::prove(head, range.start, &slots, self).unwrap().unwrap()
+        bundle::prove(head, range.start, &slots, self)
+            .unwrap()
+            .unwrap()
     }
 
     fn bundle(&self, range: Range<u64>) -> Vec<u8> {
@@ -71,8 +77,19 @@ fn secret() -> FeedSecret {
 }
 
 fn record(index: u64, text: &str) -> Vec<u8> {
-    let profile = Profile { name: format!("{text} {index}"), ..Profile::default() };
-    record::write(&Record { time: index, salt: [0; 16], body: Body::Profile(profile) }, index).unwrap()
+    let profile = Profile {
+        name: format!("{text} {index}"),
+        ..Profile::default()
+    };
+    record::write(
+        &Record {
+            time: index,
+            salt: [0; 16],
+            body: Body::Profile(profile),
+        },
+        index,
+    )
+    .unwrap()
 }
 
 /// Appends up to `length` records, in one batch.
@@ -94,7 +111,11 @@ fn follower(author: &Memory) -> (FollowedLog, Memory) {
     let mut log = FollowedLog::new(secret().feed_key(), None);
     let length = author.head().body().length;
     let (start, last) = (author.bundle(0..1), author.bundle(length - 1..length));
-    let answer: Vec<&[u8]> = if length == 1 { vec![&start] } else { vec![&start, &last] };
+    let answer: Vec<&[u8]> = if length == 1 {
+        vec![&start]
+    } else {
+        vec![&start, &last]
+    };
     let mut store = Memory::default();
     store.commit(&log.accept_start(None, &answer).unwrap());
     (log, store)
@@ -103,18 +124,27 @@ fn follower(author: &Memory) -> (FollowedLog, Memory) {
 #[test]
 fn author_reopened_from_what_was_stored_goes_on_with_the_same_list() {
     let (_, mut store) = author(700);
-    let mut log = AuthorLog::open(secret(), store.head(), &store).unwrap().unwrap();
+    let mut log = AuthorLog::open(secret(), store.head(), &store)
+        .unwrap()
+        .unwrap();
     grow(&mut log, &mut store, 1500, "r");
     let (_, whole) = author(1500);
     assert_eq!(store.head().body().root, whole.head().body().root);
     assert_eq!(store.head().body().bytes, whole.head().body().bytes);
-    assert!(AuthorLog::open(FeedSecret::from_bytes(&[5; 32]), store.head(), &store).unwrap().is_none());
+    assert!(
+        AuthorLog::open(FeedSecret::from_bytes(&[5; 32]), store.head(), &store)
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[test]
 fn unreadable_records_are_not_appended() {
     let mut log = AuthorLog::new(secret());
-    assert!(matches!(log.append(vec![0xff]), Err(AppendRefused::Unreadable(_))));
+    assert!(matches!(
+        log.append(vec![0xff]),
+        Err(AppendRefused::Unreadable(_))
+    ));
     assert!(log.sign(1).is_none());
 }
 
@@ -123,12 +153,20 @@ fn follower_catches_up_through_head_and_bundles_and_can_serve_all_of_it() {
     let (mut log, mut theirs) = author(1300);
     let (mut followed, mut ours) = follower(&theirs);
     grow(&mut log, &mut theirs, 2100, "r");
-    let verdict = followed.accept_head(&theirs.answer(1300), &ours, 5000).unwrap();
-    let Verdict::Accepted(batch) = verdict else { panic!("{verdict:?}") };
+    let verdict = followed
+        .accept_head(&theirs.answer(1300), &ours, 5000)
+        .unwrap();
+    let Verdict::Accepted(batch) = verdict else {
+        panic!("{verdict:?}")
+    };
     ours.commit(&batch);
     for start in (0..2100).step_by(300) {
-        let verdict = followed.accept_bundle(&theirs.bundle(start..start + 300), &ours).unwrap();
-        let Verdict::Accepted(batch) = verdict else { panic!("{verdict:?}") };
+        let verdict = followed
+            .accept_bundle(&theirs.bundle(start..start + 300), &ours)
+            .unwrap();
+        let Verdict::Accepted(batch) = verdict else {
+            panic!("{verdict:?}")
+        };
         ours.commit(&batch);
     }
     assert_eq!(ours.records, theirs.records);
@@ -151,12 +189,19 @@ fn newest_records_come_with_two_bundles_of_one_head() {
     let refused = |log: &mut FollowedLog, first: Option<&First>, answer: &[&[u8]]| {
         log.accept_start(first, answer).unwrap_err().must()
     };
-    assert_eq!(refused(&mut fresh(), Some(&First([0; 16])), &[&start, &newest]), "link-6");
+    assert_eq!(
+        refused(&mut fresh(), Some(&First([0; 16])), &[&start, &newest]),
+        "link-6"
+    );
     assert_eq!(refused(&mut fresh(), None, &[&start]), "list-4");
     assert_eq!(refused(&mut fresh(), None, &[&newest]), "wire-1");
     let short = theirs.bundle(4950..4999);
     assert_eq!(refused(&mut fresh(), None, &[&start, &short]), "list-4");
-    let hidden = Memory { records: BTreeMap::new(), ..theirs.clone() }.bundle(0..1);
+    let hidden = Memory {
+        records: BTreeMap::new(),
+        ..theirs.clone()
+    }
+    .bundle(0..1);
     assert_eq!(refused(&mut fresh(), None, &[&hidden, &newest]), "list-6");
     let mut other = FollowedLog::new(FeedSecret::from_bytes(&[9; 32]).feed_key(), None);
     assert_eq!(refused(&mut other, None, &[&start, &newest]), "head-5");
@@ -169,12 +214,17 @@ fn equal_heads_keep_the_greatest_time_that_is_not_far_ahead() {
     let minute = 60_000;
     let mut judge = |time, now| {
         theirs.commit(&log.sign(time).unwrap());
-        followed.accept_head(&theirs.answer(40), &ours, now).unwrap()
+        followed
+            .accept_head(&theirs.answer(40), &ours, now)
+            .unwrap()
     };
     assert!(matches!(judge(900, 100 * minute), Verdict::Stale));
     assert!(matches!(judge(2000, 100 * minute), Verdict::Accepted(_)));
     assert!(matches!(judge(111 * minute, 100 * minute), Verdict::Stale));
-    assert!(matches!(judge(109 * minute, 100 * minute), Verdict::Accepted(_)));
+    assert!(matches!(
+        judge(109 * minute, 100 * minute),
+        Verdict::Accepted(_)
+    ));
 }
 
 #[test]
@@ -184,7 +234,9 @@ fn every_kind_of_fork_is_found_and_its_proof_stands_alone() {
         let (mut followed, mut ours) = follower(&mine);
         for start in (0..ours_length).step_by(100) {
             let range = start..(start + 100).min(ours_length);
-            let Verdict::Accepted(batch) = followed.accept_bundle(&mine.bundle(range), &ours).unwrap() else {
+            let Verdict::Accepted(batch) =
+                followed.accept_bundle(&mine.bundle(range), &ours).unwrap()
+            else {
                 panic!("own bundle")
             };
             ours.commit(&batch);
@@ -192,8 +244,12 @@ fn every_kind_of_fork_is_found_and_its_proof_stands_alone() {
         // The same start, then another history.
         let (mut log, mut theirs) = author(35);
         grow(&mut log, &mut theirs, theirs_length, "other");
-        let verdict = followed.accept_head(&theirs.answer(ours_length), &ours, 0).unwrap();
-        let Verdict::Fork(proof) = verdict else { panic!("{ours_length} {theirs_length}: {verdict:?}") };
+        let verdict = followed
+            .accept_head(&theirs.answer(ours_length), &ours, 0)
+            .unwrap();
+        let Verdict::Fork(proof) = verdict else {
+            panic!("{ours_length} {theirs_length}: {verdict:?}")
+        };
         assert_eq!(ForkProof::check(proof.wire()).as_ref(), Ok(proof.as_ref()));
         let bundle = theirs.bundle(theirs_length - 1..theirs_length);
         let verdict = followed.accept_bundle(&bundle, &ours).unwrap();
@@ -207,7 +263,9 @@ fn started_anew_is_a_fork_by_its_first_alone() {
     let (mut followed, ours) = follower(&mine);
     let (mut log, mut theirs) = (AuthorLog::new(secret()), Memory::default());
     grow(&mut log, &mut theirs, 9, "thief");
-    let Verdict::Fork(proof) = followed.accept_head(&theirs.answer(3), &ours, 0).unwrap() else { panic!() };
+    let Verdict::Fork(proof) = followed.accept_head(&theirs.answer(3), &ours, 0).unwrap() else {
+        panic!()
+    };
     assert_eq!(ForkProof::check(proof.wire()).as_ref(), Ok(proof.as_ref()));
     assert_eq!(proof.shorter(), mine.head());
 }
@@ -219,15 +277,33 @@ fn what_is_no_fork_is_refused_as_one() {
     grow(&mut log, &mut store, 90, "r");
     assert_eq!(ForkProof::of_lists(&old, store.head(), &store), Ok(None));
     assert!(ForkProof::of_heads(&old, store.head()).is_none());
-    let other = HeadBody { root: Hash::of(b"x"), ..old.body().clone() };
+    let other = HeadBody {
+        root: Hash::of(b"x"),
+        ..old.body().clone()
+    };
     let other = Head::sign(&secret(), other);
     let proof = ForkProof::of_heads(&old, &other).unwrap();
     let mut wrong = crate::codec::Writer::new();
-    wrong.array(5).uint(1).bytes(proof.longer().wire()).bytes(proof.shorter().wire()).bytes(&[]).bytes(&[]);
+    wrong
+        .array(5)
+        .uint(1)
+        .bytes(proof.longer().wire())
+        .bytes(proof.shorter().wire())
+        .bytes(&[])
+        .bytes(&[]);
     assert_eq!(ForkProof::check(&wrong.finish()), Err(Reject::ForkOrder));
     let mut wrong = crate::codec::Writer::new();
-    wrong.array(5).uint(1).bytes(old.wire()).bytes(store.head().wire()).bytes(&[]).bytes(&[]);
-    assert_eq!(ForkProof::check(&wrong.finish()).unwrap_err().must(), "slice-1");
+    wrong
+        .array(5)
+        .uint(1)
+        .bytes(old.wire())
+        .bytes(store.head().wire())
+        .bytes(&[])
+        .bytes(&[]);
+    assert_eq!(
+        ForkProof::check(&wrong.finish()).unwrap_err().must(),
+        "slice-1"
+    );
 }
 
 #[test]
@@ -237,14 +313,24 @@ fn stale_mirror_is_no_fork_and_its_records_count() {
     grow(&mut log, &mut theirs, 1300, "r");
     let (mut followed, mut ours) = follower(&theirs);
     for start in (0..1300).step_by(100) {
-        let Verdict::Accepted(batch) = followed.accept_bundle(&theirs.bundle(start..start + 100), &ours).unwrap()
+        let Verdict::Accepted(batch) = followed
+            .accept_bundle(&theirs.bundle(start..start + 100), &ours)
+            .unwrap()
         else {
             panic!()
         };
         ours.commit(&batch);
     }
-    assert!(matches!(followed.accept_head(&stale.answer(1300), &ours, 0).unwrap(), Verdict::Stale));
-    assert!(matches!(followed.accept_bundle(&stale.bundle(100..200), &ours).unwrap(), Verdict::Accepted(_)));
+    assert!(matches!(
+        followed.accept_head(&stale.answer(1300), &ours, 0).unwrap(),
+        Verdict::Stale
+    ));
+    assert!(matches!(
+        followed
+            .accept_bundle(&stale.bundle(100..200), &ours)
+            .unwrap(),
+        Verdict::Accepted(_)
+    ));
 }
 
 #[test]
@@ -264,18 +350,33 @@ fn every_flipped_byte_of_a_bundle_is_refused() {
 fn broken_link_of_the_author_harms_that_record_alone() {
     let (mut log, mut store) = author(5);
     // Record 5 is signed under a hash that its bytes do not have.
-    let hashes: Vec<Hash> = (0..5).map(|index| chain::hash_at(&store, index).unwrap().unwrap()).collect();
+    let hashes: Vec<Hash> = (0..5)
+        .map(|index| chain::hash_at(&store, index).unwrap().unwrap())
+        .collect();
     let broken = Hash::of(b"not the link of record 5");
     let last = record(6, "r");
-    let list = [hashes.clone(), vec![broken, chain::link_next(&broken, &last)]].concat();
+    let list = [
+        hashes.clone(),
+        vec![broken, chain::link_next(&broken, &last)],
+    ]
+    .concat();
     let bytes: Vec<u8> = list.iter().flat_map(|hash| hash.0).collect();
     grow(&mut log, &mut store, 5, "r");
-    let body = HeadBody { length: 7, root: Hash::of(&bytes), ..store.head().body().clone() };
+    let body = HeadBody {
+        length: 7,
+        root: Hash::of(&bytes),
+        ..store.head().body().clone()
+    };
     store.head = Some(Head::sign(&secret(), body));
     store.leaves.insert(0, bytes);
     store.records.insert(6, last);
     let feed = secret().feed_key();
     bundle::check(&feed, &store.bundle(0..7)).unwrap();
     store.records.insert(5, record(5, "r"));
-    assert_eq!(bundle::check(&feed, &store.bundle(4..7)).unwrap_err().must(), "slice-4");
+    assert_eq!(
+        bundle::check(&feed, &store.bundle(4..7))
+            .unwrap_err()
+            .must(),
+        "slice-4"
+    );
 }

@@ -1,12 +1,15 @@
 //! From bytes to a record, or to the reason why it is unreadable.
 
-use super::{Body, Collection, Creator, File, Item, Listing, Moved, Profile, Record, Reference, Retract, Role};
+use super::{
+    Body, Collection, Creator, File, Item, Listing, Moved, Profile, Record, Reference, Retract,
+    Role,
+};
 use crate::codec::{self, Fields};
 use crate::hash::Hash;
 use crate::key::FeedKey;
 use crate::limits::{
-    BLOB_BYTES_MAX, HEAD_BYTES_MAX, LENGTH_MAX, PATH_BYTES_MAX, PATH_SEGMENT_BYTES_MAX, RECORD_BYTES_MAX,
-    RECORD_VALUES_MAX,
+    BLOB_BYTES_MAX, HEAD_BYTES_MAX, LENGTH_MAX, PATH_BYTES_MAX, PATH_SEGMENT_BYTES_MAX,
+    RECORD_BYTES_MAX, RECORD_VALUES_MAX,
 };
 use crate::reject::Reject;
 
@@ -69,16 +72,51 @@ impl Unreadable {
 /// Why it is unreadable; the feed goes on.
 pub fn read(bytes: &[u8], index: u64) -> Result<Record, Unreadable> {
     let (fields, kind, time) = outer(bytes)?;
-    let salt = fields.value("salt").and_then(codec::read_fixed::<16>).ok_or(Unreadable::Form)?;
-    let body = fields.value("body").and_then(Fields::read).ok_or(Unreadable::Form)?;
+    let salt = fields
+        .value("salt")
+        .and_then(codec::read_fixed::<16>)
+        .ok_or(Unreadable::Form)?;
+    let body = fields
+        .value("body")
+        .and_then(Fields::read)
+        .ok_or(Unreadable::Form)?;
     let body = match kind {
-        "profile" => Body::Profile(profile(&Reader { kind: "profile", fields: body })?),
-        "item" => Body::Item(Box::new(item(&Reader { kind: "item", fields: body }, index)?)),
-        "retract" => Body::Retract(retract(&Reader { kind: "retract", fields: body }, index)?),
-        "listing" => Body::Listing(Box::new(listing(&Reader { kind: "listing", fields: body })?)),
-        "collection" => Body::Collection(collection(&Reader { kind: "collection", fields: body })?),
-        "moved" => Body::Moved(Moved { feed: Reader { kind: "moved", fields: body }.needed("feed", feed_key)? }),
-        other => Body::Unknown { kind: other.to_owned() },
+        "profile" => Body::Profile(profile(&Reader {
+            kind: "profile",
+            fields: body,
+        })?),
+        "item" => Body::Item(Box::new(item(
+            &Reader {
+                kind: "item",
+                fields: body,
+            },
+            index,
+        )?)),
+        "retract" => Body::Retract(retract(
+            &Reader {
+                kind: "retract",
+                fields: body,
+            },
+            index,
+        )?),
+        "listing" => Body::Listing(Box::new(listing(&Reader {
+            kind: "listing",
+            fields: body,
+        })?)),
+        "collection" => Body::Collection(collection(&Reader {
+            kind: "collection",
+            fields: body,
+        })?),
+        "moved" => Body::Moved(Moved {
+            feed: Reader {
+                kind: "moved",
+                fields: body,
+            }
+            .needed("feed", feed_key)?,
+        }),
+        other => Body::Unknown {
+            kind: other.to_owned(),
+        },
     };
     Ok(Record { time, salt, body })
 }
@@ -100,8 +138,14 @@ fn outer(bytes: &[u8]) -> Result<(Fields<'_>, &str, u64), Unreadable> {
         return Err(Unreadable::NeedsNewer);
     }
     let fields = Fields::read(bytes).ok_or(Unreadable::Form)?;
-    let kind = fields.value("kind").and_then(codec::read_text).ok_or(Unreadable::Form)?;
-    let time = fields.value("time").and_then(codec::read_uint).ok_or(Unreadable::Form)?;
+    let kind = fields
+        .value("kind")
+        .and_then(codec::read_text)
+        .ok_or(Unreadable::Form)?;
+    let time = fields
+        .value("time")
+        .and_then(codec::read_uint)
+        .ok_or(Unreadable::Form)?;
     Ok((fields, kind, time))
 }
 
@@ -112,8 +156,15 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn needed<T>(&self, field: &'static str, read: impl FnOnce(&'a [u8]) -> Option<T>) -> Result<T, Unreadable> {
-        let wrong = Unreadable::Field { kind: self.kind, field };
+    fn needed<T>(
+        &self,
+        field: &'static str,
+        read: impl FnOnce(&'a [u8]) -> Option<T>,
+    ) -> Result<T, Unreadable> {
+        let wrong = Unreadable::Field {
+            kind: self.kind,
+            field,
+        };
         self.fields.value(field).and_then(read).ok_or(wrong)
     }
 
@@ -122,7 +173,11 @@ impl<'a> Reader<'a> {
         field: &'static str,
         read: impl FnOnce(&'a [u8]) -> Option<T>,
     ) -> Result<Option<T>, Unreadable> {
-        if self.fields.value(field).is_none() { Ok(None) } else { self.needed(field, read).map(Some) }
+        if self.fields.value(field).is_none() {
+            Ok(None)
+        } else {
+            self.needed(field, read).map(Some)
+        }
     }
 
     fn text(&self, field: &'static str) -> Result<Option<String>, Unreadable> {
@@ -146,14 +201,23 @@ impl<'a> Reader<'a> {
     }
 
     fn texts(&self, field: &'static str) -> Result<Vec<String>, Unreadable> {
-        let wrong = Unreadable::Field { kind: self.kind, field };
+        let wrong = Unreadable::Field {
+            kind: self.kind,
+            field,
+        };
         self.list(field, |bytes| text(bytes).ok_or_else(|| wrong.clone()))
     }
 
     /// A map inside this one.
     fn inner(&self, field: &'static str, bytes: &'a [u8]) -> Result<Self, Unreadable> {
-        let wrong = Unreadable::Field { kind: self.kind, field };
-        Ok(Self { kind: self.kind, fields: Fields::read(bytes).ok_or(wrong)? })
+        let wrong = Unreadable::Field {
+            kind: self.kind,
+            field,
+        };
+        Ok(Self {
+            kind: self.kind,
+            fields: Fields::read(bytes).ok_or(wrong)?,
+        })
     }
 }
 
@@ -171,7 +235,11 @@ fn feed_key(bytes: &[u8]) -> Option<FeedKey> {
 
 fn profile(from: &Reader<'_>) -> Result<Profile, Unreadable> {
     let recovery = from.optional("recovery", |bytes| {
-        if codec::is_null(bytes) { Some(None) } else { hash(bytes).map(Some) }
+        if codec::is_null(bytes) {
+            Some(None)
+        } else {
+            hash(bytes).map(Some)
+        }
     })?;
     Ok(Profile {
         name: from.needed("name", text)?,
@@ -213,7 +281,9 @@ fn item(from: &Reader<'_>, index: u64) -> Result<Item, Unreadable> {
         },
         position: from.uint("position")?,
         place: from.text("place")?,
-        sensitive: from.optional("sensitive", codec::read_bool)?.unwrap_or(false),
+        sensitive: from
+            .optional("sensitive", codec::read_bool)?
+            .unwrap_or(false),
         path,
         files: from.list("files", |bytes| file(&from.inner("files", bytes)?))?,
         edits,
@@ -232,7 +302,9 @@ fn creator(from: &Reader<'_>) -> Result<Creator, Unreadable> {
 fn file(from: &Reader<'_>) -> Result<File, Unreadable> {
     Ok(File {
         hash: from.needed("hash", hash)?,
-        size: from.needed("size", |bytes| codec::read_uint(bytes).filter(|size| *size <= BLOB_BYTES_MAX))?,
+        size: from.needed("size", |bytes| {
+            codec::read_uint(bytes).filter(|size| *size <= BLOB_BYTES_MAX)
+        })?,
         media_type: from.needed("type", text)?,
         role: from.text("role")?.map_or(Role::Main, Role::from_text),
         name: from.text("name")?,
@@ -262,7 +334,9 @@ impl Role {
 fn reference(from: &Reader<'_>) -> Result<Reference, Unreadable> {
     Ok(Reference {
         feed: from.optional("feed", feed_key)?,
-        index: from.needed("index", |bytes| codec::read_uint(bytes).filter(|index| *index < LENGTH_MAX))?,
+        index: from.needed("index", |bytes| {
+            codec::read_uint(bytes).filter(|index| *index < LENGTH_MAX)
+        })?,
         link: from.needed("link", hash)?,
     })
 }
@@ -270,9 +344,14 @@ fn reference(from: &Reader<'_>) -> Result<Reference, Unreadable> {
 fn retract(from: &Reader<'_>, index: u64) -> Result<Retract, Unreadable> {
     let target = reference(&from.inner("target", from.needed("target", Some)?)?)?;
     if target.index == 0 || target.index >= index || target.feed.is_some() {
-        return Err(Unreadable::Reference { index: target.index });
+        return Err(Unreadable::Reference {
+            index: target.index,
+        });
     }
-    Ok(Retract { target, reason: from.text("reason")? })
+    Ok(Retract {
+        target,
+        reason: from.text("reason")?,
+    })
 }
 
 fn listing(from: &Reader<'_>) -> Result<Listing, Unreadable> {
@@ -283,9 +362,13 @@ fn listing(from: &Reader<'_>) -> Result<Listing, Unreadable> {
         title: from.text("title")?,
         note: from.text("note")?,
         tags: from.texts("tags")?,
-        catalogue: from.optional("catalogue", codec::read_bool)?.unwrap_or(false),
+        catalogue: from
+            .optional("catalogue", codec::read_bool)?
+            .unwrap_or(false),
         head: from.optional("head", |bytes| {
-            codec::read_bytes(bytes).filter(|head| head.len() <= HEAD_BYTES_MAX).map(<[u8]>::to_vec)
+            codec::read_bytes(bytes)
+                .filter(|head| head.len() <= HEAD_BYTES_MAX)
+                .map(<[u8]>::to_vec)
         })?,
     })
 }
@@ -300,8 +383,13 @@ fn collection(from: &Reader<'_>) -> Result<Collection, Unreadable> {
 
 /// Segments divided by `/`; none empty, `.`, `..` or too long; no control characters and no overrides of direction.
 pub(super) fn is_plain_path(path: &str) -> bool {
-    let is_plain_char = |c: char| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let is_plain_segment =
-        |segment: &str| !matches!(segment, "" | "." | "..") && segment.len() <= PATH_SEGMENT_BYTES_MAX;
-    path.len() <= PATH_BYTES_MAX && path.split('/').all(is_plain_segment) && path.chars().all(is_plain_char)
+    let is_plain_char = |c: char| {
+        !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let is_plain_segment = |segment: &str| {
+        !matches!(segment, "" | "." | "..") && segment.len() <= PATH_SEGMENT_BYTES_MAX
+    };
+    path.len() <= PATH_BYTES_MAX
+        && path.split('/').all(is_plain_segment)
+        && path.chars().all(is_plain_char)
 }

@@ -1,6 +1,9 @@
 //! From a record to its one byte form.
 
-use super::{Body, Collection, Creator, File, Item, Listing, Profile, Record, Reference, Retract, Role, Unreadable};
+use super::{
+    Body, Collection, Creator, File, Item, Listing, Profile, Record, Reference, Retract, Role,
+    Unreadable,
+};
 use crate::codec::{MapWriter, Writer};
 
 /// Why a record cannot be written: read back, it would be unreadable.
@@ -19,7 +22,10 @@ pub fn write(record: &Record, index: u64) -> Result<Vec<u8>, Unwritable> {
         Body::Retract(retract) => ("retract", write_retract(retract)),
         Body::Listing(listing) => ("listing", write_listing(listing)),
         Body::Collection(collection) => ("collection", write_collection(collection)),
-        Body::Moved(moved) => ("moved", MapWriter::new().with("feed", |w| w.bytes(moved.feed.as_bytes()))),
+        Body::Moved(moved) => (
+            "moved",
+            MapWriter::new().with("feed", |w| w.bytes(moved.feed.as_bytes())),
+        ),
         Body::Unknown { kind } => (kind.as_str(), MapWriter::new()),
     };
     let bytes = MapWriter::new()
@@ -61,7 +67,9 @@ fn write_profile(profile: &Profile) -> MapWriter {
     let map = MapWriter::new()
         .with("name", |w| text(w, &profile.name))
         .with_some("about", profile.about.as_ref(), text)
-        .with_some("avatar", profile.avatar.as_ref(), |w, file| w.map(write_file(file)))
+        .with_some("avatar", profile.avatar.as_ref(), |w, file| {
+            w.map(write_file(file))
+        })
         .with_some("language", profile.language.as_ref(), text)
         .with_some("licence", profile.licence.as_ref(), text)
         .with_some("recovery", profile.recovery, |w, hash| w.bytes(&hash.0));
@@ -78,11 +86,17 @@ fn write_item(item: &Item) -> MapWriter {
         .with_some("collection", item.collection.as_ref(), write_reference)
         .with_some("position", item.position, uint)
         .with_some("place", item.place.as_ref(), text)
-        .with_some("sensitive", Some(true).filter(|_| item.sensitive), |w, value| w.bool(value))
+        .with_some(
+            "sensitive",
+            Some(true).filter(|_| item.sensitive),
+            |w, value| w.bool(value),
+        )
         .with_some("path", item.path.as_ref(), text)
         .with_some("edits", item.edits.as_ref(), write_reference)
         .with_some("ext", item.ext.as_ref(), |w, ext| w.raw(ext));
-    let map = list(map, "creators", &item.creators, |w, creator| w.map(write_creator(creator)));
+    let map = list(map, "creators", &item.creators, |w, creator| {
+        w.map(write_creator(creator))
+    });
     let map = list(map, "tags", &item.tags, text);
     list(map, "files", &item.files, |w, file| w.map(write_file(file)))
 }
@@ -142,7 +156,11 @@ fn write_listing(listing: &Listing) -> MapWriter {
         .with_some("first", listing.first, |w, first| w.bytes(&first.0))
         .with_some("title", listing.title.as_ref(), text)
         .with_some("note", listing.note.as_ref(), text)
-        .with_some("catalogue", Some(true).filter(|_| listing.catalogue), |w, value| w.bool(value))
+        .with_some(
+            "catalogue",
+            Some(true).filter(|_| listing.catalogue),
+            |w, value| w.bool(value),
+        )
         .with_some("head", listing.head.as_ref(), |w, head| w.bytes(head));
     let map = list(map, "hints", &listing.hints, text);
     list(map, "tags", &listing.tags, text)

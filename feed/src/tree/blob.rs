@@ -32,7 +32,11 @@ fn piece_subtree(shape: Shape, piece: u64) -> Option<Subtree> {
     let mut at = shape.whole();
     while at.count > PIECE_LEAVES {
         let (left, right) = at.children();
-        at = if leaves.start < right.start { left } else { right };
+        at = if leaves.start < right.start {
+            left
+        } else {
+            right
+        };
     }
     (at.start == leaves.start && leaves.start < leaves.end).then_some(at)
 }
@@ -44,19 +48,36 @@ fn piece_subtree(shape: Shape, piece: u64) -> Option<Subtree> {
 pub fn hash_piece(shape: Shape, piece: u64, bytes: &[u8]) -> Result<PieceHash, Reject> {
     let of = piece_subtree(shape, piece).ok_or(Reject::RangeOutside)?;
     let due = shape.bytes_of(&piece_leaves(shape, piece));
-    let (expected, got) = (due.end - due.start, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    let (expected, got) = (
+        due.end - due.start,
+        u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+    );
     if expected != got {
         return Err(Reject::LeafBytes { expected, got });
     }
     let mut pairs = Vec::new();
     let hash = hash_subtree(shape, of, bytes, of.count == shape.leaves(), &mut pairs);
-    Ok(PieceHash { hash, pairs, position: of.position })
+    Ok(PieceHash {
+        hash,
+        pairs,
+        position: of.position,
+    })
 }
 
-fn hash_subtree(shape: Shape, of: Subtree, bytes: &[u8], is_root: bool, pairs: &mut Vec<u8>) -> Hash {
+fn hash_subtree(
+    shape: Shape,
+    of: Subtree,
+    bytes: &[u8],
+    is_root: bool,
+    pairs: &mut Vec<u8>,
+) -> Hash {
     let start = shape.leaf_bytes(of.start).start;
     if of.is_leaf() {
-        return if is_root { Hash::of(bytes) } else { subtree_hash(start, bytes) };
+        return if is_root {
+            Hash::of(bytes)
+        } else {
+            subtree_hash(start, bytes)
+        };
     }
     let at = pairs.len();
     pairs.resize(at + PAIR_BYTES, 0);
@@ -66,7 +87,9 @@ fn hash_subtree(shape: Shape, of: Subtree, bytes: &[u8], is_root: bool, pairs: &
     let left = hash_subtree(shape, left, first, false, pairs);
     let right = hash_subtree(shape, right, second, false, pairs);
     if let Some(pair) = pairs.get_mut(at..at + PAIR_BYTES) {
-        pair.iter_mut().zip(left.0.iter().chain(&right.0)).for_each(|(to, from)| *to = *from);
+        pair.iter_mut()
+            .zip(left.0.iter().chain(&right.0))
+            .for_each(|(to, from)| *to = *from);
     }
     parent_hash(&left, &right, is_root)
 }
@@ -75,7 +98,10 @@ fn hash_subtree(shape: Shape, of: Subtree, bytes: &[u8], is_root: bool, pairs: &
 ///
 /// # Errors
 /// slice-5 when the number of pieces is not that of the shape.
-pub fn join_pieces(shape: Shape, pieces: &[Hash]) -> Result<(Hash, Vec<(u64, [u8; PAIR_BYTES])>), Reject> {
+pub fn join_pieces(
+    shape: Shape,
+    pieces: &[Hash],
+) -> Result<(Hash, Vec<(u64, [u8; PAIR_BYTES])>), Reject> {
     let due = shape.leaves().div_ceil(PIECE_LEAVES);
     if u64::try_from(pieces.len()).ok() != Some(due) {
         return Err(Reject::RangeOutside);
@@ -85,15 +111,24 @@ pub fn join_pieces(shape: Shape, pieces: &[Hash]) -> Result<(Hash, Vec<(u64, [u8
     Ok((hash, pairs))
 }
 
-fn join(of: Subtree, pieces: &[Hash], is_root: bool, pairs: &mut Vec<(u64, [u8; PAIR_BYTES])>) -> Option<Hash> {
+fn join(
+    of: Subtree,
+    pieces: &[Hash],
+    is_root: bool,
+    pairs: &mut Vec<(u64, [u8; PAIR_BYTES])>,
+) -> Option<Hash> {
     if of.count <= PIECE_LEAVES {
-        return pieces.get(usize::try_from(of.start / PIECE_LEAVES).ok()?).copied();
+        return pieces
+            .get(usize::try_from(of.start / PIECE_LEAVES).ok()?)
+            .copied();
     }
     let (left, right) = of.children();
     let left = join(left, pieces, false, pairs)?;
     let right = join(right, pieces, false, pairs)?;
     let mut pair = [0; PAIR_BYTES];
-    pair.iter_mut().zip(left.0.iter().chain(&right.0)).for_each(|(to, from)| *to = *from);
+    pair.iter_mut()
+        .zip(left.0.iter().chain(&right.0))
+        .for_each(|(to, from)| *to = *from);
     pairs.push((of.position, pair));
     Some(parent_hash(&left, &right, is_root))
 }
@@ -111,7 +146,12 @@ impl<'a> LeafVerifier<'a> {
     /// For `leaves`, whose pairs were checked.
     #[must_use]
     pub fn new(proven: &'a Proven, leaves: Range<u64>) -> Self {
-        Self { proven, next: leaves.start, end: leaves.end, partial: Vec::new() }
+        Self {
+            proven,
+            next: leaves.start,
+            end: leaves.end,
+            partial: Vec::new(),
+        }
     }
 
     /// Takes bytes; gives runs of verified bytes with their offset in the blob to `sink`, before this returns.
@@ -167,14 +207,30 @@ impl<'a> LeafVerifier<'a> {
         if shape.bytes() == 0 && self.next == 0 && self.end == 1 {
             return self.check(&[]);
         }
-        let (due, at) = (shape.bytes_of(&(self.next..self.end)), u64::try_from(self.partial.len()).unwrap_or(0));
-        if self.next == self.end { Ok(()) } else { Err(Reject::LeafBytes { expected: due.end - due.start, got: at }) }
+        let (due, at) = (
+            shape.bytes_of(&(self.next..self.end)),
+            u64::try_from(self.partial.len()).unwrap_or(0),
+        );
+        if self.next == self.end {
+            Ok(())
+        } else {
+            Err(Reject::LeafBytes {
+                expected: due.end - due.start,
+                got: at,
+            })
+        }
     }
 
     fn check(&mut self, leaf: &[u8]) -> Result<(), Reject> {
-        let expected = self.proven.leaf_hash(self.next).ok_or(Reject::RangeOutside)?;
+        let expected = self
+            .proven
+            .leaf_hash(self.next)
+            .ok_or(Reject::RangeOutside)?;
         if leaf_hash(self.proven.shape(), self.next, leaf) != expected {
-            return Err(Reject::LeafMismatch { index: self.next, expected });
+            return Err(Reject::LeafMismatch {
+                index: self.next,
+                expected,
+            });
         }
         self.next += 1;
         Ok(())
@@ -182,6 +238,9 @@ impl<'a> LeafVerifier<'a> {
 
     fn surplus(&self, more: usize) -> Reject {
         let due = self.proven.shape().bytes_of(&(0..self.end)).end;
-        Reject::LeafBytes { expected: due, got: due.saturating_add(u64::try_from(more).unwrap_or(u64::MAX)) }
+        Reject::LeafBytes {
+            expected: due,
+            got: due.saturating_add(u64::try_from(more).unwrap_or(u64::MAX)),
+        }
     }
 }

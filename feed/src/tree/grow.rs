@@ -42,13 +42,26 @@ impl GrowingList {
     /// # Errors
     /// Those of the pieces.
     pub fn open<P: Pieces>(pieces: &P, length: u64) -> Result<Option<Self>, P::Error> {
-        let mut list = Self { length, ..Self::default() };
+        let mut list = Self {
+            length,
+            ..Self::default()
+        };
         let blocks = length.saturating_sub(1) / BLOCK_HASHES;
-        for level in (0..u8::BITS * 8).rev().filter(|level| blocks >> level & 1 == 1) {
-            let Ok(height) = u8::try_from(level) else { return Ok(None) };
+        for level in (0..u8::BITS * 8)
+            .rev()
+            .filter(|level| blocks >> level & 1 == 1)
+        {
+            let Ok(height) = u8::try_from(level) else {
+                return Ok(None);
+            };
             // The subtree of 2^level blocks that ends where the larger ones before it and itself end.
-            let node = Node { level: height + STORED_LEVEL, index: (blocks >> level) - 1 };
-            let Some(hash) = find_node(pieces, node)? else { return Ok(None) };
+            let node = Node {
+                level: height + STORED_LEVEL,
+                index: (blocks >> level) - 1,
+            };
+            let Some(hash) = find_node(pieces, node)? else {
+                return Ok(None);
+            };
             list.frontier.push(hash);
         }
         let start = blocks * BLOCK_HASHES;
@@ -56,7 +69,9 @@ impl GrowingList {
             let hashes = (length - leaf * LIST_LEAF_HASHES).min(LIST_LEAF_HASHES);
             let wanted = usize::try_from(hashes).unwrap_or(0) * HASH_BYTES;
             let held = pieces.leaf(leaf)?;
-            let Some(bytes) = held.as_deref().and_then(|held| held.get(..wanted)) else { return Ok(None) };
+            let Some(bytes) = held.as_deref().and_then(|held| held.get(..wanted)) else {
+                return Ok(None);
+            };
             list.tail.extend_from_slice(bytes);
         }
         list.taken = length - start;
@@ -80,14 +95,22 @@ impl GrowingList {
 
     fn finish_block(&mut self) {
         self.save_leaves();
-        let mut node = Node { level: STORED_LEVEL, index: self.length / BLOCK_HASHES - 1 };
+        let mut node = Node {
+            level: STORED_LEVEL,
+            index: self.length / BLOCK_HASHES - 1,
+        };
         let mut hash = subtree_hash(node.index * BLOCK_HASHES * 32, &self.tail);
         self.changed.nodes.push((node, hash));
         // As in a binary counter: a finished subtree joins its finished left neighbour of the same size.
         while node.index % 2 == 1 {
-            let Some(left) = self.frontier.pop() else { break };
+            let Some(left) = self.frontier.pop() else {
+                break;
+            };
             hash = parent_hash(&left, &hash, false);
-            node = Node { level: node.level + 1, index: node.index / 2 };
+            node = Node {
+                level: node.level + 1,
+                index: node.index / 2,
+            };
             self.changed.nodes.push((node, hash));
         }
         self.frontier.push(hash);
@@ -122,10 +145,19 @@ impl GrowingList {
         let first = self.taken / LIST_LEAF_HASHES;
         let leaf_bytes = usize::try_from(LIST_LEAF_BYTES).unwrap_or(1);
         let skip = usize::try_from(first).unwrap_or(0);
-        for (leaf, bytes) in self.tail.chunks(leaf_bytes).zip(0..).skip(skip).map(|(bytes, leaf)| (leaf, bytes)) {
-            let grown = leaf * LIST_LEAF_HASHES + u64::try_from(bytes.len()).unwrap_or(0) / 32 > self.taken;
+        for (leaf, bytes) in self
+            .tail
+            .chunks(leaf_bytes)
+            .zip(0..)
+            .skip(skip)
+            .map(|(bytes, leaf)| (leaf, bytes))
+        {
+            let grown =
+                leaf * LIST_LEAF_HASHES + u64::try_from(bytes.len()).unwrap_or(0) / 32 > self.taken;
             if grown {
-                self.changed.leaves.push((start / LIST_LEAF_HASHES + leaf, bytes.to_vec()));
+                self.changed
+                    .leaves
+                    .push((start / LIST_LEAF_HASHES + leaf, bytes.to_vec()));
             }
         }
         self.taken = self.length - start;
@@ -138,13 +170,20 @@ fn find_node<P: Pieces>(pieces: &P, node: Node) -> Result<Option<Hash>, P::Error
         return Ok(Some(hash));
     }
     if node.level > STORED_LEVEL {
-        let child = |side| Node { level: node.level - 1, index: node.index * 2 + side };
-        let (Some(left), Some(right)) = (pieces.node(child(0))?, pieces.node(child(1))?) else { return Ok(None) };
+        let child = |side| Node {
+            level: node.level - 1,
+            index: node.index * 2 + side,
+        };
+        let (Some(left), Some(right)) = (pieces.node(child(0))?, pieces.node(child(1))?) else {
+            return Ok(None);
+        };
         return Ok(Some(parent_hash(&left, &right, false)));
     }
     let mut bytes = Vec::new();
     for leaf in node.index << node.level..(node.index + 1) << node.level {
-        let Some(held) = pieces.leaf(leaf)? else { return Ok(None) };
+        let Some(held) = pieces.leaf(leaf)? else {
+            return Ok(None);
+        };
         bytes.extend_from_slice(&held);
     }
     let shape = Shape::of_list((node.index + 1) * BLOCK_HASHES);

@@ -34,7 +34,14 @@ pub trait Pieces {
 /// # Errors
 /// Those of the pieces.
 pub fn root<P: Pieces>(pieces: &P, shape: Shape) -> Result<Option<Hash>, P::Error> {
-    Prover { pieces, shape, ranges: &[], pairs: None, questions: 0 }.hash(shape.whole(), true)
+    Prover {
+        pieces,
+        shape,
+        ranges: &[],
+        pairs: None,
+        questions: 0,
+    }
+    .hash(shape.whole(), true)
 }
 
 /// The pairs of a proof for sorted, disjoint ranges of leaves within the shape: every parent visited, in pre-order.
@@ -42,8 +49,18 @@ pub fn root<P: Pieces>(pieces: &P, shape: Shape) -> Result<Option<Hash>, P::Erro
 ///
 /// # Errors
 /// Those of the pieces.
-pub fn prove<P: Pieces>(pieces: &P, shape: Shape, ranges: &[Range<u64>]) -> Result<Option<Vec<u8>>, P::Error> {
-    let mut prover = Prover { pieces, shape, ranges, pairs: Some(Vec::new()), questions: 0 };
+pub fn prove<P: Pieces>(
+    pieces: &P,
+    shape: Shape,
+    ranges: &[Range<u64>],
+) -> Result<Option<Vec<u8>>, P::Error> {
+    let mut prover = Prover {
+        pieces,
+        shape,
+        ranges,
+        pairs: Some(Vec::new()),
+        questions: 0,
+    };
     let found = prover.hash(shape.whole(), true)?;
     Ok(prover.pairs.filter(|_| found.is_some()))
 }
@@ -79,24 +96,36 @@ impl<P: Pieces> Prover<'_, P> {
             pairs.resize(at + PAIR_BYTES, 0);
         }
         let (left, right) = of.children();
-        let Some(left) = self.hash(left, false)? else { return Ok(None) };
-        let Some(right) = self.hash(right, false)? else { return Ok(None) };
+        let Some(left) = self.hash(left, false)? else {
+            return Ok(None);
+        };
+        let Some(right) = self.hash(right, false)? else {
+            return Ok(None);
+        };
         if let (Some(pairs), Some(at)) = (&mut self.pairs, at)
             && let Some(pair) = pairs.get_mut(at..at + PAIR_BYTES)
         {
-            pair.iter_mut().zip(left.0.iter().chain(&right.0)).for_each(|(to, from)| *to = *from);
+            pair.iter_mut()
+                .zip(left.0.iter().chain(&right.0))
+                .for_each(|(to, from)| *to = *from);
         }
         Ok(Some(parent_hash(&left, &right, is_root)))
     }
 
     fn leaf(&self, leaf: u64) -> Result<Option<Hash>, P::Error> {
         let held = self.pieces.leaf(leaf)?;
-        let bytes = held.as_deref().and_then(|bytes| bytes.get(..self.shape.leaf_len(leaf)));
+        let bytes = held
+            .as_deref()
+            .and_then(|bytes| bytes.get(..self.shape.leaf_len(leaf)));
         if let Some(bytes) = bytes {
             return Ok(Some(leaf_hash(self.shape, leaf, bytes)));
         }
         // A proof of its neighbour left the leaf's chaining value without its bytes.
-        let alone = Subtree { start: leaf, count: 1, position: 0 };
+        let alone = Subtree {
+            start: leaf,
+            count: 1,
+            position: 0,
+        };
         match self.shape.node(alone) {
             Some(node) if self.shape.leaves() > 1 => self.pieces.node(node),
             _ => Ok(None),
@@ -127,7 +156,9 @@ impl Proven {
 
     /// Leaves with their bytes, after `check_slice`.
     pub fn leaves(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        self.leaves.iter().map(|(index, bytes)| (*index, bytes.as_slice()))
+        self.leaves
+            .iter()
+            .map(|(index, bytes)| (*index, bytes.as_slice()))
     }
 
     /// The bytes of one leaf, after `check_slice`.
@@ -159,7 +190,12 @@ impl Pieces for Proven {
 ///
 /// # Errors
 /// slice-1, slice-3, slice-5.
-pub fn check_pairs(root: &Hash, shape: Shape, ranges: &[Range<u64>], pairs: &[u8]) -> Result<Proven, Reject> {
+pub fn check_pairs(
+    root: &Hash,
+    shape: Shape,
+    ranges: &[Range<u64>],
+    pairs: &[u8],
+) -> Result<Proven, Reject> {
     shape.check_ranges(ranges)?;
     let got = u64::try_from(pairs.len()).unwrap_or(u64::MAX);
     let expected = visited_count(shape, ranges).saturating_mul(64);
@@ -167,8 +203,17 @@ pub fn check_pairs(root: &Hash, shape: Shape, ranges: &[Range<u64>], pairs: &[u8
         return Err(Reject::PairCount { expected, got });
     }
     let (pairs, _) = pairs.as_chunks::<PAIR_BYTES>();
-    let empty = Proven { shape, nodes: BTreeMap::new(), leaf_hashes: BTreeMap::new(), leaves: BTreeMap::new() };
-    let mut checker = Checker { ranges, pairs: pairs.iter().zip(0..), proven: empty };
+    let empty = Proven {
+        shape,
+        nodes: BTreeMap::new(),
+        leaf_hashes: BTreeMap::new(),
+        leaves: BTreeMap::new(),
+    };
+    let mut checker = Checker {
+        ranges,
+        pairs: pairs.iter().zip(0..),
+        proven: empty,
+    };
     checker.check(shape.whole(), root, true)?;
     Ok(checker.proven)
 }
@@ -191,11 +236,17 @@ impl<'a, I: Iterator<Item = (&'a [u8; PAIR_BYTES], u64)>> Checker<'a, I> {
             self.proven.leaf_hashes.insert(of.start, *expected);
             return Ok(());
         }
-        let short = Reject::PairCount { expected: 0, got: 0 };
+        let short = Reject::PairCount {
+            expected: 0,
+            got: 0,
+        };
         let (pair, index) = self.pairs.next().ok_or(short.clone())?;
         let (left, right) = halves(pair).ok_or(short)?;
         if parent_hash(&left, &right, is_root) != *expected {
-            return Err(Reject::PairMismatch { index, expected: *expected });
+            return Err(Reject::PairMismatch {
+                index,
+                expected: *expected,
+            });
         }
         let (first, second) = of.children();
         self.check(first, &left, false)?;
@@ -227,11 +278,16 @@ pub fn check_slice(
     let mut rest = bytes;
     for leaf in ranges.iter().cloned().flatten() {
         let wrong = Reject::LeafBytes { expected, got };
-        let (bytes, after) = rest.split_at_checked(shape.leaf_len(leaf)).ok_or(wrong.clone())?;
+        let (bytes, after) = rest
+            .split_at_checked(shape.leaf_len(leaf))
+            .ok_or(wrong.clone())?;
         rest = after;
         let expected = proven.leaf_hash(leaf).ok_or(wrong)?;
         if leaf_hash(shape, leaf, bytes) != expected {
-            return Err(Reject::LeafMismatch { index: leaf, expected });
+            return Err(Reject::LeafMismatch {
+                index: leaf,
+                expected,
+            });
         }
         proven.leaves.insert(leaf, bytes.to_vec());
     }

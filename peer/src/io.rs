@@ -1,0 +1,8 @@
+//! Everything that touches the machine: disk, sockets, the clock.
+
+pub mod clock;
+pub mod disk;
+pub mod media;
+mod private;
+pub mod strip;
+pub mod walk;

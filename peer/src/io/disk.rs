@@ -1,0 +1,520 @@
+//! The store of one node on fjall: records, hash lists, heads, index rows, small blobs.
+//!
+//! Follows the author's file and what peers proved, without syncing: after a crash it is behind, never ahead in a way that
+//! matters, because a head is written in one batch with everything it covers. Only a checked `Batch` gets in. Which
+//! records to keep, and what a row means to people, is decided elsewhere (`keep`, `query`).
+//!
+//! Keys begin with a feed's number, four bytes big-endian, given out on first sight.
+
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use crate::runs::Runs;
+use crate::store::StoreError;
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use levada_feed::chain;
+use levada_feed::hash::Hash;
+use levada_feed::head::Head;
+use levada_feed::key::FeedKey;
+use levada_feed::log::Batch;
+use levada_feed::tree::{Node, Pieces};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Bytes of one keyspace's memory table; there are eight keyspaces.
+const MEMTABLE_BYTES: u64 = 8 << 20;
+/// Bytes of journal before tables are flushed: the least that fjall takes.
+const JOURNAL_BYTES: u64 = 64 << 20;
+const CACHE_BYTES: u64 = 32 << 20;
+
+/// The store.
+pub struct Disk {
+    path: PathBuf,
+    db: Database,
+    feeds: Keyspace,
+    heads: Keyspace,
+    records: Keyspace,
+    leaves: Keyspace,
+    nodes: Keyspace,
+    rows: Keyspace,
+    small: Keyspace,
+    notes: Keyspace,
+    known: Mutex<BTreeMap<FeedKey, Known>>,
+}
+
+/// What is kept in memory of each feed.
+#[derive(Clone)]
+struct Known {
+    number: u32,
+    head: Option<Arc<Head>>,
+    held: Runs,
+}
+
+impl From<fjall::Error> for StoreError {
+    fn from(error: fjall::Error) -> Self {
+        Self::Database(error.to_string())
+    }
+}
+
+impl Disk {
+    /// Opens the store in a folder, or makes one.
+    ///
+    /// # Errors
+    /// `Database` when fjall will not open it; then it can be set aside and rebuilt.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let db = Database::builder(path)
+            .cache_size(CACHE_BYTES)
+            .max_journaling_size(JOURNAL_BYTES)
+            .worker_threads(1)
+            .open()?;
+        let keyspace = |name: &str| {
+            db.keyspace(name, || {
+                KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES)
+            })
+        };
+        let disk = Self {
+            path: path.to_owned(),
+            feeds: keyspace("feeds")?,
+            heads: keyspace("heads")?,
+            records: keyspace("records")?,
+            leaves: keyspace("leaves")?,
+            nodes: keyspace("nodes")?,
+            rows: keyspace("rows")?,
+            small: keyspace("small")?,
+            notes: keyspace("notes")?,
+            known: Mutex::default(),
+            db,
+        };
+        disk.load()?;
+        Ok(disk)
+    }
+
+    fn load(&self) -> Result<(), StoreError> {
+        let mut known = self.known();
+        for entry in self.feeds.iter() {
+            let (key, value) = entry.into_inner()?;
+            let feed = key
+                .as_ref()
+                .try_into()
+                .ok()
+                .and_then(|key| FeedKey::from_bytes(key).ok());
+            let number = value
+                .get(..4)
+                .and_then(|bytes| bytes.try_into().ok())
+                .map(u32::from_be_bytes);
+            let held = value.get(4..).and_then(Runs::from_bytes);
+            let (Some(feed), Some(number), Some(held)) = (feed, number, held) else {
+                return Err(self.damaged("its list of feeds"));
+            };
+            known.insert(
+                feed,
+                Known {
+                    number,
+                    head: None,
+                    held,
+                },
+            );
+        }
+        Ok(())
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<FeedKey, Known>> {
+        self.known
+            .lock()
+            .expect("nobody panics while holding this lock")
+    }
+
+    fn damaged(&self, what: &str) -> StoreError {
+        StoreError::Damaged {
+            path: self.path.clone(),
+            what: what.to_owned(),
+        }
+    }
+
+    fn number(&self, feed: &FeedKey) -> Option<u32> {
+        self.known().get(feed).map(|known| known.number)
+    }
+
+    /// Feeds of which anything is stored.
+    #[must_use]
+    pub fn feeds(&self) -> Vec<FeedKey> {
+        self.known().keys().copied().collect()
+    }
+
+    /// Writes a batch: all of it or, after a crash, nothing.
+    ///
+    /// # Errors
+    /// Those of the database; the store is as before.
+    pub fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        let mut known = self.known();
+        let next = u32::try_from(known.len()).map_err(|_| self.damaged("its list of feeds"))?;
+        let fresh = || Known {
+            number: next,
+            head: None,
+            held: Runs::new(),
+        };
+        let mut state = known.get(batch.feed()).cloned().unwrap_or_else(fresh);
+        let number = state.number;
+        let mut write = self.db.batch();
+        for (leaf, bytes) in batch.leaves() {
+            let key = key(number, *leaf);
+            let held = self.leaves.get(key)?;
+            // A leaf only grows: a shorter one is of an older head.
+            if held.is_none_or(|held| held.len() < bytes.len()) {
+                write.insert(&self.leaves, key, bytes.as_slice());
+            }
+        }
+        for (node, hash) in batch.nodes() {
+            if self.is_worth_keeping(number, *node)? {
+                write.insert(&self.nodes, node_key(number, *node), hash.0);
+            }
+        }
+        for (index, record) in batch.records() {
+            state.held.insert(*index..index + 1);
+            write.insert(&self.records, key(number, *index), record.as_slice());
+        }
+        if let Some(head) = batch.head() {
+            write.insert(&self.heads, key(number, head.body().length), head.wire());
+            state.head = Some(Arc::new(head.clone()));
+        }
+        self.write_rows(&mut write, number, batch)?;
+        let mut value = number.to_be_bytes().to_vec();
+        value.extend_from_slice(&state.held.to_bytes());
+        write.insert(&self.feeds, batch.feed().as_bytes(), value);
+        write.commit()?;
+        known.insert(*batch.feed(), state);
+        Ok(())
+    }
+
+    /// Chaining values below 16 KiB are hashed again when asked for, if their leaves are held.
+    fn is_worth_keeping(&self, number: u32, node: Node) -> Result<bool, StoreError> {
+        if node.level >= levada_feed::tree::STORED_LEVEL {
+            return Ok(true);
+        }
+        let leaves = node.index << node.level..(node.index + 1) << node.level;
+        for leaf in leaves {
+            if !self.leaves.contains_key(key(number, leaf))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The highest head that was verified.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn head(&self, feed: &FeedKey) -> Result<Option<Arc<Head>>, StoreError> {
+        let number = match self.known().get(feed) {
+            Some(Known {
+                head: Some(head), ..
+            }) => return Ok(Some(head.clone())),
+            Some(known) => known.number,
+            None => return Ok(None),
+        };
+        let Some(last) = self.heads.prefix(number.to_be_bytes()).next_back() else {
+            return Ok(None);
+        };
+        let head =
+            Head::check_of(feed, &last.value()?).map_err(|_| self.damaged("a stored head"))?;
+        let head = Arc::new(head);
+        if let Some(known) = self.known().get_mut(feed) {
+            known.head.get_or_insert_with(|| head.clone());
+        }
+        Ok(Some(head))
+    }
+
+    /// The head that had this length, if it was kept.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn head_at(&self, feed: &FeedKey, length: u64) -> Result<Option<Head>, StoreError> {
+        let Some(number) = self.number(feed) else {
+            return Ok(None);
+        };
+        let Some(wire) = self.heads.get(key(number, length))? else {
+            return Ok(None);
+        };
+        Head::check_of(feed, &wire)
+            .map(Some)
+            .map_err(|_| self.damaged("a stored head"))
+    }
+
+    /// Which records are held.
+    #[must_use]
+    pub fn held(&self, feed: &FeedKey) -> Runs {
+        self.known()
+            .get(feed)
+            .map(|known| known.held.clone())
+            .unwrap_or_default()
+    }
+
+    /// The bytes of one record.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn record(&self, feed: &FeedKey, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(number) = self.number(feed) else {
+            return Ok(None);
+        };
+        Ok(self
+            .records
+            .get(key(number, index))?
+            .map(|record| record.to_vec()))
+    }
+
+    /// Records of a range that are held, in order, until `visit` says to stop.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn records(
+        &self,
+        feed: &FeedKey,
+        range: Range<u64>,
+        visit: &mut dyn FnMut(u64, &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        let Some(number) = self.number(feed) else {
+            return Ok(());
+        };
+        for entry in self
+            .records
+            .range(key(number, range.start)..key(number, range.end))
+        {
+            let (key, value) = entry.into_inner()?;
+            let index = index_in(&key).ok_or_else(|| self.damaged("the key of a record"))?;
+            if !visit(index, &value) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The hash list of a feed, as far as it is held.
+    #[must_use]
+    pub fn pieces(&self, feed: &FeedKey) -> ListPieces<'_> {
+        ListPieces {
+            disk: self,
+            number: self.number(feed),
+        }
+    }
+
+    /// The link hash of a record.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn link(&self, feed: &FeedKey, index: u64) -> Result<Option<Hash>, StoreError> {
+        chain::hash_at(&self.pieces(feed), index)
+    }
+
+    /// Drops the bytes of records; their link hashes stay, so everything else still verifies.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn drop_records(&self, feed: &FeedKey, range: Range<u64>) -> Result<(), StoreError> {
+        let mut known = self.known();
+        let Some(state) = known.get_mut(feed) else {
+            return Ok(());
+        };
+        let mut write = self.db.batch();
+        let mut held = state.held.clone();
+        for entry in self
+            .records
+            .range(key(state.number, range.start)..key(state.number, range.end))
+        {
+            write.remove(&self.records, entry.key()?);
+        }
+        held.remove(range);
+        let mut value = state.number.to_be_bytes().to_vec();
+        value.extend_from_slice(&held.to_bytes());
+        write.insert(&self.feeds, feed.as_bytes(), value);
+        write.commit()?;
+        state.held = held;
+        Ok(())
+    }
+
+    /// Forgets everything of a feed but its highest head.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn purge(&self, feed: &FeedKey) -> Result<(), StoreError> {
+        let Some(number) = self.number(feed) else {
+            return Ok(());
+        };
+        self.drop_records(feed, 0..u64::MAX)?;
+        for keyspace in [&self.leaves, &self.nodes, &self.rows] {
+            let mut write = self.db.batch();
+            for entry in keyspace.prefix(number.to_be_bytes()) {
+                write.remove(keyspace, entry.key()?);
+                if write.len() >= 10_000 {
+                    std::mem::replace(&mut write, self.db.batch()).commit()?;
+                }
+            }
+            write.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Small blobs by hash; the caller has checked the hashes.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn put_small<'b>(
+        &self,
+        blobs: impl IntoIterator<Item = (Hash, &'b [u8])>,
+    ) -> Result<(), StoreError> {
+        let mut write = self.db.batch();
+        for (hash, bytes) in blobs {
+            write.insert(&self.small, hash.0, bytes);
+        }
+        Ok(write.commit()?)
+    }
+
+    /// One small blob.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn small(&self, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.small.get(hash.0)?.map(|bytes| bytes.to_vec()))
+    }
+
+    /// Whether a small blob is held.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn has_small(&self, hash: &Hash) -> Result<bool, StoreError> {
+        Ok(self.small.contains_key(hash.0)?)
+    }
+
+    /// Drops a small blob.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn drop_small(&self, hash: &Hash) -> Result<(), StoreError> {
+        Ok(self.small.remove(hash.0)?)
+    }
+
+    /// Sets notes: small values under text keys, for modules of `io` that can rebuild them.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn put_notes(
+        &self,
+        notes: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+    ) -> Result<(), StoreError> {
+        let mut write = self.db.batch();
+        for (name, value) in notes {
+            write.insert(&self.notes, name, value);
+        }
+        Ok(write.commit()?)
+    }
+
+    /// One note.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn note(&self, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.notes.get(name)?.map(|value| value.to_vec()))
+    }
+
+    /// Notes whose names begin alike, until `visit` says to stop.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn notes(
+        &self,
+        prefix: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        for entry in self.notes.prefix(prefix) {
+            let (name, value) = entry.into_inner()?;
+            if !visit(&name, &value) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a note.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn drop_note(&self, name: &[u8]) -> Result<(), StoreError> {
+        Ok(self.notes.remove(name)?)
+    }
+
+    /// Writes everything to the disk: at a clean stop.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn close(&self) -> Result<(), StoreError> {
+        let keyspaces = [
+            &self.feeds,
+            &self.heads,
+            &self.records,
+            &self.leaves,
+            &self.nodes,
+            &self.rows,
+            &self.small,
+            &self.notes,
+        ];
+        for keyspace in keyspaces {
+            keyspace.rotate_memtable_and_wait()?;
+        }
+        Ok(self.db.persist(PersistMode::SyncAll)?)
+    }
+}
+
+/// Key of something that is numbered within a feed.
+fn key(number: u32, index: u64) -> [u8; 12] {
+    let mut key = [0; 12];
+    let (feed, rest) = key.split_at_mut(4);
+    feed.copy_from_slice(&number.to_be_bytes());
+    rest.copy_from_slice(&index.to_be_bytes());
+    key
+}
+
+fn index_in(key: &[u8]) -> Option<u64> {
+    key.get(4..12)?.try_into().ok().map(u64::from_be_bytes)
+}
+
+fn node_key(number: u32, node: Node) -> [u8; 13] {
+    let mut bytes = [node.level; 13];
+    let (feed, rest) = bytes.split_at_mut(4);
+    feed.copy_from_slice(&number.to_be_bytes());
+    if let Some(index) = rest.get_mut(1..) {
+        index.copy_from_slice(&node.index.to_be_bytes());
+    }
+    bytes
+}
+
+/// The stored hash list of one feed.
+pub struct ListPieces<'a> {
+    disk: &'a Disk,
+    number: Option<u32>,
+}
+
+impl Pieces for ListPieces<'_> {
+    type Error = StoreError;
+
+    fn node(&self, node: Node) -> Result<Option<Hash>, StoreError> {
+        let Some(number) = self.number else {
+            return Ok(None);
+        };
+        let stored = self.disk.nodes.get(node_key(number, node))?;
+        Ok(stored.as_deref().and_then(Hash::from_slice))
+    }
+
+    fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(number) = self.number else {
+            return Ok(None);
+        };
+        Ok(self
+            .disk
+            .leaves
+            .get(key(number, index))?
+            .map(|leaf| leaf.to_vec()))
+    }
+}

@@ -1,0 +1,206 @@
+//! Index rows: what each record changes, kept in the same batch as the record.
+//!
+//! A row is keyed by kind and by the index of the first record of what it stands for. Records may come in any order, so an
+//! edit or a retraction can be stored before what it names; whether it names the right link hash is settled when rows
+//! are read. Rows can be dropped and made again from the records.
+
+use super::{Disk, key};
+use crate::query;
+use crate::store::{Row, RowChange, RowKind, StoreError};
+use fjall::OwnedWriteBatch;
+use levada_feed::hash::Hash;
+use levada_feed::key::FeedKey;
+use levada_feed::log::Batch;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+const ROW_BYTES: usize = 1 + 8 + 32 + 8 + 32;
+
+/// A row as stored: the newest edit and the latest retraction, each with the link hash that it names.
+#[derive(Clone, Copy)]
+struct Stored {
+    begun: Option<RowKind>,
+    edit: Option<(u64, Hash)>,
+    retract: Option<(u64, Hash)>,
+}
+
+impl Disk {
+    pub(super) fn write_rows(
+        &self,
+        write: &mut OwnedWriteBatch,
+        number: u32,
+        batch: &Batch,
+    ) -> Result<(), StoreError> {
+        let mut changed: BTreeMap<u64, Stored> = BTreeMap::new();
+        for (index, record) in batch.records() {
+            let change = query::row_change(record, *index);
+            let target = match change {
+                RowChange::Begin(_) => *index,
+                RowChange::Edit(target, _) | RowChange::Retract(target, _) => target,
+            };
+            let mut row = match changed.get(&target) {
+                Some(row) => *row,
+                None => self.stored_row(number, target)?,
+            };
+            let newer = |old: Option<(u64, Hash)>| old.is_none_or(|(old, _)| old < *index);
+            match change {
+                RowChange::Begin(kind) => row.begun = Some(kind),
+                RowChange::Edit(_, link) if newer(row.edit) => row.edit = Some((*index, link)),
+                RowChange::Retract(_, link) if newer(row.retract) => {
+                    row.retract = Some((*index, link))
+                }
+                _ => {}
+            }
+            changed.insert(target, row);
+        }
+        for (index, row) in changed {
+            write.insert(&self.rows, key(number, index), encode(&row));
+        }
+        Ok(())
+    }
+
+    fn stored_row(&self, number: u32, index: u64) -> Result<Stored, StoreError> {
+        let stored = self.rows.get(key(number, index))?;
+        Ok(stored.as_deref().and_then(decode).unwrap_or(Stored {
+            begun: None,
+            edit: None,
+            retract: None,
+        }))
+    }
+
+    /// Rows of a feed whose first record lies in `range`, newest first, until `visit` says to stop. Edits and
+    /// retractions count only where the link hash they name is the one in our list.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn rows(
+        &self,
+        feed: &FeedKey,
+        range: Range<u64>,
+        visit: &mut dyn FnMut(RowKind, Row) -> bool,
+    ) -> Result<(), StoreError> {
+        let Some(number) = self.number(feed) else {
+            return Ok(());
+        };
+        for entry in self
+            .rows
+            .range(key(number, range.start)..key(number, range.end))
+            .rev()
+        {
+            let (name, value) = entry.into_inner()?;
+            let index = super::index_in(&name).ok_or_else(|| self.damaged("the key of a row"))?;
+            let Some(stored) = decode(&value) else {
+                return Err(self.damaged("a row of the index"));
+            };
+            if let Some((kind, row)) = self.settle(feed, index, &stored)?
+                && !visit(kind, row)
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The row of what began at `index`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn row(&self, feed: &FeedKey, index: u64) -> Result<Option<(RowKind, Row)>, StoreError> {
+        let Some(number) = self.number(feed) else {
+            return Ok(None);
+        };
+        let stored = self.stored_row(number, index)?;
+        self.settle(feed, index, &stored)
+    }
+
+    fn settle(
+        &self,
+        feed: &FeedKey,
+        index: u64,
+        stored: &Stored,
+    ) -> Result<Option<(RowKind, Row)>, StoreError> {
+        let link = self.link(feed, index)?;
+        let counts = |change: Option<(u64, Hash)>| {
+            change
+                .filter(|(_, named)| Some(*named) == link)
+                .map(|(by, _)| by)
+        };
+        let edit = counts(stored.edit);
+        // An edit whose first record is not held is an item all the same, once its link hash is proven.
+        let kind = match stored.begun {
+            Some(kind) => kind,
+            None if edit.is_some() => RowKind::Item,
+            None => return Ok(None),
+        };
+        let newest = if kind == RowKind::Item {
+            edit.unwrap_or(index)
+        } else {
+            index
+        };
+        let retractable = !matches!(kind, RowKind::Moved | RowKind::Other) && index > 0;
+        let retracted_by = counts(stored.retract).filter(|_| retractable);
+        Ok(Some((
+            kind,
+            Row {
+                index,
+                newest,
+                retracted_by,
+            },
+        )))
+    }
+}
+
+const NONE: u64 = u64::MAX;
+
+fn encode(row: &Stored) -> Vec<u8> {
+    let kind = match row.begun {
+        None => 0,
+        Some(RowKind::Profile) => 1,
+        Some(RowKind::Item) => 2,
+        Some(RowKind::Collection) => 3,
+        Some(RowKind::Listing) => 4,
+        Some(RowKind::Moved) => 5,
+        Some(RowKind::Other) => 6,
+    };
+    let mut bytes = Vec::with_capacity(ROW_BYTES);
+    bytes.push(kind);
+    // A row that was never edited or retracted, which is nearly every one, is one byte.
+    if row.edit.is_some() || row.retract.is_some() {
+        for change in [row.edit, row.retract] {
+            let (by, link) = change.unwrap_or((NONE, Hash([0; 32])));
+            bytes.extend_from_slice(&by.to_be_bytes());
+            bytes.extend_from_slice(&link.0);
+        }
+    }
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Option<Stored> {
+    let begun = match bytes.first()? {
+        0 => None,
+        1 => Some(RowKind::Profile),
+        2 => Some(RowKind::Item),
+        3 => Some(RowKind::Collection),
+        4 => Some(RowKind::Listing),
+        5 => Some(RowKind::Moved),
+        6 => Some(RowKind::Other),
+        _ => return None,
+    };
+    if bytes.len() == 1 {
+        return Some(Stored {
+            begun,
+            edit: None,
+            retract: None,
+        });
+    }
+    let change = |at: usize| {
+        let by = u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?);
+        let link = Hash::from_slice(bytes.get(at + 8..at + 40)?)?;
+        Some(Some((by, link)).filter(|(by, _)| *by != NONE))
+    };
+    Some(Stored {
+        begun,
+        edit: change(1)?,
+        retract: change(41)?,
+    })
+}
