@@ -155,6 +155,14 @@ pub fn check_version(bytes: &[u8], form: Reject) -> Result<(), Reject> {
     }
 }
 
+/// Length of the first value of a sequence, in bytes; its form is not checked. `None` when there is none.
+#[must_use]
+pub fn first_value(bytes: &[u8]) -> Option<usize> {
+    let mut decoder = Decoder::new(bytes);
+    decoder.skip().ok()?;
+    Some(decoder.position()).filter(|end| *end <= bytes.len())
+}
+
 /// The elements of an array, each as its own bytes. `None` when `bytes` is no array. Takes checked bytes.
 #[must_use]
 pub fn read_array(bytes: &[u8]) -> Option<Vec<&[u8]>> {

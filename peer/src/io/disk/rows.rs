@@ -4,22 +4,26 @@
 //! edit or a retraction can be stored before what it names; whether it names the right link hash is settled when rows
 //! are read. Rows can be dropped and made again from the records.
 
-use super::{Disk, key};
+use super::{Disk, ListPieces, key};
 use crate::query;
 use crate::store::{Row, RowChange, RowKind, StoreError};
 use fjall::OwnedWriteBatch;
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
+use levada_feed::limits::{HASH_BYTES, LIST_LEAF_HASHES};
 use levada_feed::log::Batch;
+use levada_feed::tree::Pieces;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 const ROW_BYTES: usize = 1 + 8 + 32 + 8 + 32;
 
 /// A row as stored: the newest edit and the latest retraction, each with the link hash that it names.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Stored {
     begun: Option<RowKind>,
+    /// The record is itself an edit, of what began there.
+    edit_of: Option<u64>,
     edit: Option<(u64, Hash)>,
     retract: Option<(u64, Hash)>,
 }
@@ -38,6 +42,16 @@ impl Disk {
                 RowChange::Begin(_) => *index,
                 RowChange::Edit(target, _) | RowChange::Retract(target, _) => target,
             };
+            let names_another = match change {
+                RowChange::Begin(_) => false,
+                RowChange::Edit(_, named) | RowChange::Retract(_, named) => {
+                    self.link_with(number, batch, target)?.is_some_and(|link| link != named)
+                }
+            };
+            if matches!(change, RowChange::Edit(..)) {
+                // Whatever named this record named no first record, so it has no effect.
+                changed.insert(*index, Stored { edit_of: Some(target), ..Stored::default() });
+            }
             let mut row = match changed.get(&target) {
                 Some(row) => *row,
                 None => self.stored_row(number, target)?,
@@ -45,11 +59,10 @@ impl Disk {
             let newer = |old: Option<(u64, Hash)>| old.is_none_or(|(old, _)| old < *index);
             match change {
                 RowChange::Begin(kind) => row.begun = Some(kind),
+                _ if names_another || row.edit_of.is_some() => continue,
                 RowChange::Edit(_, link) if newer(row.edit) => row.edit = Some((*index, link)),
-                RowChange::Retract(_, link) if newer(row.retract) => {
-                    row.retract = Some((*index, link))
-                }
-                _ => {}
+                RowChange::Retract(_, link) if newer(row.retract) => row.retract = Some((*index, link)),
+                _ => continue,
             }
             changed.insert(target, row);
         }
@@ -59,13 +72,21 @@ impl Disk {
         Ok(())
     }
 
+    /// The link hash of a record, in the batch or stored.
+    fn link_with(&self, number: u32, batch: &Batch, index: u64) -> Result<Option<Hash>, StoreError> {
+        let leaf = index / LIST_LEAF_HASHES;
+        let stored = || ListPieces { disk: self, number: Some(number) }.leaf(leaf);
+        let bytes = match batch.leaves().iter().find(|(held, _)| *held == leaf) {
+            Some((_, bytes)) => Some(bytes.clone()),
+            None => stored()?,
+        };
+        let at = usize::try_from(index % LIST_LEAF_HASHES).unwrap_or(0) * HASH_BYTES;
+        Ok(bytes.and_then(|bytes| Hash::from_slice(bytes.get(at..at + HASH_BYTES)?)))
+    }
+
     fn stored_row(&self, number: u32, index: u64) -> Result<Stored, StoreError> {
         let stored = self.rows.get(key(number, index))?;
-        Ok(stored.as_deref().and_then(decode).unwrap_or(Stored {
-            begun: None,
-            edit: None,
-            retract: None,
-        }))
+        Ok(stored.as_deref().and_then(decode).unwrap_or_default())
     }
 
     /// Rows of a feed whose first record lies in `range`, newest first, until `visit` says to stop. Edits and
@@ -120,6 +141,9 @@ impl Disk {
         stored: &Stored,
     ) -> Result<Option<(RowKind, Row)>, StoreError> {
         let link = self.link(feed, index)?;
+        if stored.edit_of.is_some() {
+            return Ok(None);
+        }
         let counts = |change: Option<(u64, Hash)>| {
             change
                 .filter(|(_, named)| Some(*named) == link)
@@ -150,9 +174,40 @@ impl Disk {
     }
 }
 
+impl Disk {
+    /// Records of a range that are retracted, edits of retracted items included, each with the record that says so.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn retracted(&self, feed: &FeedKey, range: Range<u64>) -> Result<BTreeMap<u64, u64>, StoreError> {
+        let mut retracted = BTreeMap::new();
+        let Some(number) = self.number(feed) else { return Ok(retracted) };
+        for entry in self.rows.range(key(number, range.start)..key(number, range.end)) {
+            let (name, value) = entry.into_inner()?;
+            // One byte: never edited, never retracted.
+            if value.len() == 1 {
+                continue;
+            }
+            let index = super::index_in(&name).ok_or_else(|| self.damaged("the key of a row"))?;
+            let stored = decode(&value).ok_or_else(|| self.damaged("a row of the index"))?;
+            let row = match stored.edit_of {
+                Some(first) => self.row(feed, first)?,
+                None => self.settle(feed, index, &stored)?,
+            };
+            if let Some((_, Row { retracted_by: Some(by), .. })) = row {
+                retracted.insert(index, by);
+            }
+        }
+        Ok(retracted)
+    }
+}
+
 const NONE: u64 = u64::MAX;
 
 fn encode(row: &Stored) -> Vec<u8> {
+    if let Some(first) = row.edit_of {
+        return [&[7], first.to_be_bytes().as_slice()].concat();
+    }
     let kind = match row.begun {
         None => 0,
         Some(RowKind::Profile) => 1,
@@ -184,23 +239,19 @@ fn decode(bytes: &[u8]) -> Option<Stored> {
         4 => Some(RowKind::Listing),
         5 => Some(RowKind::Moved),
         6 => Some(RowKind::Other),
+        7 => {
+            let first = u64::from_be_bytes(bytes.get(1..9)?.try_into().ok()?);
+            return Some(Stored { edit_of: Some(first), ..Stored::default() });
+        }
         _ => return None,
     };
     if bytes.len() == 1 {
-        return Some(Stored {
-            begun,
-            edit: None,
-            retract: None,
-        });
+        return Some(Stored { begun, ..Stored::default() });
     }
     let change = |at: usize| {
         let by = u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?);
         let link = Hash::from_slice(bytes.get(at + 8..at + 40)?)?;
         Some(Some((by, link)).filter(|(by, _)| *by != NONE))
     };
-    Some(Stored {
-        begun,
-        edit: change(1)?,
-        retract: change(41)?,
-    })
+    Some(Stored { begun, edit_of: None, edit: change(1)?, retract: change(41)? })
 }

@@ -96,6 +96,8 @@ fn rows_show_the_newest_state_and_only_references_that_resolve_count() {
         (RowKind::Profile, row(0, 0, None)),
     ];
     assert_eq!(rows(&disk), expected);
+    let retracted = disk.retracted(&secret().feed_key(), 0..6).unwrap();
+    assert_eq!(retracted.into_iter().collect::<Vec<_>>(), [(2, 4)]);
 }
 
 #[test]
