@@ -1,0 +1,144 @@
+//! Proofs as files: written for anybody, checked without a store.
+
+use super::Node;
+use crate::api::{Answer, Checked, Code, Event, Failure, Shown, State, Written};
+use crate::io::answer;
+use crate::store::StoreError;
+use levada_feed::bundle::{self, Slot};
+use levada_feed::chain;
+use levada_feed::fork::ForkProof;
+use levada_feed::hash::Hash;
+use levada_feed::head::Head;
+use levada_feed::key::FeedKey;
+use levada_feed::limits::BUNDLE_BYTES_MAX;
+use levada_feed::record::{self, Unreadable};
+use levada_feed::reject::Reject;
+use levada_feed::succession::Succession;
+use std::io::{Read, Write};
+use std::path::Path;
+
+/// A bundle of one record.
+pub(super) fn prove(node: &Node, target: &str, output: Option<&Path>) -> Result<(Option<Event>, Answer), Failure> {
+    let (feed, index) = node.find_target(target)?;
+    let Some(index) = index else {
+        return Err(Failure::new(Code::Usage, format!("{target}: which record?")).hint("say FEED/INDEX, as `levada ls` shows it"));
+    };
+    let store = |error: StoreError| super::store_failure(&error);
+    let held = node.disk.held(&feed).contains(index);
+    let bundle = answer::bundle(&node.disk, &feed, index..index + 1, None).map_err(store)?.filter(|_| held);
+    let Some(bundle) = bundle else {
+        return Err(Failure::new(Code::NotFound, format!("feed {}: record {index} is not here", super::short(&feed))));
+    };
+    let size = u64::try_from(bundle.len()).unwrap_or(u64::MAX);
+    let written = |output| Answer::Written(Written { feed, index: Some(index), hash: None, size, output });
+    match output {
+        None => Ok((Some(Event::Bytes(bundle)), written(None))),
+        Some(path) => {
+            write_new(path, &bundle)?;
+            Ok((None, written(Some(path.to_owned()))))
+        }
+    }
+}
+
+/// Writes a file that does not exist yet, durably.
+pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let file = std::fs::File::create_new(path);
+    let done = file.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    done.map_err(|error| {
+        let failure = Failure::new(Code::Failed, format!("{}: {}", path.display(), super::io_words(&error)));
+        match error.kind() {
+            std::io::ErrorKind::AlreadyExists => failure.hint("choose another name, or move the old file away"),
+            _ => failure,
+        }
+    })
+}
+
+/// Checks a file without a store.
+pub(crate) fn check(path: &Path) -> Result<Answer, Failure> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX) + 1;
+    let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    read.map_err(|error| Failure::new(Code::Failed, format!("{}: {}", path.display(), super::io_words(&error))))?;
+    let checked = check_bytes(&bytes).map_err(|reject| {
+        let failure = Failure::new(Code::NotVerified, format!("{}: {}: {reject}", path.display(), reject.must()));
+        failure.hint("it proves nothing; ask for the file again, or somebody else for it")
+    })?;
+    Ok(Answer::Checked(Box::new(checked)))
+}
+
+/// What a file is shows in its second element: each kind has its own.
+fn check_bytes(bytes: &[u8]) -> Result<Checked, Reject> {
+    levada_feed::codec::check_version(bytes, Reject::BundleForm)?;
+    levada_feed::codec::check(bytes, levada_feed::limits::BUNDLE_VALUES_MAX)?;
+    let parts = levada_feed::codec::read_array(bytes).ok_or(Reject::BundleForm)?;
+    match parts.len() {
+        6 => bundle::check_any(bytes).map(|bundle| of_bundle(&bundle)),
+        5 => ForkProof::check(bytes).map(|proof| {
+            let wire = |head: &Head| data_encoding::HEXLOWER.encode(head.wire());
+            Checked::Fork {
+                shorter: proof.shorter().body().clone(),
+                longer: proof.longer().body().clone(),
+                wire: (wire(proof.shorter()), wire(proof.longer())),
+            }
+        }),
+        4 if parts.get(2).is_some_and(|part| part.len() == 66) => {
+            Succession::check(bytes).map(|succession| Checked::Succession {
+                recovery: Hash::of(succession.body().recovery.as_bytes()),
+                succession: succession.body().clone(),
+            })
+        }
+        4 => {
+            let head = parts.get(1).and_then(|head| levada_feed::codec::read_bytes(head)).ok_or(Reject::AnswerForm)?;
+            let feed = Head::check(head)?.body().feed;
+            chain::check_head(&feed, bytes, 0).map(|proven| Checked::Head { head: proven.head.body().clone() })
+        }
+        3 => Err(Head::check(bytes).err().unwrap_or(Reject::LengthUnproven)),
+        _ => Err(Reject::BundleForm),
+    }
+}
+
+fn of_bundle(bundle: &bundle::Bundle<'_>) -> Checked {
+    let feed = bundle.head.body().feed;
+    let records = bundle.slots.iter().zip(bundle.from..).zip(&bundle.links);
+    Checked::Bundle {
+        head: bundle.head.body().clone(),
+        is_length_proven: bundle.holds_last(),
+        records: records.map(|((slot, index), link)| of_slot(feed, slot, index, *link, bundle.head.body().time)).collect(),
+    }
+}
+
+fn of_slot(feed: FeedKey, slot: &Slot<'_>, index: u64, link: Hash, head_time: u64) -> Shown {
+    let mut shown = Shown {
+        feed,
+        nickname: super::short(&feed),
+        index,
+        link: Some(link),
+        state: State::Withheld,
+        newest: index,
+        published: None,
+        edited: None,
+        retracted_by: None,
+        reason: None,
+        unreadable: None,
+        body: None,
+        held: Vec::new(),
+    };
+    match slot {
+        Slot::Record(bytes) => match record::read(bytes, index) {
+            Ok(record) => {
+                shown.state = State::Readable;
+                shown.published = Some(crate::query::published(&record, head_time));
+                shown.body = Some(record.body);
+            }
+            Err(Unreadable::NeedsNewer) => shown.state = State::NeedsNewer,
+            Err(why) => {
+                shown.state = State::Unreadable;
+                shown.unreadable = Some(format!("{}: {why}", why.must()));
+            }
+        },
+        Slot::Withheld(_) => {}
+        // A hint only: the record that is said to retract it was not checked here.
+        Slot::Retracted(_, by) => shown.retracted_by = Some(*by),
+    }
+    shown
+}

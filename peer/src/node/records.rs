@@ -1,0 +1,300 @@
+//! Brings the records of one feed here from one peer: drives `session`, lets `levada_feed::log` judge, writes what it
+//! accepts.
+
+use super::Node;
+use crate::api::{Event, Progress};
+use crate::frame::{self, Ask};
+use crate::io::client::{AskError, Remote, Unreachable};
+use crate::io::clock;
+use crate::runs::Runs;
+use crate::session::{Known, Session, Step, Wanted};
+use crate::store::{RowKind, StoreError};
+use bytes::Bytes;
+use levada_feed::fork::ForkProof;
+use levada_feed::key::FeedKey;
+use levada_feed::limits::BUNDLE_BYTES_MAX;
+use levada_feed::link::First;
+use levada_feed::log::{Failed, FollowedLog, Verdict};
+use levada_feed::record::{self, Body};
+use levada_feed::reject::Reject;
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// Bundles asked for before the one before them was judged.
+const UNDER_WAY_MAX: usize = 2;
+/// Times that a peer may grow its head while we follow it; then it is taken as it is.
+const HEADS_MAX: u32 = 16;
+
+/// Why records did not come.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SyncError {
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("interrupted")]
+    Interrupted,
+    /// Both heads are in the proof, which was kept.
+    #[error("the author of this feed signed two histories")]
+    Fork(Box<ForkProof>),
+}
+
+/// What a sync of records came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Came {
+    pub(super) records: u64,
+    pub(super) is_stale: bool,
+}
+
+/// One feed being synced from one peer.
+pub(super) struct RecordSync<'a> {
+    pub(super) node: &'a Arc<Node>,
+    pub(super) feed: FeedKey,
+    pub(super) first: Option<First>,
+    pub(super) wanted: Wanted,
+    pub(super) remote: Remote,
+    pub(super) nickname: String,
+    pub(super) events: mpsc::Sender<Event>,
+}
+
+type Answering = (Range<u64>, JoinHandle<Result<Bytes, AskError>>);
+
+impl RecordSync<'_> {
+    /// Syncs until this peer has no more to give.
+    pub(super) async fn run(&self, stop: &super::Stop) -> Result<Came, SyncError> {
+        let mut session = Session::new(self.wanted);
+        let mut came = Came::default();
+        let mut waiting: VecDeque<Answering> = VecDeque::new();
+        let mut under_way = Runs::new();
+        let mut heads = 0;
+        loop {
+            if *stop.borrow() {
+                return Err(SyncError::Interrupted);
+            }
+            let step = self.next(&mut session, &under_way).await?;
+            match step {
+                Step::Records(range) if waiting.len() < UNDER_WAY_MAX => {
+                    under_way.insert(range.clone());
+                    waiting.push_back(self.ask_records(range));
+                    continue;
+                }
+                Step::Start { latest } => {
+                    came.records += self.start(latest).await?;
+                    session.head_judged();
+                    continue;
+                }
+                Step::Head { have } if waiting.is_empty() => {
+                    came.is_stale |= self.head(have).await?;
+                    heads += 1;
+                    session.head_judged();
+                    continue;
+                }
+                Step::Done if waiting.is_empty() => return Ok(came),
+                _ => {}
+            }
+            let Some((range, answer)) = waiting.pop_front() else { return Ok(came) };
+            under_way.remove(range.clone());
+            let outcome = match answer.await {
+                Ok(Ok(answer)) => self.accept_bundle(&mut session, range, answer).await?,
+                Ok(Err(AskError::Unreachable(Unreachable::NotThere { .. }))) => {
+                    session.refused(range);
+                    Outcome::Records(0)
+                }
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => return Err(SyncError::Interrupted),
+            };
+            match outcome {
+                Outcome::Records(records) => came.records += records,
+                Outcome::NewHead if heads < HEADS_MAX => session.head_outdated(),
+                Outcome::NewHead => return Ok(came),
+            }
+            self.progress(came.records).await;
+        }
+    }
+
+    async fn progress(&self, records: u64) {
+        let progress = Progress { what: "records", of: self.nickname.clone(), count: records, ..Progress::default() };
+        // Nobody listens any more: the work goes on all the same.
+        let _ = self.events.send(Event::Progress(progress)).await;
+    }
+
+    /// Asks the session with what the store knows now.
+    async fn next(&self, session: &mut Session, under_way: &Runs) -> Result<Step, SyncError> {
+        let (node, feed, wanted, from) = (self.node.clone(), self.feed, self.wanted, session.from());
+        let known = blocking(move || survey(&node, &feed, wanted, from)).await?;
+        let known = Known {
+            length: known.length,
+            held: &known.held,
+            items: known.items,
+            oldest: known.oldest,
+            referred: &known.referred,
+        };
+        Ok(session.next(&known, under_way))
+    }
+
+    async fn start(&self, latest: u64) -> Result<u64, SyncError> {
+        let ask = Ask::Latest { feed: self.feed, count: latest };
+        let answer = self.remote.get(&ask, limit(2)).await?;
+        let (node, feed, first) = (self.node.clone(), self.feed, self.first);
+        let accepted = blocking(move || {
+            let mut log = FollowedLog::new(feed, None);
+            let bundles = match frame::split_bundles(&answer) {
+                Ok(bundles) => bundles,
+                Err(reject) => return Ok(Err(reject)),
+            };
+            match log.accept_start(first.as_ref(), &bundles) {
+                Ok(batch) => {
+                    node.disk.commit(&batch)?;
+                    node.remember_head(batch.head())?;
+                    Ok(Ok(u64::try_from(batch.records().len()).unwrap_or(0)))
+                }
+                Err(reject) => Ok(Err(reject)),
+            }
+        });
+        accepted.await?.map_err(|reject| self.rejected(reject))
+    }
+
+    /// Asks for a newer head; says whether the peer's was older than ours.
+    async fn head(&self, have: u64) -> Result<bool, SyncError> {
+        let ask = Ask::Head { feed: self.feed, have, wait: 0 };
+        let answer = self.remote.get(&ask, limit(1)).await?;
+        let (node, feed) = (self.node.clone(), self.feed);
+        let judged = blocking(move || {
+            let mut log = node.followed(&feed)?;
+            let verdict = log.accept_head(&answer, &node.disk.pieces(&feed), clock::now_ms());
+            if let Ok(Verdict::Accepted(batch)) = &verdict {
+                node.disk.commit(batch)?;
+                node.remember_head(batch.head())?;
+            }
+            Ok(verdict)
+        });
+        match judged.await? {
+            Ok(Verdict::Accepted(_)) => Ok(false),
+            Ok(Verdict::Stale | Verdict::AskHead) => Ok(true),
+            Ok(Verdict::Fork(proof)) => Err(self.fork(proof)?),
+            Err(failed) => Err(self.failed(failed)),
+        }
+    }
+
+    fn ask_records(&self, range: Range<u64>) -> Answering {
+        let (node, remote, feed, asked) = (self.node.clone(), self.remote.clone(), self.feed, range.clone());
+        let answer = tokio::spawn(async move {
+            let at = node.disk.head(&feed).ok().flatten().map(|head| head.body().length);
+            let ask = Ask::Bundle { feed, from: asked.start, to: asked.end, at };
+            remote.get(&ask, limit(1)).await
+        });
+        (range, answer)
+    }
+
+    async fn accept_bundle(
+        &self,
+        session: &mut Session,
+        asked: Range<u64>,
+        answer: Bytes,
+    ) -> Result<Outcome, SyncError> {
+        let (node, feed, size) = (self.node.clone(), self.feed, answer.len());
+        let judged = blocking(move || {
+            let log = node.followed(&feed)?;
+            let verdict = log.accept_bundle(&answer, &node.disk.pieces(&feed));
+            if let Ok(Verdict::Accepted(batch)) = &verdict {
+                node.disk.commit(batch)?;
+            }
+            Ok(verdict)
+        });
+        match judged.await? {
+            Ok(Verdict::Accepted(batch)) => {
+                let records = u64::try_from(batch.records().len()).unwrap_or(0);
+                let slots = records + u64::try_from(batch.withheld().len()).unwrap_or(0);
+                let covered = asked.start..asked.start.saturating_add(slots).min(asked.end);
+                let indices = batch.records().iter().map(|(index, _)| *index);
+                let strays = indices.chain(batch.withheld().iter().map(|(index, _)| *index));
+                if strays.into_iter().any(|index| !covered.contains(&index)) || slots == 0 {
+                    return Err(self.rejected(Reject::Gap { expected: asked.start, got: asked.end }));
+                }
+                batch.withheld().iter().for_each(|(index, _)| session.refused(*index..index + 1));
+                session.bundle_came(asked.end - asked.start, slots, size);
+                Ok(Outcome::Records(records))
+            }
+            Ok(Verdict::AskHead) => Ok(Outcome::NewHead),
+            Ok(Verdict::Stale) => {
+                session.refused(asked);
+                Ok(Outcome::Records(0))
+            }
+            Ok(Verdict::Fork(proof)) => Err(self.fork(proof)?),
+            Err(failed) => Err(self.failed(failed)),
+        }
+    }
+
+    /// Keeps the proof; the feed stays at the highest head verified before it.
+    fn fork(&self, proof: Box<ForkProof>) -> Result<SyncError, SyncError> {
+        self.node.evidence.put_fork(&proof)?;
+        Ok(SyncError::Fork(proof))
+    }
+
+    fn failed(&self, failed: Failed<StoreError>) -> SyncError {
+        match failed {
+            Failed::Rejected(reject) => self.rejected(reject),
+            Failed::Pieces(error) => SyncError::Store(error),
+        }
+    }
+
+    fn rejected(&self, reject: Reject) -> SyncError {
+        SyncError::Ask(AskError::Rejected { peer: self.remote.name().to_owned(), reject })
+    }
+}
+
+enum Outcome {
+    Records(u64),
+    NewHead,
+}
+
+/// Bytes that the answer of `bundles` bundles may have.
+fn limit(bundles: usize) -> u64 {
+    u64::try_from(bundles * BUNDLE_BYTES_MAX).unwrap_or(u64::MAX)
+}
+
+/// Runs what reads and writes the disk where it may block.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, SyncError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(SyncError::Interrupted),
+    }
+}
+
+struct Survey {
+    length: Option<u64>,
+    held: Runs,
+    items: u64,
+    oldest: Option<u64>,
+    referred: Runs,
+}
+
+/// What the store knows of the records from `from` on, as far as the policy needs it.
+fn survey(node: &Node, feed: &FeedKey, wanted: Wanted, from: u64) -> Result<Survey, StoreError> {
+    let length = node.disk.head(feed)?.map(|head| head.body().length);
+    let held = node.disk.held(feed);
+    let mut survey = Survey { length, held, items: 0, oldest: None, referred: Runs::new() };
+    if let Wanted::Items(_) | Wanted::Since(_) = wanted {
+        node.disk.rows(feed, from..u64::MAX, &mut |kind, row| {
+            survey.items += u64::from(kind == RowKind::Item && row.retracted_by.is_none());
+            true
+        })?;
+        let Survey { oldest, referred, .. } = &mut survey;
+        node.disk.records(feed, from..u64::MAX, &mut |index, bytes| {
+            let Ok(record) = record::read(bytes, index) else { return true };
+            *oldest = Some(oldest.map_or(record.time, |oldest: u64| oldest.min(record.time)));
+            if let Body::Item(item) = record.body
+                && let Some(edits) = item.edits
+            {
+                referred.insert(edits.index..edits.index + 1);
+            }
+            true
+        })?;
+    }
+    Ok(survey)
+}

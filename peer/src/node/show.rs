@@ -1,0 +1,235 @@
+//! What is here, as people see it: items, feeds, status.
+
+use super::Node;
+use crate::api::{Answer, Code, Failure, FeedInfo, HeldFile, Shown, SourceInfo, State, Status};
+use crate::io::blobs::Held;
+use crate::query;
+use crate::store::{Row, RowKind, StoreError};
+use levada_feed::key::FeedKey;
+use levada_feed::limits::BLOB_LEAF_BYTES;
+use levada_feed::link::{First, Link};
+use levada_feed::record::{self, Body, File, Record, Unreadable};
+
+/// Lists items of one feed or of all, newest first.
+pub(super) fn ls(node: &Node, target: Option<&str>, limit: u64, all: bool) -> Result<Answer, Failure> {
+    let feeds = match target {
+        Some(target) => vec![node.find_feed(target)?],
+        None => node.known_feeds()?,
+    };
+    let mut items = Vec::new();
+    for feed in &feeds {
+        list(node, feed, limit, all, &mut items).map_err(|error| super::store_failure(&error))?;
+    }
+    // Newest first over all feeds; within a feed the log's own order.
+    items.sort_by_key(|item: &Shown| std::cmp::Reverse((item.published, item.index)));
+    items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(Answer::Items { items })
+}
+
+fn list(node: &Node, feed: &FeedKey, limit: u64, all: bool, items: &mut Vec<Shown>) -> Result<(), StoreError> {
+    let mut rows = Vec::new();
+    node.disk.rows(feed, 0..u64::MAX, &mut |kind, row| {
+        if all || (kind == RowKind::Item && row.retracted_by.is_none()) {
+            rows.push(row);
+        }
+        u64::try_from(rows.len()).unwrap_or(u64::MAX) < limit
+    })?;
+    for row in &rows {
+        items.push(shown(node, feed, row)?);
+    }
+    if all {
+        missing(node, feed, limit, items)?;
+    }
+    Ok(())
+}
+
+/// Records within the list that are not here: one entry for each, up to the limit.
+fn missing(node: &Node, feed: &FeedKey, limit: u64, items: &mut Vec<Shown>) -> Result<(), StoreError> {
+    let Some(head) = node.disk.head(feed)? else { return Ok(()) };
+    let held = node.disk.held(feed);
+    // What the policy does not keep is not missing; gaps between held records are.
+    let first = held.iter().map(|run| run.end).next().unwrap_or(0);
+    let gaps = held.missing(first..head.body().length).flatten().collect::<Vec<_>>();
+    for index in gaps.into_iter().rev().take(usize::try_from(limit).unwrap_or(usize::MAX)) {
+        let link = node.disk.link(feed, index)?;
+        let state = if link.is_some() { State::Withheld } else { State::Missing };
+        items.push(Shown { link, state, ..empty(node, feed, index) });
+    }
+    Ok(())
+}
+
+fn empty(node: &Node, feed: &FeedKey, index: u64) -> Shown {
+    Shown {
+        feed: *feed,
+        nickname: node.nickname(feed),
+        index,
+        link: None,
+        state: State::Missing,
+        newest: index,
+        published: None,
+        edited: None,
+        retracted_by: None,
+        reason: None,
+        unreadable: None,
+        body: None,
+        held: Vec::new(),
+    }
+}
+
+/// A row with everything known of it.
+pub(super) fn shown(node: &Node, feed: &FeedKey, row: &Row) -> Result<Shown, StoreError> {
+    let head_time = node.disk.head(feed)?.map_or(u64::MAX, |head| head.body().time);
+    let mut shown = Shown {
+        link: node.disk.link(feed, row.index)?,
+        newest: row.newest,
+        retracted_by: row.retracted_by,
+        ..empty(node, feed, row.index)
+    };
+    let newest = read(node, feed, row.newest)?;
+    let first = if row.index == row.newest { newest.clone() } else { read(node, feed, row.index)? };
+    if let Some(Ok(record)) = &newest {
+        let by = if let Some(Ok(first)) = &first { first } else { record };
+        shown.published = Some(query::published(by, head_time));
+        shown.edited = Some(query::shown_time(record.time, head_time)).filter(|_| row.index != row.newest);
+    }
+    if let Some(by) = row.retracted_by {
+        if let Some(Ok(Record { body: Body::Retract(retract), .. })) = read(node, feed, by)? {
+            shown.reason = retract.reason;
+        }
+        // What its author took back is not shown, even while its bytes are still here.
+        return Ok(Shown { state: State::Retracted, ..shown });
+    }
+    fill(node, &mut shown, newest)?;
+    Ok(shown)
+}
+
+fn fill(node: &Node, shown: &mut Shown, record: Option<Result<Record, Unreadable>>) -> Result<(), StoreError> {
+    match record {
+        None => shown.state = State::Missing,
+        Some(Err(Unreadable::NeedsNewer)) => shown.state = State::NeedsNewer,
+        Some(Err(why)) => {
+            shown.state = State::Unreadable;
+            shown.unreadable = Some(format!("{}: {why}", why.must()));
+        }
+        Some(Ok(record)) => {
+            shown.state = State::Readable;
+            if let Body::Item(item) = &record.body {
+                for file in &item.files {
+                    shown.held.push(HeldFile { held: held_bytes(node, file)?, file: file.clone() });
+                }
+            }
+            shown.body = Some(record.body);
+        }
+    }
+    Ok(())
+}
+
+fn read(node: &Node, feed: &FeedKey, index: u64) -> Result<Option<Result<Record, Unreadable>>, StoreError> {
+    Ok(node.disk.record(feed, index)?.map(|bytes| record::read(&bytes, index)))
+}
+
+fn held_bytes(node: &Node, file: &File) -> Result<u64, StoreError> {
+    Ok(match node.blobs.state(&file.hash)? {
+        None => 0,
+        Some(state) => match state.held {
+            Held::Complete => state.size,
+            Held::Partial(leaves) => leaves.count().saturating_mul(BLOB_LEAF_BYTES).min(state.size),
+        },
+    })
+}
+
+/// One item, or a feed.
+pub(super) fn show(node: &Node, target: &str) -> Result<Answer, Failure> {
+    let store = |error: StoreError| super::store_failure(&error);
+    let (feed, index) = node.find_target(target)?;
+    match index {
+        Some(index) => one(node, &feed, index).map_err(store)?.map(|item| Answer::Item(Box::new(item))).ok_or_else(|| {
+            Failure::new(Code::NotFound, format!("feed {}: record {index} is not here", super::short(&feed)))
+                .hint("`levada sync` fetches what the source keeps; follow with --keep all for everything")
+        }),
+        None => feed_info(node, &feed).map_err(store).map(|info| Answer::Feed(Box::new(info))),
+    }
+}
+
+/// The thing that began at a record; for an edit, a retraction or another plain record, the record itself.
+pub(super) fn one(node: &Node, feed: &FeedKey, index: u64) -> Result<Option<Shown>, StoreError> {
+    if let Some((_, row)) = node.disk.row(feed, index)? {
+        return shown(node, feed, &row).map(Some);
+    }
+    let length = node.disk.head(feed)?.map_or(0, |head| head.body().length);
+    if index >= length {
+        return Ok(None);
+    }
+    let mut plain = Shown { link: node.disk.link(feed, index)?, ..empty(node, feed, index) };
+    let record = read(node, feed, index)?;
+    if record.is_none() && plain.link.is_some() {
+        plain.state = State::Withheld;
+        return Ok(Some(plain));
+    }
+    fill(node, &mut plain, record)?;
+    Ok(Some(plain))
+}
+
+fn feed_info(node: &Node, feed: &FeedKey) -> Result<FeedInfo, StoreError> {
+    let head = node.disk.head(feed)?;
+    let fork = node.evidence.fork(feed)?;
+    Ok(FeedInfo {
+        feed: *feed,
+        nickname: node.nickname(feed),
+        is_own: node.own_name(feed).is_some(),
+        link: link(node, feed)?.to_string(),
+        profile: node.profile(feed)?.map(Body::Profile),
+        records: node.disk.held(feed).count(),
+        head: head.map(|head| head.body().clone()),
+        fork: fork.map(|fork| (fork.shorter().body().clone(), fork.longer().body().clone())),
+    })
+}
+
+/// The link to give away, without hints of this machine.
+pub(super) fn link(node: &Node, feed: &FeedKey) -> Result<Link, StoreError> {
+    let mut link = Link::to(*feed);
+    if let Some(head) = node.disk.head(feed)? {
+        link.first = Some(First::of(&head.body().first));
+    }
+    link.name = node.profile_name(feed)?;
+    link.via = node.source_of(feed).map(|source| source.via).unwrap_or_default();
+    Ok(link)
+}
+
+/// Subscriptions.
+pub(super) fn sources(node: &Node) -> Result<Vec<SourceInfo>, Failure> {
+    let sources = node.sources()?;
+    let info = |source: &crate::sources::Source| {
+        let head = node.disk.head(&source.feed)?;
+        Ok(SourceInfo {
+            feed: source.feed,
+            nickname: source.nickname.clone(),
+            name: node.profile_name(&source.feed)?,
+            via: source.via.clone(),
+            keep: source.keep.to_string(),
+            max_size: source.max_size,
+            length: head.as_ref().map_or(0, |head| head.body().length),
+            records: node.disk.held(&source.feed).count(),
+            time: head.map(|head| head.body().time),
+            is_disputed: node.evidence.fork(&source.feed)?.is_some(),
+        })
+    };
+    let infos: Result<Vec<_>, StoreError> = sources.list().iter().map(info).collect();
+    infos.map_err(|error| super::store_failure(&error))
+}
+
+/// What a node holds.
+pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
+    let store = |error: StoreError| super::store_failure(&error);
+    let totals = node.blobs.totals().map_err(store)?;
+    Ok(Answer::Status(Box::new(Status {
+        data_dir: node.dirs.home().to_owned(),
+        keys: super::own::list(node)?,
+        sources: sources(node)?,
+        blobs: totals.complete,
+        blobs_partial: totals.partial,
+        blob_bytes: totals.bytes,
+        free_bytes: node.blobs.free_bytes().map_err(store)?,
+        listen: Vec::new(),
+    })))
+}
