@@ -100,8 +100,14 @@ impl fmt::Display for Ask {
             Self::Health => write!(f, "/healthz"),
             Self::Feeds { after: None } => write!(f, "/v1/feeds"),
             Self::Feeds { after: Some(after) } => write!(f, "/v1/feeds?after={after}"),
-            Self::Head { feed, have, wait: 0 } => write!(f, "/v1/feeds/{feed}/head?have={have}"),
-            Self::Head { feed, have, wait } => write!(f, "/v1/feeds/{feed}/head?have={have}&wait={wait}"),
+            Self::Head {
+                feed,
+                have,
+                wait: 0,
+            } => write!(f, "/v1/feeds/{feed}/head?have={have}"),
+            Self::Head { feed, have, wait } => {
+                write!(f, "/v1/feeds/{feed}/head?have={have}&wait={wait}")
+            }
             Self::Bundle { feed, from, to, at } => {
                 write!(f, "/v1/feeds/{feed}/bundle?from={from}&to={to}")?;
                 at.map_or(Ok(()), |at| write!(f, "&at={at}"))
@@ -110,7 +116,9 @@ impl fmt::Display for Ask {
             Self::Fork { feed } => write!(f, "/v1/feeds/{feed}/fork"),
             Self::Succession { feed } => write!(f, "/v1/feeds/{feed}/succession"),
             Self::Blob { hash } => write!(f, "/v1/blobs/{hash}"),
-            Self::Proof { hash, from, to } => write!(f, "/v1/blobs/{hash}/proof?from={from}&to={to}"),
+            Self::Proof { hash, from, to } => {
+                write!(f, "/v1/blobs/{hash}/proof?from={from}&to={to}")
+            }
             Self::Have { hash } => write!(f, "/v1/blobs/{hash}/have"),
             Self::Batch => write!(f, "/v1/blobs"),
         }
@@ -128,8 +136,12 @@ impl Ask {
         match parts.as_slice() {
             ["healthz"] => Ok(Self::Health),
             ["v1", "feeds"] => {
-                let after = query.text("after").map(|key| key.parse().map_err(|_| BadAsk::BadParameter("after")));
-                Ok(Self::Feeds { after: after.transpose()? })
+                let after = query
+                    .text("after")
+                    .map(|key| key.parse().map_err(|_| BadAsk::BadParameter("after")));
+                Ok(Self::Feeds {
+                    after: after.transpose()?,
+                })
             }
             ["v1", "feeds", feed, rest @ ..] => {
                 let feed = feed.parse().map_err(|_| BadAsk::BadParameter("feed key"))?;
@@ -137,13 +149,17 @@ impl Ask {
             }
             ["v1", "blobs"] => Ok(Self::Batch),
             ["v1", "blobs", hash, rest @ ..] => {
-                let hash = hash.parse().map_err(|_| BadAsk::BadParameter("blob hash"))?;
+                let hash = hash
+                    .parse()
+                    .map_err(|_| BadAsk::BadParameter("blob hash"))?;
                 match rest {
                     [] => Ok(Self::Blob { hash }),
                     ["have"] => Ok(Self::Have { hash }),
-                    ["proof"] => {
-                        Ok(Self::Proof { hash, from: query.needed("from")?, to: query.needed("to")? })
-                    }
+                    ["proof"] => Ok(Self::Proof {
+                        hash,
+                        from: query.needed("from")?,
+                        to: query.needed("to")?,
+                    }),
                     _ => Err(BadAsk::NoSuchPath),
                 }
             }
@@ -155,7 +171,11 @@ impl Ask {
         match rest {
             ["head"] => {
                 let wait = query.number("wait")?.unwrap_or(0).min(WAIT_SECONDS_MAX);
-                Ok(Self::Head { feed, have: query.number("have")?.unwrap_or(0), wait })
+                Ok(Self::Head {
+                    feed,
+                    have: query.number("have")?.unwrap_or(0),
+                    wait,
+                })
             }
             ["bundle"] => match query.number("latest")? {
                 Some(0) => Err(BadAsk::BadParameter("latest")),
@@ -165,7 +185,12 @@ impl Ask {
                     if from >= to {
                         return Err(BadAsk::BadParameter("to"));
                     }
-                    Ok(Self::Bundle { feed, from, to, at: query.number("at")? })
+                    Ok(Self::Bundle {
+                        feed,
+                        from,
+                        to,
+                        at: query.number("at")?,
+                    })
                 }
             },
             ["fork"] => Ok(Self::Fork { feed }),
@@ -179,11 +204,17 @@ struct Query<'a>(&'a str);
 
 impl<'a> Query<'a> {
     fn text(&self, name: &str) -> Option<&'a str> {
-        self.0.split('&').filter_map(|part| part.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+        self.0
+            .split('&')
+            .filter_map(|part| part.split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
     }
 
     fn number(&self, name: &'static str) -> Result<Option<u64>, BadAsk> {
-        self.text(name).map(|text| text.parse().map_err(|_| BadAsk::BadParameter(name))).transpose()
+        self.text(name)
+            .map(|text| text.parse().map_err(|_| BadAsk::BadParameter(name)))
+            .transpose()
     }
 
     fn needed(&self, name: &'static str) -> Result<u64, BadAsk> {
@@ -208,9 +239,18 @@ pub fn write_feeds(heads: &[Vec<u8>]) -> Vec<u8> {
 /// wire-1 and the codec's.
 pub fn read_feeds(bytes: &[u8]) -> Result<Vec<Vec<u8>>, Reject> {
     let parts = open(bytes, FEEDS_PAGE_MAX + 8)?;
-    let [_, heads] = parts.as_slice() else { return Err(Reject::AnswerForm) };
+    let [_, heads] = parts.as_slice() else {
+        return Err(Reject::AnswerForm);
+    };
     let heads = codec::read_array(heads).ok_or(Reject::AnswerForm)?;
-    heads.into_iter().map(|head| codec::read_bytes(head).map(<[u8]>::to_vec).ok_or(Reject::AnswerForm)).collect()
+    heads
+        .into_iter()
+        .map(|head| {
+            codec::read_bytes(head)
+                .map(<[u8]>::to_vec)
+                .ok_or(Reject::AnswerForm)
+        })
+        .collect()
 }
 
 /// Which leaves of a blob are held: `[1, size, runs]`.
@@ -227,8 +267,12 @@ pub fn write_have(size: u64, leaves: &Runs) -> Vec<u8> {
 /// wire-1 and the codec's.
 pub fn read_have(bytes: &[u8]) -> Result<(u64, Runs), Reject> {
     let parts = open(bytes, 8)?;
-    let [_, size, runs] = parts.as_slice() else { return Err(Reject::AnswerForm) };
-    let runs = codec::read_bytes(runs).and_then(Runs::from_bytes).ok_or(Reject::AnswerForm)?;
+    let [_, size, runs] = parts.as_slice() else {
+        return Err(Reject::AnswerForm);
+    };
+    let runs = codec::read_bytes(runs)
+        .and_then(Runs::from_bytes)
+        .ok_or(Reject::AnswerForm)?;
     Ok((codec::read_uint(size).ok_or(Reject::AnswerForm)?, runs))
 }
 
@@ -247,8 +291,12 @@ pub fn write_batch(hashes: &[Hash]) -> Vec<u8> {
 /// wire-1 and the codec's.
 pub fn read_batch(bytes: &[u8]) -> Result<Vec<Hash>, Reject> {
     let parts = open(bytes, 8)?;
-    let [_, hashes] = parts.as_slice() else { return Err(Reject::AnswerForm) };
-    let (hashes, rest) = codec::read_bytes(hashes).ok_or(Reject::AnswerForm)?.as_chunks::<HASH_BYTES>();
+    let [_, hashes] = parts.as_slice() else {
+        return Err(Reject::AnswerForm);
+    };
+    let (hashes, rest) = codec::read_bytes(hashes)
+        .ok_or(Reject::AnswerForm)?
+        .as_chunks::<HASH_BYTES>();
     if !rest.is_empty() || hashes.len() > BATCH_HASHES_MAX {
         return Err(Reject::AnswerForm);
     }
@@ -278,7 +326,9 @@ pub fn write_blobs(blobs: &[Option<Vec<u8>>]) -> Vec<u8> {
 /// wire-1, wire-3, and the codec's.
 pub fn read_blobs<'a>(asked: &[Hash], bytes: &'a [u8]) -> Result<Vec<Option<&'a [u8]>>, Reject> {
     let parts = open(bytes, BATCH_HASHES_MAX + 8)?;
-    let [_, blobs] = parts.as_slice() else { return Err(Reject::AnswerForm) };
+    let [_, blobs] = parts.as_slice() else {
+        return Err(Reject::AnswerForm);
+    };
     let blobs = codec::read_array(blobs).ok_or(Reject::AnswerForm)?;
     if blobs.len() != asked.len() {
         return Err(Reject::AnswerForm);
@@ -289,7 +339,14 @@ pub fn read_blobs<'a>(asked: &[Hash], bytes: &'a [u8]) -> Result<Vec<Option<&'a 
         }
         let bytes = codec::read_bytes(blob).ok_or(Reject::AnswerForm)?;
         let got = Hash::of(bytes);
-        if got == *expected { Ok(Some(bytes)) } else { Err(Reject::HashMismatch { expected: *expected, got }) }
+        if got == *expected {
+            Ok(Some(bytes))
+        } else {
+            Err(Reject::HashMismatch {
+                expected: *expected,
+                got,
+            })
+        }
     };
     blobs.into_iter().zip(asked).map(check).collect()
 }
@@ -307,7 +364,11 @@ pub fn split_bundles(bytes: &[u8]) -> Result<Vec<&[u8]>, Reject> {
         bundles.push(bundle);
         rest = after;
     }
-    if rest.is_empty() && !bundles.is_empty() { Ok(bundles) } else { Err(Reject::AnswerForm) }
+    if rest.is_empty() && !bundles.is_empty() {
+        Ok(bundles)
+    } else {
+        Err(Reject::AnswerForm)
+    }
 }
 
 /// Checks canonical form and version; gives the elements.
@@ -330,20 +391,44 @@ mod tests {
             Ask::Health,
             Ask::Feeds { after: None },
             Ask::Feeds { after: Some(feed) },
-            Ask::Head { feed, have: 7, wait: 0 },
-            Ask::Head { feed, have: 7, wait: 50 },
-            Ask::Bundle { feed, from: 0, to: 512, at: None },
-            Ask::Bundle { feed, from: 1, to: 2, at: Some(9) },
+            Ask::Head {
+                feed,
+                have: 7,
+                wait: 0,
+            },
+            Ask::Head {
+                feed,
+                have: 7,
+                wait: 50,
+            },
+            Ask::Bundle {
+                feed,
+                from: 0,
+                to: 512,
+                at: None,
+            },
+            Ask::Bundle {
+                feed,
+                from: 1,
+                to: 2,
+                at: Some(9),
+            },
             Ask::Latest { feed, count: 50 },
             Ask::Fork { feed },
             Ask::Succession { feed },
             Ask::Blob { hash },
-            Ask::Proof { hash, from: 0, to: 16_384 },
+            Ask::Proof {
+                hash,
+                from: 0,
+                to: 16_384,
+            },
             Ask::Have { hash },
             Ask::Batch,
         ] {
             let target = ask.to_string();
-            let (path, query) = target.split_once('?').map_or((target.as_str(), None), |(p, q)| (p, Some(q)));
+            let (path, query) = target
+                .split_once('?')
+                .map_or((target.as_str(), None), |(p, q)| (p, Some(q)));
             assert_eq!(Ask::parse(path, query), Ok(ask));
         }
     }
@@ -353,12 +438,24 @@ mod tests {
         let feed = FeedSecret::from_bytes(&[1; 32]).feed_key();
         assert_eq!(Ask::parse("/", None), Err(BadAsk::NoSuchPath));
         assert_eq!(Ask::parse("/v2/feeds", None), Err(BadAsk::NoSuchPath));
-        assert_eq!(Ask::parse("/v1/feeds/lev1x/head", None), Err(BadAsk::BadParameter("feed key")));
+        assert_eq!(
+            Ask::parse("/v1/feeds/lev1x/head", None),
+            Err(BadAsk::BadParameter("feed key"))
+        );
         let bundle = format!("/v1/feeds/{feed}/bundle");
         assert_eq!(Ask::parse(&bundle, None), Err(BadAsk::BadParameter("from")));
-        assert_eq!(Ask::parse(&bundle, Some("from=5&to=5")), Err(BadAsk::BadParameter("to")));
-        assert_eq!(Ask::parse(&bundle, Some("latest=0")), Err(BadAsk::BadParameter("latest")));
-        assert_eq!(Ask::parse("/v1/blobs/00", None), Err(BadAsk::BadParameter("blob hash")));
+        assert_eq!(
+            Ask::parse(&bundle, Some("from=5&to=5")),
+            Err(BadAsk::BadParameter("to"))
+        );
+        assert_eq!(
+            Ask::parse(&bundle, Some("latest=0")),
+            Err(BadAsk::BadParameter("latest"))
+        );
+        assert_eq!(
+            Ask::parse("/v1/blobs/00", None),
+            Err(BadAsk::BadParameter("blob hash"))
+        );
     }
 
     #[test]
@@ -370,11 +467,20 @@ mod tests {
         let asked = [Hash::of(b"a"), Hash::of(b"b")];
         assert_eq!(read_batch(&write_batch(&asked)), Ok(asked.to_vec()));
         let answer = write_blobs(&[Some(b"a".to_vec()), None]);
-        assert_eq!(read_blobs(&asked, &answer), Ok(vec![Some(b"a".as_slice()), None]));
+        assert_eq!(
+            read_blobs(&asked, &answer),
+            Ok(vec![Some(b"a".as_slice()), None])
+        );
         let wrong = write_blobs(&[None, Some(b"a".to_vec())]);
         assert_eq!(read_blobs(&asked, &wrong).unwrap_err().must(), "wire-3");
-        assert_eq!(read_blobs(&asked[..1], &answer).unwrap_err().must(), "wire-1");
-        assert_eq!(split_bundles(&[0x81, 0x01, 0x81, 0x02]), Ok(vec![&[0x81, 0x01][..], &[0x81, 0x02][..]]));
+        assert_eq!(
+            read_blobs(&asked[..1], &answer).unwrap_err().must(),
+            "wire-1"
+        );
+        assert_eq!(
+            split_bundles(&[0x81, 0x01, 0x81, 0x02]),
+            Ok(vec![&[0x81, 0x01][..], &[0x81, 0x02][..]])
+        );
         assert!(split_bundles(&[0x81, 0x01, 0x81]).is_err());
         assert!(split_bundles(&[1, 1, 1]).is_err());
         assert!(split_bundles(&[]).is_err());

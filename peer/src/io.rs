@@ -1,11 +1,18 @@
 //! Everything that touches the machine: disk, sockets, the clock.
 
 pub mod answer;
+pub mod author;
+pub mod blobs;
 pub mod client;
 pub mod clock;
+pub mod config;
+pub mod dirs;
 pub mod disk;
 pub mod evidence;
+pub mod heads;
+pub mod keys;
 pub mod media;
 mod private;
+pub mod server;
 pub mod strip;
 pub mod walk;

@@ -1,10 +1,11 @@
 //! One levada node: stores, serves and follows feeds.
 
-pub mod session;
 pub mod api;
+pub mod frame;
 pub mod io;
 pub mod node;
-pub mod frame;
 pub mod query;
 pub mod runs;
+pub mod session;
+pub mod sources;
 pub mod store;

@@ -78,7 +78,13 @@ impl Session {
     /// A session that wants this.
     #[must_use]
     pub fn new(wanted: Wanted) -> Self {
-        Self { wanted, is_fresh: false, from: None, refused: Runs::new(), bundle: BUNDLE_RECORDS_MIN }
+        Self {
+            wanted,
+            is_fresh: false,
+            from: None,
+            refused: Runs::new(),
+            bundle: BUNDLE_RECORDS_MIN,
+        }
     }
 
     /// First record that is wanted, as far as known.
@@ -115,7 +121,9 @@ impl Session {
     /// What to ask next, leaving out what is under way.
     pub fn next(&mut self, known: &Known<'_>, under_way: &Runs) -> Step {
         let Some(length) = known.length else {
-            return Step::Start { latest: self.start_records() };
+            return Step::Start {
+                latest: self.start_records(),
+            };
         };
         if !self.is_fresh {
             return Step::Head { have: length };
@@ -126,7 +134,9 @@ impl Session {
         let from = self.reach(length, known, under_way.is_empty());
         // Newest first, so that what people look at comes early; but a whole feed from its start, as it was written.
         let gaps = open.missing(from..length);
-        let gap = if self.wanted == Wanted::All { gaps.filter_map(|gap| is_free(&gap)).next() } else {
+        let gap = if self.wanted == Wanted::All {
+            gaps.filter_map(|gap| is_free(&gap)).next()
+        } else {
             gaps.filter_map(|gap| is_free(&gap)).last()
         };
         if let Some(gap) = gap {
@@ -137,7 +147,10 @@ impl Session {
             };
             return Step::Records(range);
         }
-        let single = known.referred.iter().flat_map(|run| open.missing(run).collect::<Vec<_>>());
+        let single = known
+            .referred
+            .iter()
+            .flat_map(|run| open.missing(run).collect::<Vec<_>>());
         match single.filter_map(|gap| is_free(&gap)).next() {
             Some(gap) => Step::Records(gap.start..gap.end.min(gap.start + 1)),
             None => Step::Done,
@@ -164,14 +177,21 @@ impl Session {
         let from = self.from.get_or_insert(start);
         *from = (*from).min(start);
         // Only a range that is held as far as this peer can give it tells whether to go on.
-        let is_complete = |from| self.refused.iter().fold(known.held.clone(), |mut held, run| {
-            held.insert(run);
-            held
-        }).contains_all(from..length);
+        let is_complete = |from| {
+            self.refused
+                .iter()
+                .fold(known.held.clone(), |mut held, run| {
+                    held.insert(run);
+                    held
+                })
+                .contains_all(from..length)
+        };
         if *from > 0 && is_settled && is_complete(*from) {
             let missing = match self.wanted {
                 Wanted::Items(items) => items.saturating_sub(known.items),
-                Wanted::Since(time) if known.oldest.is_none_or(|oldest| oldest >= time) => START_RECORDS_MAX,
+                Wanted::Since(time) if known.oldest.is_none_or(|oldest| oldest >= time) => {
+                    START_RECORDS_MAX
+                }
                 _ => 0,
             };
             *from = from.saturating_sub(missing);
@@ -185,7 +205,13 @@ mod tests {
     use super::*;
 
     fn known<'a>(length: Option<u64>, held: &'a Runs, items: u64, none: &'a Runs) -> Known<'a> {
-        Known { length, held, items, oldest: None, referred: none }
+        Known {
+            length,
+            held,
+            items,
+            oldest: None,
+            referred: none,
+        }
     }
 
     #[test]
@@ -201,14 +227,26 @@ mod tests {
     fn whole_feed_is_asked_for_from_its_start_without_what_is_under_way() {
         let (none, mut session) = (Runs::new(), Session::new(Wanted::All));
         let held = Runs::of(900..1000);
-        assert_eq!(session.next(&known(Some(1000), &held, 0, &none), &none), Step::Head { have: 1000 });
+        assert_eq!(
+            session.next(&known(Some(1000), &held, 0, &none), &none),
+            Step::Head { have: 1000 }
+        );
         session.head_judged();
-        assert_eq!(session.next(&known(Some(1000), &held, 0, &none), &none), Step::Records(0..512));
+        assert_eq!(
+            session.next(&known(Some(1000), &held, 0, &none), &none),
+            Step::Records(0..512)
+        );
         let under_way = Runs::of(0..512);
-        assert_eq!(session.next(&known(Some(1000), &held, 0, &none), &under_way), Step::Records(512..900));
+        assert_eq!(
+            session.next(&known(Some(1000), &held, 0, &none), &under_way),
+            Step::Records(512..900)
+        );
         session.refused(3..4);
         let held = Runs::of(0..3);
-        assert_eq!(session.next(&known(Some(4), &held, 0, &none), &none), Step::Done);
+        assert_eq!(
+            session.next(&known(Some(4), &held, 0, &none), &none),
+            Step::Done
+        );
     }
 
     #[test]
@@ -217,9 +255,15 @@ mod tests {
         session.head_judged();
         let held = Runs::of(950..1000);
         // Twenty of the records were edits.
-        assert_eq!(session.next(&known(Some(1000), &held, 30, &none), &none), Step::Records(930..950));
+        assert_eq!(
+            session.next(&known(Some(1000), &held, 30, &none), &none),
+            Step::Records(930..950)
+        );
         let held = Runs::of(930..1000);
-        assert_eq!(session.next(&known(Some(1000), &held, 50, &none), &none), Step::Done);
+        assert_eq!(
+            session.next(&known(Some(1000), &held, 50, &none), &none),
+            Step::Done
+        );
         let referred = Runs::of(7..8);
         let step = session.next(&known(Some(1000), &held, 50, &referred), &none);
         assert_eq!(step, Step::Records(7..8));
@@ -231,6 +275,9 @@ mod tests {
         session.head_judged();
         session.refused(90..95);
         let held = Runs::of(95..100);
-        assert_eq!(session.next(&known(Some(100), &held, 5, &none), &none), Step::Records(85..90));
+        assert_eq!(
+            session.next(&known(Some(100), &held, 5, &none), &none),
+            Step::Records(85..90)
+        );
     }
 }

@@ -4,6 +4,7 @@ use super::{Proven, Shape, Subtree, leaf_hash, parent_hash, subtree_hash};
 use crate::hash::Hash;
 use crate::limits::PAIR_BYTES;
 use crate::reject::Reject;
+use std::borrow::Borrow;
 use std::ops::Range;
 
 /// Leaves of one import piece: 4 MiB of a blob. A power of two.
@@ -135,17 +136,17 @@ fn join(
 
 /// Verifies the bytes of a run of leaves as they arrive, in portions of any size.
 #[derive(Debug)]
-pub struct LeafVerifier<'a> {
-    proven: &'a Proven,
+pub struct LeafVerifier<P> {
+    proven: P,
     next: u64,
     end: u64,
     partial: Vec<u8>,
 }
 
-impl<'a> LeafVerifier<'a> {
+impl<P: Borrow<Proven>> LeafVerifier<P> {
     /// For `leaves`, whose pairs were checked.
     #[must_use]
-    pub fn new(proven: &'a Proven, leaves: Range<u64>) -> Self {
+    pub fn new(proven: P, leaves: Range<u64>) -> Self {
         Self {
             proven,
             next: leaves.start,
@@ -159,7 +160,7 @@ impl<'a> LeafVerifier<'a> {
     /// # Errors
     /// slice-4 for a wrong leaf, slice-2 for bytes too many. What was given to the sink stays verified.
     pub fn push(&mut self, bytes: &[u8], sink: &mut dyn FnMut(u64, &[u8])) -> Result<(), Reject> {
-        let shape = self.proven.shape();
+        let shape = self.proven.borrow().shape();
         let mut rest = bytes;
         if !self.partial.is_empty() {
             let missing = shape.leaf_len(self.next).saturating_sub(self.partial.len());
@@ -203,7 +204,7 @@ impl<'a> LeafVerifier<'a> {
     /// # Errors
     /// slice-2 when bytes are missing; slice-4 for an empty blob that is not.
     pub fn finish(&mut self) -> Result<(), Reject> {
-        let shape = self.proven.shape();
+        let shape = self.proven.borrow().shape();
         if shape.bytes() == 0 && self.next == 0 && self.end == 1 {
             return self.check(&[]);
         }
@@ -224,9 +225,10 @@ impl<'a> LeafVerifier<'a> {
     fn check(&mut self, leaf: &[u8]) -> Result<(), Reject> {
         let expected = self
             .proven
+            .borrow()
             .leaf_hash(self.next)
             .ok_or(Reject::RangeOutside)?;
-        if leaf_hash(self.proven.shape(), self.next, leaf) != expected {
+        if leaf_hash(self.proven.borrow().shape(), self.next, leaf) != expected {
             return Err(Reject::LeafMismatch {
                 index: self.next,
                 expected,
@@ -237,7 +239,7 @@ impl<'a> LeafVerifier<'a> {
     }
 
     fn surplus(&self, more: usize) -> Reject {
-        let due = self.proven.shape().bytes_of(&(0..self.end)).end;
+        let due = self.proven.borrow().shape().bytes_of(&(0..self.end)).end;
         Reject::LeafBytes {
             expected: due,
             got: due.saturating_add(u64::try_from(more).unwrap_or(u64::MAX)),

@@ -39,7 +39,9 @@ pub fn bundle(
         Some(length) => disk.head_at(feed, length)?,
         None => None,
     };
-    let Some(head) = asked.map_or_else(|| disk.head(feed), |head| Ok(Some(head.into())))? else { return Ok(None) };
+    let Some(head) = asked.map_or_else(|| disk.head(feed), |head| Ok(Some(head.into())))? else {
+        return Ok(None);
+    };
     bundle_under(disk, &head, range)
 }
 
@@ -49,48 +51,71 @@ pub fn bundle(
 /// # Errors
 /// Those of the store.
 pub fn latest(disk: &Disk, feed: &FeedKey, count: u64) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(head) = disk.head(feed)? else { return Ok(None) };
+    let Some(head) = disk.head(feed)? else {
+        return Ok(None);
+    };
     let length = head.body().length;
     let mut from = length.saturating_sub(count);
     let mut held = 0;
     // Walk back from the end only as far as the bytes allow.
     for index in (from..length).rev() {
-        held += disk.record(feed, index)?.map_or(HASH_BYTES, |record| record.len()) + 8;
+        held += disk
+            .record(feed, index)?
+            .map_or(HASH_BYTES, |record| record.len())
+            + 8;
         if held > BUNDLE_BYTES_TARGET {
             from = (index + 1).min(length - 1);
             break;
         }
     }
-    let Some(newest) = bundle_under(disk, &head, from..length)? else { return Ok(None) };
+    let Some(newest) = bundle_under(disk, &head, from..length)? else {
+        return Ok(None);
+    };
     if from == 0 {
         return Ok(Some(newest));
     }
-    let Some(mut answer) = bundle_under(disk, &head, 0..1)? else { return Ok(None) };
+    let Some(mut answer) = bundle_under(disk, &head, 0..1)? else {
+        return Ok(None);
+    };
     answer.extend_from_slice(&newest);
     Ok(Some(answer))
 }
 
-fn bundle_under(disk: &Disk, head: &Head, range: Range<u64>) -> Result<Option<Vec<u8>>, StoreError> {
+fn bundle_under(
+    disk: &Disk,
+    head: &Head,
+    range: Range<u64>,
+) -> Result<Option<Vec<u8>>, StoreError> {
     let feed = head.body().feed;
     let slots_max = u64::try_from(BUNDLE_SLOTS_MAX).unwrap_or(u64::MAX);
-    let end = range.end.min(head.body().length).min(range.start.saturating_add(slots_max));
+    let end = range
+        .end
+        .min(head.body().length)
+        .min(range.start.saturating_add(slots_max));
     let range = range.start..end;
     if range.is_empty() {
         return Ok(None);
     }
     let retracted = disk.retracted(&feed, range.clone())?;
-    let mut hashes = Hashes { disk, feed, leaf: None };
+    let mut hashes = Hashes {
+        disk,
+        feed,
+        leaf: None,
+    };
     let mut kept: Vec<Kept> = Vec::new();
     let mut bytes = 0;
     let mut hole = false;
-    let fill = |kept: &mut Vec<Kept>, hashes: &mut Hashes<'_>, to: u64| -> Result<bool, StoreError> {
-        while range.start + count(kept) < to {
-            let index = range.start + count(kept);
-            let Some(hash) = hashes.at(index)? else { return Ok(false) };
-            kept.push(Kept::Back(hash, None));
-        }
-        Ok(true)
-    };
+    let fill =
+        |kept: &mut Vec<Kept>, hashes: &mut Hashes<'_>, to: u64| -> Result<bool, StoreError> {
+            while range.start + count(kept) < to {
+                let index = range.start + count(kept);
+                let Some(hash) = hashes.at(index)? else {
+                    return Ok(false);
+                };
+                kept.push(Kept::Back(hash, None));
+            }
+            Ok(true)
+        };
     let mut failed = None;
     disk.records(&feed, range.clone(), &mut |index, record| {
         bytes += record.len() + 8;
@@ -165,9 +190,16 @@ impl Hashes<'_> {
     fn at(&mut self, index: u64) -> Result<Option<Hash>, StoreError> {
         let wanted = index / LIST_LEAF_HASHES;
         if self.leaf.as_ref().is_none_or(|(leaf, _)| *leaf != wanted) {
-            self.leaf = self.disk.pieces(&self.feed).leaf(wanted)?.map(|bytes| (wanted, bytes));
+            self.leaf = self
+                .disk
+                .pieces(&self.feed)
+                .leaf(wanted)?
+                .map(|bytes| (wanted, bytes));
         }
         let at = usize::try_from(index % LIST_LEAF_HASHES).unwrap_or(0) * HASH_BYTES;
-        Ok(self.leaf.as_ref().and_then(|(_, bytes)| Hash::from_slice(bytes.get(at..at + HASH_BYTES)?)))
+        Ok(self
+            .leaf
+            .as_ref()
+            .and_then(|(_, bytes)| Hash::from_slice(bytes.get(at..at + HASH_BYTES)?)))
     }
 }

@@ -133,7 +133,10 @@ impl Client {
     /// # Errors
     /// `Address`.
     pub fn remote(&self, address: &str) -> Result<Remote, Unreachable> {
-        let mut remotes = self.remotes.lock().expect("nobody panics while holding this lock");
+        let mut remotes = self
+            .remotes
+            .lock()
+            .expect("nobody panics while holding this lock");
         if let Some(remote) = remotes.get(address) {
             return Ok(remote.clone());
         }
@@ -145,15 +148,24 @@ impl Client {
 
 impl Remote {
     fn parse(address: &str) -> Result<Self, Unreachable> {
-        let wrong = || Unreachable::Address { peer: address.to_owned() };
-        let full = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+        let wrong = || Unreachable::Address {
+            peer: address.to_owned(),
+        };
+        let full = if address.contains("://") {
+            address.to_owned()
+        } else {
+            format!("http://{address}")
+        };
         let uri: Uri = full.parse().map_err(|_| wrong())?;
         let is_tls = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
             _ => return Err(wrong()),
         };
-        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
+        let host = uri
+            .host()
+            .filter(|host| !host.is_empty())
+            .ok_or_else(wrong)?;
         let is_bare = !address.contains("://");
         let port = uri.port_u16().unwrap_or(match (is_tls, is_bare) {
             (true, _) => 443,
@@ -163,7 +175,10 @@ impl Remote {
         Ok(Self {
             inner: Arc::new(RemoteInner {
                 name: address.to_owned(),
-                host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+                host: host
+                    .trim_start_matches('[')
+                    .trim_end_matches(']')
+                    .to_owned(),
                 port,
                 is_tls,
                 base: uri.path().trim_end_matches('/').to_owned(),
@@ -202,7 +217,9 @@ impl Remote {
     /// # Errors
     /// See `AskError`.
     pub async fn stream(&self, ask: &Ask, range: Range<u64>) -> Result<Transfer, AskError> {
-        let answer = self.send(Method::GET, ask, Some(range.clone()), Bytes::new()).await?;
+        let answer = self
+            .send(Method::GET, ask, Some(range.clone()), Bytes::new())
+            .await?;
         let mut transfer = Transfer::new(self, answer);
         if transfer.status != StatusCode::PARTIAL_CONTENT {
             transfer.skip = range.start;
@@ -219,10 +236,17 @@ impl Remote {
     ) -> Result<Response<Incoming>, AskError> {
         let target = format!("{}{ask}", self.inner.base);
         // A kept connection may have been closed by the other side: then a fresh one is tried, once.
-        let kept = self.inner.idle.lock().expect("nobody panics while holding this lock").pop();
+        let kept = self
+            .inner
+            .idle
+            .lock()
+            .expect("nobody panics while holding this lock")
+            .pop();
         if let Some(mut kept) = kept.filter(|kept| !kept.is_closed()) {
             let request = self.request(&method, &target, range.clone(), body.clone());
-            if let Ok(Ok(answer)) = tokio::time::timeout(self.patience(ask), kept.send_request(request)).await {
+            if let Ok(Ok(answer)) =
+                tokio::time::timeout(self.patience(ask), kept.send_request(request)).await
+            {
                 self.keep(kept);
                 return self.judge(answer).await;
             }
@@ -238,7 +262,11 @@ impl Remote {
             Ok(Err(error)) => Err(self.protocol(&error).into()),
             Err(_) => {
                 let after_ms = started.elapsed().as_millis();
-                Err(Unreachable::Stalled { peer: self.name().to_owned(), after_ms }.into())
+                Err(Unreachable::Stalled {
+                    peer: self.name().to_owned(),
+                    after_ms,
+                }
+                .into())
             }
         }
     }
@@ -251,27 +279,52 @@ impl Remote {
     }
 
     fn keep(&self, connection: SendRequest<Full<Bytes>>) {
-        let mut idle = self.inner.idle.lock().expect("nobody panics while holding this lock");
+        let mut idle = self
+            .inner
+            .idle
+            .lock()
+            .expect("nobody panics while holding this lock");
         idle.retain(|kept| !kept.is_closed());
         if idle.len() < IDLE_MAX {
             idle.push(connection);
         }
     }
 
-    fn request(&self, method: &Method, target: &str, range: Option<Range<u64>>, body: Bytes) -> Request<Full<Bytes>> {
+    fn request(
+        &self,
+        method: &Method,
+        target: &str,
+        range: Option<Range<u64>>,
+        body: Bytes,
+    ) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method.clone();
         *request.uri_mut() = target.parse().unwrap_or_else(|_| Uri::from_static("/"));
         let headers = request.headers_mut();
         let is_default = self.inner.port == if self.inner.is_tls { 443 } else { 80 };
-        let host = if self.inner.host.contains(':') { format!("[{}]", self.inner.host) } else { self.inner.host.clone() };
-        let host = if is_default { host } else { format!("{host}:{}", self.inner.port) };
+        let host = if self.inner.host.contains(':') {
+            format!("[{}]", self.inner.host)
+        } else {
+            self.inner.host.clone()
+        };
+        let host = if is_default {
+            host
+        } else {
+            format!("{host}:{}", self.inner.port)
+        };
         if let Ok(host) = HeaderValue::from_str(&host) {
             headers.insert(header::HOST, host);
         }
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        );
         if let Some(range) = range
-            && let Ok(value) = HeaderValue::from_str(&format!("bytes={}-{}", range.start, range.end.saturating_sub(1)))
+            && let Ok(value) = HeaderValue::from_str(&format!(
+                "bytes={}-{}",
+                range.start,
+                range.end.saturating_sub(1)
+            ))
         {
             headers.insert(header::RANGE, value);
         }
@@ -283,17 +336,31 @@ impl Remote {
         let connecting = TcpStream::connect((self.inner.host.as_str(), self.inner.port));
         let stream = match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(Unreachable::Connect { peer: peer(), why: plain_words(&error) }),
-            Err(_) => return Err(Unreachable::Connect { peer: peer(), why: "no answer in 10 seconds".into() }),
+            Ok(Err(error)) => {
+                return Err(Unreachable::Connect {
+                    peer: peer(),
+                    why: plain_words(&error),
+                });
+            }
+            Err(_) => {
+                return Err(Unreachable::Connect {
+                    peer: peer(),
+                    why: "no answer in 10 seconds".into(),
+                });
+            }
         };
         // Small requests should not wait for more to come; a socket that cannot say so still works.
         let _ = stream.set_nodelay(true);
         if self.inner.is_tls {
-            let stream = tokio::time::timeout(CONNECT_TIMEOUT, tls::connect(&self.inner.host, stream)).await;
+            let stream =
+                tokio::time::timeout(CONNECT_TIMEOUT, tls::connect(&self.inner.host, stream)).await;
             match stream {
                 Ok(Ok(stream)) => self.shake_hands(TokioIo::new(stream)).await,
                 Ok(Err(why)) => Err(Unreachable::Tls { peer: peer(), why }),
-                Err(_) => Err(Unreachable::Tls { peer: peer(), why: "no answer in 10 seconds".into() }),
+                Err(_) => Err(Unreachable::Tls {
+                    peer: peer(),
+                    why: "no answer in 10 seconds".into(),
+                }),
             }
         } else {
             self.shake_hands(TokioIo::new(stream)).await
@@ -304,8 +371,9 @@ impl Remote {
     where
         S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
     {
-        let (sender, connection) =
-            hyper::client::conn::http1::handshake(stream).await.map_err(|error| self.protocol(&error))?;
+        let (sender, connection) = hyper::client::conn::http1::handshake(stream)
+            .await
+            .map_err(|error| self.protocol(&error))?;
         // Ends with the connection; its errors reach whoever waits for an answer.
         tokio::spawn(connection);
         Ok(sender)
@@ -314,10 +382,15 @@ impl Remote {
     fn protocol(&self, error: &hyper::Error) -> Unreachable {
         let why = match error {
             error if error.is_parse() && !self.inner.is_tls => "maybe it wants https://".to_owned(),
-            error if error.is_incomplete_message() || error.is_canceled() => "it closed the connection".to_owned(),
+            error if error.is_incomplete_message() || error.is_canceled() => {
+                "it closed the connection".to_owned()
+            }
             error => error.to_string(),
         };
-        Unreachable::Protocol { peer: self.name().to_owned(), why }
+        Unreachable::Protocol {
+            peer: self.name().to_owned(),
+            why,
+        }
     }
 
     async fn judge(&self, answer: Response<Incoming>) -> Result<Response<Incoming>, AskError> {
@@ -326,10 +399,24 @@ impl Remote {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::NO_CONTENT => Ok(answer),
             StatusCode::NOT_FOUND => Err(Unreachable::NotThere { peer }.into()),
             status => {
-                let text = Transfer::new(self, answer).all(1_024).await.unwrap_or_default();
+                let text = Transfer::new(self, answer)
+                    .all(1_024)
+                    .await
+                    .unwrap_or_default();
                 let text = String::from_utf8_lossy(&text);
-                let why: String = text.lines().next().unwrap_or("").chars().filter(|c| !c.is_control()).collect();
-                Err(Unreachable::Status { peer, status: status.as_u16(), why }.into())
+                let why: String = text
+                    .lines()
+                    .next()
+                    .unwrap_or("")
+                    .chars()
+                    .filter(|c| !c.is_control())
+                    .collect();
+                Err(Unreachable::Status {
+                    peer,
+                    status: status.as_u16(),
+                    why,
+                }
+                .into())
             }
         }
     }
@@ -347,7 +434,10 @@ pub struct Transfer {
 
 impl Transfer {
     fn new(remote: &Remote, answer: Response<Incoming>) -> Self {
-        let size = answer.headers().get("levada-size").and_then(|value| value.to_str().ok()?.parse().ok());
+        let size = answer
+            .headers()
+            .get("levada-size")
+            .and_then(|value| value.to_str().ok()?.parse().ok());
         Self {
             peer: remote.name().to_owned(),
             status: answer.status(),
@@ -383,11 +473,19 @@ impl Transfer {
                     } else {
                         error.to_string()
                     };
-                    return Err(Unreachable::Protocol { peer: self.peer.clone(), why }.into());
+                    return Err(Unreachable::Protocol {
+                        peer: self.peer.clone(),
+                        why,
+                    }
+                    .into());
                 }
                 Err(_) => {
                     let after_ms = started.elapsed().as_millis();
-                    return Err(Unreachable::Stalled { peer: self.peer.clone(), after_ms }.into());
+                    return Err(Unreachable::Stalled {
+                        peer: self.peer.clone(),
+                        after_ms,
+                    }
+                    .into());
                 }
             }
         }
@@ -403,7 +501,10 @@ impl Transfer {
             let got = u64::try_from(whole.len() + part.len()).unwrap_or(u64::MAX);
             if got > limit {
                 let reject = Reject::AnswerTooLong { got };
-                return Err(AskError::Rejected { peer: self.peer, reject });
+                return Err(AskError::Rejected {
+                    peer: self.peer,
+                    reject,
+                });
             }
             whole.extend_from_slice(&part);
         }
@@ -415,7 +516,9 @@ impl Transfer {
 fn plain_words(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::ConnectionRefused => "nothing listens on this port".into(),
-        std::io::ErrorKind::NetworkUnreachable | std::io::ErrorKind::HostUnreachable => "no way to this host".into(),
+        std::io::ErrorKind::NetworkUnreachable | std::io::ErrorKind::HostUnreachable => {
+            "no way to this host".into()
+        }
         std::io::ErrorKind::TimedOut => "no answer in time".into(),
         _ if error.to_string().contains("lookup") => "there is no host of this name".into(),
         _ => error.to_string(),
@@ -430,12 +533,29 @@ mod tests {
     fn addresses_are_taken_apart_and_wrong_ones_refused() {
         let parts = |address: &str| {
             let remote = Remote::parse(address).unwrap().inner;
-            (remote.host.clone(), remote.port, remote.is_tls, remote.base.clone())
+            (
+                remote.host.clone(),
+                remote.port,
+                remote.is_tls,
+                remote.base.clone(),
+            )
         };
-        assert_eq!(parts("192.0.2.1"), ("192.0.2.1".into(), 9327, false, String::new()));
-        assert_eq!(parts("http://a.example"), ("a.example".into(), 80, false, String::new()));
-        assert_eq!(parts("http://[::1]:9327/"), ("::1".into(), 9327, false, String::new()));
-        assert_eq!(parts("https://a.example/pub/"), ("a.example".into(), 443, true, "/pub".into()));
+        assert_eq!(
+            parts("192.0.2.1"),
+            ("192.0.2.1".into(), 9327, false, String::new())
+        );
+        assert_eq!(
+            parts("http://a.example"),
+            ("a.example".into(), 80, false, String::new())
+        );
+        assert_eq!(
+            parts("http://[::1]:9327/"),
+            ("::1".into(), 9327, false, String::new())
+        );
+        assert_eq!(
+            parts("https://a.example/pub/"),
+            ("a.example".into(), 443, true, "/pub".into())
+        );
         for wrong in ["", "ftp://a.example", "http://", "a b"] {
             assert!(Remote::parse(wrong).is_err(), "{wrong}");
         }

@@ -23,7 +23,9 @@ impl Evidence {
     /// Those of the file system.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         std::fs::create_dir_all(folder).map_err(StoreError::file(folder, "making the folder"))?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
     }
 
     /// The fork proof of a feed, checked as it is read.
@@ -32,10 +34,15 @@ impl Evidence {
     /// Those of the file system, and `Damaged`.
     pub fn fork(&self, feed: &FeedKey) -> Result<Option<ForkProof>, StoreError> {
         let path = self.path(feed, "fork");
-        let Some(bytes) = read(&path)? else { return Ok(None) };
+        let Some(bytes) = read(&path)? else {
+            return Ok(None);
+        };
         match ForkProof::check(&bytes) {
             Ok(proof) if proof.longer().body().feed == *feed => Ok(Some(proof)),
-            _ => Err(StoreError::Damaged { path, what: "it is no fork proof of this feed; delete it".into() }),
+            _ => Err(StoreError::Damaged {
+                path,
+                what: "it is no fork proof of this feed; delete it".into(),
+            }),
         }
     }
 
@@ -44,7 +51,10 @@ impl Evidence {
     /// # Errors
     /// Those of the file system.
     pub fn put_fork(&self, proof: &ForkProof) -> Result<bool, StoreError> {
-        self.put(&self.path(&proof.longer().body().feed, "fork"), proof.wire())
+        self.put(
+            &self.path(&proof.longer().body().feed, "fork"),
+            proof.wire(),
+        )
     }
 
     /// The succession of a feed, checked as it is read.
@@ -53,10 +63,15 @@ impl Evidence {
     /// Those of the file system, and `Damaged`.
     pub fn succession(&self, feed: &FeedKey) -> Result<Option<Succession>, StoreError> {
         let path = self.path(feed, "succession");
-        let Some(bytes) = read(&path)? else { return Ok(None) };
+        let Some(bytes) = read(&path)? else {
+            return Ok(None);
+        };
         match Succession::check(&bytes) {
             Ok(succession) if succession.body().feed == *feed => Ok(Some(succession)),
-            _ => Err(StoreError::Damaged { path, what: "it is no succession of this feed; delete it".into() }),
+            _ => Err(StoreError::Damaged {
+                path,
+                what: "it is no succession of this feed; delete it".into(),
+            }),
         }
     }
 
@@ -65,7 +80,10 @@ impl Evidence {
     /// # Errors
     /// Those of the file system.
     pub fn put_succession(&self, succession: &Succession) -> Result<bool, StoreError> {
-        self.put(&self.path(&succession.body().feed, "succession"), succession.wire())
+        self.put(
+            &self.path(&succession.body().feed, "succession"),
+            succession.wire(),
+        )
     }
 
     fn path(&self, feed: &FeedKey, ending: &str) -> PathBuf {
@@ -75,7 +93,9 @@ impl Evidence {
     fn put(&self, path: &Path, bytes: &[u8]) -> Result<bool, StoreError> {
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)
             .map_err(StoreError::file(&self.folder, "making a file"))?;
-        file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(StoreError::file(path, "writing"))?;
+        file.write_all(bytes)
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(StoreError::file(path, "writing"))?;
         match file.persist_noclobber(path) {
             Ok(_) => {
                 let folder = std::fs::File::open(&self.folder).and_then(|folder| folder.sync_all());
@@ -96,6 +116,8 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     };
     let mut bytes = Vec::new();
     let limit = u64::try_from(FORK_BYTES_MAX).unwrap_or(u64::MAX) + 1;
-    file.take(limit).read_to_end(&mut bytes).map_err(StoreError::file(path, "reading"))?;
+    file.take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(StoreError::file(path, "reading"))?;
     Ok(Some(bytes))
 }

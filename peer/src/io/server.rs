@@ -101,9 +101,14 @@ pub async fn serve(listener: TcpListener, served: Arc<Served>, mut stop: watch::
 async fn answer_one(served: &Arc<Served>, request: Request<Incoming>) -> Answer {
     let ask = match Ask::parse(request.uri().path(), request.uri().query()) {
         Ok(ask) => ask,
-        Err(BadAsk::NoSuchPath) => return refuse(StatusCode::NOT_FOUND, "there is nothing of this name"),
+        Err(BadAsk::NoSuchPath) => {
+            return refuse(StatusCode::NOT_FOUND, "there is nothing of this name");
+        }
         Err(BadAsk::BadParameter(name)) => {
-            return refuse(StatusCode::BAD_REQUEST, &format!("{name} is missing or wrong"));
+            return refuse(
+                StatusCode::BAD_REQUEST,
+                &format!("{name} is missing or wrong"),
+            );
         }
     };
     let is_post = match (request.method(), &ask) {
@@ -133,7 +138,9 @@ async fn answer_one(served: &Arc<Served>, request: Request<Incoming>) -> Answer 
 }
 
 /// Runs what reads the disk where it may block.
-async fn blocking(work: impl FnOnce() -> Result<Option<Vec<u8>>, StoreError> + Send + 'static) -> Answer {
+async fn blocking(
+    work: impl FnOnce() -> Result<Option<Vec<u8>>, StoreError> + Send + 'static,
+) -> Answer {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(Some(bytes))) => plain(StatusCode::OK, "application/cbor", bytes),
         Ok(Ok(None)) => not_here(),
@@ -145,10 +152,19 @@ fn read(served: &Served, ask: &Ask) -> Result<Option<Vec<u8>>, StoreError> {
     match ask {
         Ask::Bundle { feed, from, to, at } => answer::bundle(&served.disk, feed, *from..*to, *at),
         Ask::Latest { feed, count } => answer::latest(&served.disk, feed, *count),
-        Ask::Fork { feed } => Ok(served.evidence.fork(feed)?.map(|proof| proof.wire().to_vec())),
-        Ask::Succession { feed } => Ok(served.evidence.succession(feed)?.map(|file| file.wire().to_vec())),
+        Ask::Fork { feed } => Ok(served
+            .evidence
+            .fork(feed)?
+            .map(|proof| proof.wire().to_vec())),
+        Ask::Succession { feed } => Ok(served
+            .evidence
+            .succession(feed)?
+            .map(|file| file.wire().to_vec())),
         Ask::Feeds { after } => {
-            let next = served.listed.iter().filter(|feed| after.is_none_or(|after| **feed > after));
+            let next = served
+                .listed
+                .iter()
+                .filter(|feed| after.is_none_or(|after| **feed > after));
             let mut heads = Vec::new();
             for feed in next.take(FEEDS_PAGE_MAX) {
                 heads.extend(served.disk.head(feed)?.map(|head| head.wire().to_vec()));
@@ -165,7 +181,13 @@ fn head_tag(wire: &[u8]) -> String {
     format!("\"{}\"", hash.get(..32).unwrap_or(&hash))
 }
 
-async fn head(served: &Arc<Served>, feed: FeedKey, have: u64, wait: u64, known: Option<HeaderValue>) -> Answer {
+async fn head(
+    served: &Arc<Served>,
+    feed: FeedKey,
+    have: u64,
+    wait: u64,
+    known: Option<HeaderValue>,
+) -> Answer {
     let mut news = served.news.clone();
     let limit = tokio::time::sleep(Duration::from_secs(wait));
     tokio::pin!(limit);
@@ -176,7 +198,10 @@ async fn head(served: &Arc<Served>, feed: FeedKey, have: u64, wait: u64, known: 
             Ok(None) => return not_here(),
             Err(_) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed"),
         };
-        if known.as_ref().is_none_or(|known| known.as_bytes() != tag.as_bytes()) {
+        if known
+            .as_ref()
+            .is_none_or(|known| known.as_bytes() != tag.as_bytes())
+        {
             let served = served.clone();
             let mut answer = blocking(move || answer::head(&served.disk, &feed, have)).await;
             if let Ok(tag) = HeaderValue::from_str(&tag) {
@@ -202,7 +227,12 @@ async fn post(served: &Arc<Served>, ask: Ask, body: Incoming) -> Answer {
     let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await;
     let bytes = match collected {
         Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long or broke off"),
+        Ok(Err(_)) => {
+            return refuse(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is too long or broke off",
+            );
+        }
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
     };
     let served = served.clone();
@@ -218,11 +248,15 @@ async fn post(served: &Arc<Served>, ask: Ask, body: Incoming) -> Answer {
         }),
         _ => not_here(),
     });
-    work.await.unwrap_or_else(|_| refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed"))
+    work.await
+        .unwrap_or_else(|_| refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed"))
 }
 
 /// Keeps a file that was handed over, if it checks and is of the feed that the request names.
-fn take<T>(checked: Result<T, Reject>, keep: impl FnOnce(&T) -> Option<Result<bool, StoreError>>) -> Answer {
+fn take<T>(
+    checked: Result<T, Reject>,
+    keep: impl FnOnce(&T) -> Option<Result<bool, StoreError>>,
+) -> Answer {
     let file = match checked {
         Ok(file) => file,
         Err(reject) => return refuse_bytes(&reject),
@@ -243,15 +277,23 @@ fn batch(served: &Served, body: &[u8]) -> Answer {
     let mut blobs = Vec::with_capacity(hashes.len());
     for hash in &hashes {
         match served.disk.small(hash) {
-            Ok(blob) => blobs.push(blob.filter(|blob| u64::try_from(blob.len()).unwrap_or(0) <= INLINE_BYTES_MAX)),
+            Ok(blob) => blobs.push(
+                blob.filter(|blob| u64::try_from(blob.len()).unwrap_or(0) <= INLINE_BYTES_MAX),
+            ),
             Err(_) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed"),
         }
     }
-    plain(StatusCode::OK, "application/cbor", frame::write_blobs(&blobs))
+    plain(
+        StatusCode::OK,
+        "application/cbor",
+        frame::write_blobs(&blobs),
+    )
 }
 
 fn body_of(bytes: Vec<u8>) -> Body {
-    Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed_unsync()
+    Full::new(Bytes::from(bytes))
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 fn plain(status: StatusCode, media_type: &'static str, bytes: Vec<u8>) -> Answer {
@@ -259,7 +301,10 @@ fn plain(status: StatusCode, media_type: &'static str, bytes: Vec<u8>) -> Answer
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     answer
 }
@@ -275,7 +320,10 @@ fn refuse(status: StatusCode, why: &str) -> Answer {
 }
 
 fn refuse_bytes(reject: &Reject) -> Answer {
-    refuse(StatusCode::UNPROCESSABLE_ENTITY, &format!("{}: {reject}", reject.must()))
+    refuse(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        &format!("{}: {reject}", reject.must()),
+    )
 }
 
 fn not_here() -> Answer {
@@ -283,7 +331,12 @@ fn not_here() -> Answer {
 }
 
 fn allow(methods: &'static str) -> Answer {
-    let mut answer = refuse(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this address");
-    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+    let mut answer = refuse(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this method is not for this address",
+    );
+    answer
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(methods));
     answer
 }

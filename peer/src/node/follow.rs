@@ -35,18 +35,28 @@ pub(super) async fn follow(
 ) -> Result<Answer, Failure> {
     let link = read_target(target)?;
     if node.own_name(&link.feed).is_some() {
-        return Err(Failure::new(Code::Usage, format!("feed {}: this is your own feed", super::short(&link.feed))));
+        return Err(Failure::new(
+            Code::Usage,
+            format!("feed {}: this is your own feed", super::short(&link.feed)),
+        ));
     }
     let source = node.change_sources(|sources| {
-        sources.add(&link, via, keep, max_size, clock::now_ms()).map_err(|error| {
-            Failure::new(Code::Usage, error.to_string())
-        })
+        sources
+            .add(&link, via, keep, max_size, clock::now_ms())
+            .map_err(|error| Failure::new(Code::Usage, error.to_string()))
     })?;
     if source.via.is_empty() {
-        return Err(Failure::new(Code::NotFound, format!("{}: nobody is known who has this feed", source.nickname))
-            .hint("it is followed; say where to ask: levada follow LINK --via http://HOST:9327"));
+        return Err(Failure::new(
+            Code::NotFound,
+            format!("{}: nobody is known who has this feed", source.nickname),
+        )
+        .hint("it is followed; say where to ask: levada follow LINK --via http://HOST:9327"));
     }
-    let was_known = node.disk.head(&link.feed).map_err(|error| super::store_failure(&error))?.is_some();
+    let was_known = node
+        .disk
+        .head(&link.feed)
+        .map_err(|error| super::store_failure(&error))?
+        .is_some();
     let synced = sync_source(node, &source, events, stop).await;
     match synced {
         Ok(synced) => Ok(Answer::Followed(synced)),
@@ -65,7 +75,11 @@ pub(super) async fn follow(
 
 /// A link, or a bare key.
 fn read_target(target: &str) -> Result<Link, Failure> {
-    let link = if target.contains(':') { target.parse::<Link>() } else { target.parse::<FeedKey>().map(Link::to) };
+    let link = if target.contains(':') {
+        target.parse::<Link>()
+    } else {
+        target.parse::<FeedKey>().map(Link::to)
+    };
     link.map_err(|reject| {
         Failure::new(Code::Usage, format!("this is no link to a feed: {reject}"))
             .hint("copy the whole link; it begins with levada:lev1")
@@ -134,7 +148,11 @@ async fn sync_source(
     result.via = Some(via.name().to_owned());
     // Who answered is asked first for the media too.
     let mut order = vec![via.clone()];
-    order.extend(remotes.into_iter().filter(|remote| remote.name() != via.name()));
+    order.extend(
+        remotes
+            .into_iter()
+            .filter(|remote| remote.name() != via.name()),
+    );
     sync_media(node, source, order, &mut result, events, stop).await?;
     let store = |error: StoreError| super::store_failure(&error);
     if let Some(head) = node.disk.head(&source.feed).map_err(store)? {
@@ -184,7 +202,9 @@ async fn sync_records(
             };
             match sync.run(stop).await {
                 Ok(came) => return Ok((came, remote.clone())),
-                Err(error @ (SyncError::Interrupted | SyncError::Store(_) | SyncError::Fork(_))) => {
+                Err(
+                    error @ (SyncError::Interrupted | SyncError::Store(_) | SyncError::Fork(_)),
+                ) => {
                     return Err(failure(source, &error));
                 }
                 Err(error) => {
@@ -201,7 +221,12 @@ async fn sync_records(
             }
         }
         let is_worth_another = worst.as_ref().is_some_and(|error| {
-            matches!(error, SyncError::Ask(AskError::Unreachable(Unreachable::Stalled { .. } | Unreachable::Protocol { .. })))
+            matches!(
+                error,
+                SyncError::Ask(AskError::Unreachable(
+                    Unreachable::Stalled { .. } | Unreachable::Protocol { .. }
+                ))
+            )
         });
         if !is_worth_another || round + 1 == ROUNDS {
             break;
@@ -219,7 +244,9 @@ fn wanted(keep: Keep) -> Wanted {
     match keep {
         Keep::All => Wanted::All,
         Keep::Newest(items) => Wanted::Items(items),
-        Keep::Days(days) => Wanted::Since(clock::now_ms().saturating_sub(days.saturating_mul(DAY_MS))),
+        Keep::Days(days) => {
+            Wanted::Since(clock::now_ms().saturating_sub(days.saturating_mul(DAY_MS)))
+        }
         Keep::None => Wanted::Nothing,
     }
 }
@@ -233,21 +260,23 @@ pub(super) fn failure(source: &Source, error: &SyncError) -> Failure {
             .hint("what came is kept; the same command goes on"),
         SyncError::Store(error) => super::store_failure(error),
         SyncError::Fork(proof) => {
-            let heads = [proof.shorter(), proof.longer()].map(|head| data_encoding::HEXLOWER.encode(head.wire()));
+            let heads = [proof.shorter(), proof.longer()]
+                .map(|head| data_encoding::HEXLOWER.encode(head.wire()));
             Failure::new(Code::NotVerified, format!("{message}\n  head of length {}: {}\n  head of length {}: {}",
                 proof.shorter().body().length, heads[0], proof.longer().body().length, heads[1]))
             .hint("what was verified before stays readable; the proof is kept, and `levada show` prints it")
         }
-        SyncError::Ask(AskError::Rejected { .. }) => {
-            Failure::new(Code::NotVerified, message).hint("nothing of it was kept; try another peer with --via")
-        }
+        SyncError::Ask(AskError::Rejected { .. }) => Failure::new(Code::NotVerified, message)
+            .hint("nothing of it was kept; try another peer with --via"),
         SyncError::Ask(AskError::Unreachable(Unreachable::NotThere { .. })) => {
-            Failure::new(Code::NotFound, message).hint("check the link, or ask another peer with --via")
+            Failure::new(Code::NotFound, message)
+                .hint("check the link, or ask another peer with --via")
         }
-        SyncError::Ask(AskError::Unreachable(Unreachable::Address { .. })) => Failure::new(Code::Usage, message),
-        SyncError::Ask(AskError::Unreachable(_)) => {
-            Failure::new(Code::NotFound, message).hint("is it running there? `levada sync` tries again")
+        SyncError::Ask(AskError::Unreachable(Unreachable::Address { .. })) => {
+            Failure::new(Code::Usage, message)
         }
+        SyncError::Ask(AskError::Unreachable(_)) => Failure::new(Code::NotFound, message)
+            .hint("is it running there? `levada sync` tries again"),
     }
 }
 
@@ -279,27 +308,53 @@ async fn sync_media(
         files_total: u64::try_from(plan.missing.len()).unwrap_or(0),
         reported: None,
     };
-    let (small, large): (Vec<_>, Vec<_>) = plan.missing.into_iter().partition(|blob| is_small(blob.size));
+    let (small, large): (Vec<_>, Vec<_>) = plan
+        .missing
+        .into_iter()
+        .partition(|blob| is_small(blob.size));
     let wanted_small = small.len();
-    let lost = fetch.small(small).await.map_err(|error| failure(source, &error))?;
+    let lost = fetch
+        .small(small)
+        .await
+        .map_err(|error| failure(source, &error))?;
     result.files += u64::try_from(wanted_small - lost.len()).unwrap_or(0);
     for blob in &large {
         match fetch.large(blob, None).await {
             Ok(true) => result.files += 1,
             Ok(false) => {
-                let message = format!("{}: nobody who was asked has {}", source.nickname, blob.name);
-                super::tell(&events, Event::Warning { message, hint: None }).await;
+                let message = format!(
+                    "{}: nobody who was asked has {}",
+                    source.nickname, blob.name
+                );
+                super::tell(
+                    &events,
+                    Event::Warning {
+                        message,
+                        hint: None,
+                    },
+                )
+                .await;
             }
             Err(SyncError::Ask(error)) => {
                 let message = format!("{}: {}: {error}", source.nickname, blob.name);
-                super::tell(&events, Event::Warning { message, hint: None }).await;
+                super::tell(
+                    &events,
+                    Event::Warning {
+                        message,
+                        hint: None,
+                    },
+                )
+                .await;
             }
             Err(error) => return Err(failure(source, &error)),
         }
     }
     result.bytes_new = fetch.bytes;
     if result.files < result.files_wanted {
-        result.error = Some(format!("{} files are not here yet", result.files_wanted - result.files));
+        result.error = Some(format!(
+            "{} files are not here yet",
+            result.files_wanted - result.files
+        ));
     }
     Ok(())
 }
@@ -312,7 +367,12 @@ struct Plan {
 }
 
 fn plan(node: &Node, feed: &FeedKey, keep: Keep, limit: u64) -> Result<Plan, StoreError> {
-    let mut plan = Plan { items: 0, held: 0, over_limit: 0, missing: Vec::new() };
+    let mut plan = Plan {
+        items: 0,
+        held: 0,
+        over_limit: 0,
+        missing: Vec::new(),
+    };
     let since = match keep {
         Keep::Days(days) => clock::now_ms().saturating_sub(days.saturating_mul(DAY_MS)),
         _ => 0,
@@ -331,9 +391,15 @@ fn plan(node: &Node, feed: &FeedKey, keep: Keep, limit: u64) -> Result<Plan, Sto
     })?;
     let (mut bytes, mut seen) = (0_u64, BTreeSet::new());
     for newest in rows {
-        let Some(bytes_of) = node.disk.record(feed, newest)? else { continue };
-        let Ok(record) = record::read(&bytes_of, newest) else { continue };
-        let Body::Item(item) = record.body else { continue };
+        let Some(bytes_of) = node.disk.record(feed, newest)? else {
+            continue;
+        };
+        let Ok(record) = record::read(&bytes_of, newest) else {
+            continue;
+        };
+        let Body::Item(item) = record.body else {
+            continue;
+        };
         if record.time < since {
             continue;
         }
@@ -349,7 +415,11 @@ fn plan(node: &Node, feed: &FeedKey, keep: Keep, limit: u64) -> Result<Plan, Sto
                 plan.held += 1;
             } else {
                 let name = file.name.unwrap_or_else(|| item.title.clone());
-                plan.missing.push(WantedBlob { hash: file.hash, size: file.size, name });
+                plan.missing.push(WantedBlob {
+                    hash: file.hash,
+                    size: file.size,
+                    name,
+                });
             }
         }
     }
@@ -357,7 +427,11 @@ fn plan(node: &Node, feed: &FeedKey, keep: Keep, limit: u64) -> Result<Plan, Sto
 }
 
 /// Ends a subscription.
-pub(super) async fn unfollow(node: &Arc<Node>, target: &str, purge: bool) -> Result<Answer, Failure> {
+pub(super) async fn unfollow(
+    node: &Arc<Node>,
+    target: &str,
+    purge: bool,
+) -> Result<Answer, Failure> {
     let source = node.find_source(target)?;
     let feed = source.feed;
     let mut freed = 0;

@@ -54,14 +54,21 @@ pub(super) struct MediaFetch<'a> {
 
 impl MediaFetch<'_> {
     /// Fetches small blobs in batches; gives those that nobody had.
-    pub(super) async fn small(&mut self, mut wanted: Vec<WantedBlob>) -> Result<Vec<WantedBlob>, SyncError> {
+    pub(super) async fn small(
+        &mut self,
+        mut wanted: Vec<WantedBlob>,
+    ) -> Result<Vec<WantedBlob>, SyncError> {
         for remote in self.remotes.clone() {
             let mut missing = Vec::new();
             for batch in wanted.chunks(BATCH_HASHES_MAX) {
                 self.check_stop()?;
                 match self.small_batch(&remote, batch).await {
                     Ok(held) => {
-                        let left = batch.iter().zip(held).filter(|(_, held)| !held).map(|(blob, _)| blob.clone());
+                        let left = batch
+                            .iter()
+                            .zip(held)
+                            .filter(|(_, held)| !held)
+                            .map(|(blob, _)| blob.clone());
                         missing.extend(left);
                     }
                     Err(SyncError::Ask(error)) => {
@@ -79,7 +86,11 @@ impl MediaFetch<'_> {
         Ok(wanted)
     }
 
-    async fn small_batch(&mut self, remote: &Remote, batch: &[WantedBlob]) -> Result<Vec<bool>, SyncError> {
+    async fn small_batch(
+        &mut self,
+        remote: &Remote,
+        batch: &[WantedBlob],
+    ) -> Result<Vec<bool>, SyncError> {
         let hashes: Vec<Hash> = batch.iter().map(|blob| blob.hash).collect();
         let body = Bytes::from(frame::write_batch(&hashes));
         let answer = remote.post(&Ask::Batch, body, BATCH_BYTES_MAX).await?;
@@ -90,9 +101,15 @@ impl MediaFetch<'_> {
                 Ok(blobs) => blobs,
                 Err(reject) => return Ok(Err(AskError::Rejected { peer, reject })),
             };
-            let checked = hashes.iter().zip(&blobs).filter_map(|(hash, blob)| Some((*hash, (*blob)?)));
+            let checked = hashes
+                .iter()
+                .zip(&blobs)
+                .filter_map(|(hash, blob)| Some((*hash, (*blob)?)));
             node.disk.put_small(checked)?;
-            Ok(Ok(blobs.iter().map(|blob| blob.map(|bytes| bytes.len())).collect::<Vec<_>>()))
+            Ok(Ok(blobs
+                .iter()
+                .map(|blob| blob.map(|bytes| bytes.len()))
+                .collect::<Vec<_>>()))
         });
         let stored = stored.await?.map_err(SyncError::Ask)?;
         for size in stored.iter().flatten() {
@@ -104,7 +121,11 @@ impl MediaFetch<'_> {
     }
 
     /// Fetches bytes of a large blob, all of it or a range; says whether they are all here.
-    pub(super) async fn large(&mut self, blob: &WantedBlob, bytes: Option<Range<u64>>) -> Result<bool, SyncError> {
+    pub(super) async fn large(
+        &mut self,
+        blob: &WantedBlob,
+        bytes: Option<Range<u64>>,
+    ) -> Result<bool, SyncError> {
         let mut last_error = None;
         for round in 0..ROUNDS {
             for remote in self.remotes.clone() {
@@ -137,14 +158,25 @@ impl MediaFetch<'_> {
         blob: &WantedBlob,
         bytes: Option<Range<u64>>,
     ) -> Result<bool, SyncError> {
-        let Some(partial) = self.open(remote, blob).await? else { return Ok(true) };
-        let rejected = |reject| SyncError::Ask(AskError::Rejected { peer: remote.name().to_owned(), reject });
+        let Some(partial) = self.open(remote, blob).await? else {
+            return Ok(true);
+        };
+        let rejected = |reject| {
+            SyncError::Ask(AskError::Rejected {
+                peer: remote.name().to_owned(),
+                reject,
+            })
+        };
         let shape = Shape::of_blob(partial.size()).map_err(rejected)?;
         let bytes = bytes.unwrap_or(0..partial.size());
-        let wanted = shape.leaves_of(bytes.start..bytes.end.min(partial.size())).map_err(rejected)?;
+        let wanted = shape
+            .leaves_of(bytes.start..bytes.end.min(partial.size()))
+            .map_err(rejected)?;
         let window_leaves = PROOF_WINDOW_BYTES_MAX / levada_feed::limits::BLOB_LEAF_BYTES;
         loop {
-            let Some(gap) = partial.missing(wanted.clone()).into_iter().next() else { break };
+            let Some(gap) = partial.missing(wanted.clone()).into_iter().next() else {
+                break;
+            };
             let window = gap.start..gap.end.min(gap.start.saturating_add(window_leaves));
             self.window(remote, &partial, shape, blob, window).await?;
         }
@@ -158,7 +190,11 @@ impl MediaFetch<'_> {
     }
 
     /// The partial blob, begun with the proof of its size if need be. `None` when it is complete.
-    async fn open(&mut self, remote: &Remote, blob: &WantedBlob) -> Result<Option<Arc<Partial>>, SyncError> {
+    async fn open(
+        &mut self,
+        remote: &Remote,
+        blob: &WantedBlob,
+    ) -> Result<Option<Arc<Partial>>, SyncError> {
         let (node, hash) = (self.node.clone(), blob.hash);
         let found = super::records::blocking(move || {
             if let Some(state) = node.blobs.state(&hash)?
@@ -173,17 +209,26 @@ impl MediaFetch<'_> {
             (_, Some(partial)) => return Ok(Some(partial)),
             _ => {}
         }
-        let rejected = |reject| SyncError::Ask(AskError::Rejected { peer: remote.name().to_owned(), reject });
+        let rejected = |reject| {
+            SyncError::Ask(AskError::Rejected {
+                peer: remote.name().to_owned(),
+                reject,
+            })
+        };
         let shape = Shape::of_blob(blob.size).map_err(rejected)?;
         let last = shape.leaf_bytes(shape.leaves() - 1);
-        let proof = Ask::Proof { hash, from: last.start, to: last.end };
+        let proof = Ask::Proof {
+            hash,
+            from: last.start,
+            to: last.end,
+        };
         let data = Ask::Blob { hash };
-        let (pairs, leaf) = tokio::try_join!(
-            remote.get(&proof, 64 * 64),
-            async { take_range(remote, &data, last.clone()).await },
-        )?;
+        let (pairs, leaf) = tokio::try_join!(remote.get(&proof, 64 * 64), async {
+            take_range(remote, &data, last.clone()).await
+        },)?;
         let (node, size) = (self.node.clone(), blob.size);
-        let begun = tokio::task::spawn_blocking(move || node.blobs.begin(&hash, size, &pairs, &leaf));
+        let begun =
+            tokio::task::spawn_blocking(move || node.blobs.begin(&hash, size, &pairs, &leaf));
         match begun.await.map_err(|_| SyncError::Interrupted)? {
             Ok(partial) => {
                 self.bytes += last.end - last.start;
@@ -203,13 +248,24 @@ impl MediaFetch<'_> {
         blob: &WantedBlob,
         leaves: Range<u64>,
     ) -> Result<(), SyncError> {
-        let rejected = |reject| SyncError::Ask(AskError::Rejected { peer: remote.name().to_owned(), reject });
+        let rejected = |reject| {
+            SyncError::Ask(AskError::Rejected {
+                peer: remote.name().to_owned(),
+                reject,
+            })
+        };
         let bytes = shape.bytes_of(&leaves);
-        let proof = Ask::Proof { hash: blob.hash, from: bytes.start, to: bytes.end };
+        let proof = Ask::Proof {
+            hash: blob.hash,
+            from: bytes.start,
+            to: bytes.end,
+        };
         let pairs_max = (leaves.end - leaves.start + 64) * 64;
         let data = Ask::Blob { hash: blob.hash };
-        let (pairs, mut transfer) =
-            tokio::try_join!(remote.get(&proof, pairs_max), remote.stream(&data, bytes.clone()))?;
+        let (pairs, mut transfer) = tokio::try_join!(
+            remote.get(&proof, pairs_max),
+            remote.stream(&data, bytes.clone())
+        )?;
         let (sender, mut receiver) = mpsc::channel::<Vec<Bytes>>(WRITES_MAX);
         let writing = partial.clone();
         let writer = tokio::task::spawn_blocking(move || -> Result<(), ReceiveError> {
@@ -266,17 +322,29 @@ impl MediaFetch<'_> {
     }
 
     fn check_stop(&self) -> Result<(), SyncError> {
-        if *self.stop.borrow() { Err(SyncError::Interrupted) } else { Ok(()) }
+        if *self.stop.borrow() {
+            Err(SyncError::Interrupted)
+        } else {
+            Ok(())
+        }
     }
 
     async fn warn(&self, error: &AskError) {
         let message = format!("{}: {error}", self.of);
         // Nobody listens any more: the work goes on all the same.
-        let _ = self.events.send(Event::Warning { message, hint: None }).await;
+        let _ = self
+            .events
+            .send(Event::Warning {
+                message,
+                hint: None,
+            })
+            .await;
     }
 
     async fn report(&mut self, is_now: bool) {
-        let is_due = self.reported.is_none_or(|last| last.elapsed().as_millis() >= REPORT_MS);
+        let is_due = self
+            .reported
+            .is_none_or(|last| last.elapsed().as_millis() >= REPORT_MS);
         if !is_now && !is_due {
             return;
         }
@@ -305,7 +373,9 @@ async fn take_range(remote: &Remote, ask: &Ask, range: Range<u64>) -> Result<Byt
     let wanted = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
     let mut whole = Vec::with_capacity(wanted.min(WRITE_BYTES));
     while whole.len() < wanted {
-        let Some(part) = transfer.next().await? else { break };
+        let Some(part) = transfer.next().await? else {
+            break;
+        };
         whole.extend_from_slice(&skip(part, &mut transfer.skip));
         whole.truncate(wanted);
     }

@@ -18,19 +18,39 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 /// A bundle of one record.
-pub(super) fn prove(node: &Node, target: &str, output: Option<&Path>) -> Result<(Option<Event>, Answer), Failure> {
+pub(super) fn prove(
+    node: &Node,
+    target: &str,
+    output: Option<&Path>,
+) -> Result<(Option<Event>, Answer), Failure> {
     let (feed, index) = node.find_target(target)?;
     let Some(index) = index else {
-        return Err(Failure::new(Code::Usage, format!("{target}: which record?")).hint("say FEED/INDEX, as `levada ls` shows it"));
+        return Err(
+            Failure::new(Code::Usage, format!("{target}: which record?"))
+                .hint("say FEED/INDEX, as `levada ls` shows it"),
+        );
     };
     let store = |error: StoreError| super::store_failure(&error);
     let held = node.disk.held(&feed).contains(index);
-    let bundle = answer::bundle(&node.disk, &feed, index..index + 1, None).map_err(store)?.filter(|_| held);
+    let bundle = answer::bundle(&node.disk, &feed, index..index + 1, None)
+        .map_err(store)?
+        .filter(|_| held);
     let Some(bundle) = bundle else {
-        return Err(Failure::new(Code::NotFound, format!("feed {}: record {index} is not here", super::short(&feed))));
+        return Err(Failure::new(
+            Code::NotFound,
+            format!("feed {}: record {index} is not here", super::short(&feed)),
+        ));
     };
     let size = u64::try_from(bundle.len()).unwrap_or(u64::MAX);
-    let written = |output| Answer::Written(Written { feed, index: Some(index), hash: None, size, output });
+    let written = |output| {
+        Answer::Written(Written {
+            feed,
+            index: Some(index),
+            hash: None,
+            size,
+            output,
+        })
+    };
     match output {
         None => Ok((Some(Event::Bytes(bundle)), written(None))),
         Some(path) => {
@@ -45,9 +65,14 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let file = std::fs::File::create_new(path);
     let done = file.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
     done.map_err(|error| {
-        let failure = Failure::new(Code::Failed, format!("{}: {}", path.display(), super::io_words(&error)));
+        let failure = Failure::new(
+            Code::Failed,
+            format!("{}: {}", path.display(), super::io_words(&error)),
+        );
         match error.kind() {
-            std::io::ErrorKind::AlreadyExists => failure.hint("choose another name, or move the old file away"),
+            std::io::ErrorKind::AlreadyExists => {
+                failure.hint("choose another name, or move the old file away")
+            }
             _ => failure,
         }
     })
@@ -58,9 +83,17 @@ pub(crate) fn check(path: &Path) -> Result<Answer, Failure> {
     let mut bytes = Vec::new();
     let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX) + 1;
     let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    read.map_err(|error| Failure::new(Code::Failed, format!("{}: {}", path.display(), super::io_words(&error))))?;
+    read.map_err(|error| {
+        Failure::new(
+            Code::Failed,
+            format!("{}: {}", path.display(), super::io_words(&error)),
+        )
+    })?;
     let checked = check_bytes(&bytes).map_err(|reject| {
-        let failure = Failure::new(Code::NotVerified, format!("{}: {}: {reject}", path.display(), reject.must()));
+        let failure = Failure::new(
+            Code::NotVerified,
+            format!("{}: {}: {reject}", path.display(), reject.must()),
+        );
         failure.hint("it proves nothing; ask for the file again, or somebody else for it")
     })?;
     Ok(Answer::Checked(Box::new(checked)))
@@ -88,9 +121,14 @@ fn check_bytes(bytes: &[u8]) -> Result<Checked, Reject> {
             })
         }
         4 => {
-            let head = parts.get(1).and_then(|head| levada_feed::codec::read_bytes(head)).ok_or(Reject::AnswerForm)?;
+            let head = parts
+                .get(1)
+                .and_then(|head| levada_feed::codec::read_bytes(head))
+                .ok_or(Reject::AnswerForm)?;
             let feed = Head::check(head)?.body().feed;
-            chain::check_head(&feed, bytes, 0).map(|proven| Checked::Head { head: proven.head.body().clone() })
+            chain::check_head(&feed, bytes, 0).map(|proven| Checked::Head {
+                head: proven.head.body().clone(),
+            })
         }
         3 => Err(Head::check(bytes).err().unwrap_or(Reject::LengthUnproven)),
         _ => Err(Reject::BundleForm),
@@ -103,7 +141,9 @@ fn of_bundle(bundle: &bundle::Bundle<'_>) -> Checked {
     Checked::Bundle {
         head: bundle.head.body().clone(),
         is_length_proven: bundle.holds_last(),
-        records: records.map(|((slot, index), link)| of_slot(feed, slot, index, *link, bundle.head.body().time)).collect(),
+        records: records
+            .map(|((slot, index), link)| of_slot(feed, slot, index, *link, bundle.head.body().time))
+            .collect(),
     }
 }
 

@@ -42,11 +42,19 @@ pub(super) fn publish(
     events: &mpsc::Sender<Event>,
     stop: &Stop,
 ) -> Result<Answer, Failure> {
-    if args.title.is_some() && (args.paths.len() != 1 || args.paths.iter().any(|path| path.is_dir())) {
-        return Err(Failure::new(Code::Usage, "--title names one file, and more than one is to be published"));
+    if args.title.is_some()
+        && (args.paths.len() != 1 || args.paths.iter().any(|path| path.is_dir()))
+    {
+        return Err(Failure::new(
+            Code::Usage,
+            "--title names one file, and more than one is to be published",
+        ));
     }
     if args.paths.is_empty() {
-        return Err(Failure::new(Code::Usage, "nothing to publish: name files or folders"));
+        return Err(Failure::new(
+            Code::Usage,
+            "nothing to publish: name files or folders",
+        ));
     }
     let author = Author::open_or_make(node, args.feed.as_deref(), args.dry_run)?;
     let mut run = Run {
@@ -138,23 +146,37 @@ impl Run<'_> {
     fn skip(&mut self, skipped: Skipped) {
         let is_failure = skipped.why.is_failure();
         self.summary.skipped += u64::from(is_failure);
-        self.tell(Event::Skipped { path: skipped.path, why: skipped.why.to_string(), is_failure });
+        self.tell(Event::Skipped {
+            path: skipped.path,
+            why: skipped.why.to_string(),
+            is_failure,
+        });
     }
 
     fn fail(&mut self, path: &Path, why: String) {
         self.summary.skipped += 1;
-        self.tell(Event::Skipped { path: path.to_owned(), why, is_failure: true });
+        self.tell(Event::Skipped {
+            path: path.to_owned(),
+            why,
+            is_failure: true,
+        });
     }
 
     /// Leaves out what is published as it is; gathers the rest.
     fn take(&mut self, found: Found) -> Result<(), Failure> {
         let known = self.entries.at(&found.path)?;
-        if known.is_some_and(|entry| entry.is_same_file(&found) && entry.path == found.relative) && !self.describes() {
+        if known.is_some_and(|entry| entry.is_same_file(&found) && entry.path == found.relative)
+            && !self.describes()
+        {
             self.summary.unchanged += 1;
             return Ok(());
         }
         self.files.push(found);
-        if self.files.len() >= GROUP_FILES { self.group() } else { Ok(()) }
+        if self.files.len() >= GROUP_FILES {
+            self.group()
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether the command says something about every item, so that unchanged files are edited too.
@@ -170,7 +192,9 @@ impl Run<'_> {
 
     fn group(&mut self) -> Result<(), Failure> {
         let files = std::mem::take(&mut self.files);
-        let (small, large): (Vec<_>, Vec<_>) = files.into_iter().partition(|found| found.size <= INLINE_BYTES_MAX);
+        let (small, large): (Vec<_>, Vec<_>) = files
+            .into_iter()
+            .partition(|found| found.size <= INLINE_BYTES_MAX);
         if self.args.dry_run {
             for found in small.into_iter().chain(large) {
                 self.dry(&found)?;
@@ -201,8 +225,16 @@ impl Run<'_> {
             }
         };
         self.point_out(found, &facts, self.args.strip_place);
-        let change = if self.entries.at(&found.path)?.is_some() { Change::Edited } else { Change::New };
-        let title = self.args.title.clone().unwrap_or_else(|| item::title(found, &facts));
+        let change = if self.entries.at(&found.path)?.is_some() {
+            Change::Edited
+        } else {
+            Change::New
+        };
+        let title = self
+            .args
+            .title
+            .clone()
+            .unwrap_or_else(|| item::title(found, &facts));
         self.count(change);
         self.tell(Event::Published {
             index: None,
@@ -226,7 +258,11 @@ impl Run<'_> {
     fn point_out(&self, found: &Found, facts: &Facts, is_stripped: bool) {
         if !facts.private.is_empty() {
             let what = facts.private.iter().map(ToString::to_string).collect();
-            self.tell(Event::Private { path: found.path.clone(), what, is_stripped });
+            self.tell(Event::Private {
+                path: found.path.clone(),
+                what,
+                is_stripped,
+            });
         }
     }
 
@@ -247,7 +283,13 @@ impl Run<'_> {
             match (imported, facts) {
                 (Ok((imported, bytes)), Ok(facts)) => {
                     self.point_out(&found, &facts, false);
-                    ready.push(Ready { found, imported, small: Some(bytes), facts, is_stripped: false });
+                    ready.push(Ready {
+                        found,
+                        imported,
+                        small: Some(bytes),
+                        facts,
+                        is_stripped: false,
+                    });
                 }
                 (Err(error), _) => self.import_failed(&found.path, error)?,
                 (_, Err(error)) => self.fail(&found.path, super::io_words(&error)),
@@ -277,7 +319,11 @@ impl Run<'_> {
         } else {
             self.point_out(&found, &facts, false);
         }
-        let mode = if self.args.in_place { Mode::InPlace } else { Mode::Copy };
+        let mode = if self.args.in_place {
+            Mode::InPlace
+        } else {
+            Mode::Copy
+        };
         let (total, name) = (found.size, found.relative.clone());
         let (events, done) = (self.events.clone(), self.bytes);
         let progress = move |bytes: u64| {
@@ -292,11 +338,21 @@ impl Run<'_> {
             let _ = events.try_send(Event::Progress(progress));
         };
         let stop = self.stop.clone();
-        match self.node.blobs.import(&found.path, mode, &progress, &move || *stop.borrow()) {
+        match self
+            .node
+            .blobs
+            .import(&found.path, mode, &progress, &move || *stop.borrow())
+        {
             Ok(imported) => {
                 self.bytes += imported.size;
                 let small = self.small_bytes(&imported)?;
-                Ok(Some(Ready { found, imported, small, facts, is_stripped: false }))
+                Ok(Some(Ready {
+                    found,
+                    imported,
+                    small,
+                    facts,
+                    is_stripped: false,
+                }))
             }
             Err(error) => {
                 self.import_failed(&found.path, error)?;
@@ -310,7 +366,10 @@ impl Run<'_> {
         if imported.size > INLINE_BYTES_MAX {
             return Ok(None);
         }
-        self.node.disk.small(&imported.hash).map_err(|error| super::store_failure(&error))
+        self.node
+            .disk
+            .small(&imported.hash)
+            .map_err(|error| super::store_failure(&error))
     }
 
     /// A copy without places and serial numbers; `None` when the file has none.
@@ -321,16 +380,31 @@ impl Run<'_> {
             return Ok(None);
         }
         let folder = self.node.dirs.cache();
-        let mut copy = tempfile::NamedTempFile::new_in(folder)
-            .map_err(|error| refused(&format!("{}: {}", folder.display(), super::io_words(&error))))?;
-        plan.write(copy.as_file_mut()).map_err(|error| refused(&error))?;
+        let mut copy = tempfile::NamedTempFile::new_in(folder).map_err(|error| {
+            refused(&format!(
+                "{}: {}",
+                folder.display(),
+                super::io_words(&error)
+            ))
+        })?;
+        plan.write(copy.as_file_mut())
+            .map_err(|error| refused(&error))?;
         self.point_out(found, &facts, true);
         let stop = self.stop.clone();
-        let imported = self.node.blobs.import(copy.path(), Mode::Copy, &|_| {}, &move || *stop.borrow());
+        let imported = self
+            .node
+            .blobs
+            .import(copy.path(), Mode::Copy, &|_| {}, &move || *stop.borrow());
         match imported {
             Ok(imported) => {
                 let small = self.small_bytes(&imported).map_err(Strip::Failed)?;
-                Ok(Some(Ready { found: found.clone(), imported, small, facts, is_stripped: true }))
+                Ok(Some(Ready {
+                    found: found.clone(),
+                    imported,
+                    small,
+                    facts,
+                    is_stripped: true,
+                }))
             }
             Err(error) => match self.import_failed(&found.path, error) {
                 Ok(()) => Err(Strip::Refused("not published".into())),
@@ -344,7 +418,10 @@ impl Run<'_> {
         match error {
             ImportError::Interrupted => Ok(()),
             ImportError::Changed => {
-                self.fail(path, "it changed while it was read; publish it again".into());
+                self.fail(
+                    path,
+                    "it changed while it was read; publish it again".into(),
+                );
                 Ok(())
             }
             ImportError::NoSpace { needed, free } => {
@@ -377,21 +454,52 @@ impl Run<'_> {
         let (item, change) = match (&known, before) {
             (Some(entry), Some(before)) => {
                 let is_renamed = entry.path != ready.found.relative;
-                let mut after = item::edited(&before, self.args, &ready.found, &ready.facts, &ready.imported, entry);
-                after.edits = Some(Reference { feed: None, index: entry.index, link: entry.link });
-                let is_same = Item { edits: before.edits, ..after.clone() } == before;
+                let mut after = item::edited(
+                    &before,
+                    self.args,
+                    &ready.found,
+                    &ready.facts,
+                    &ready.imported,
+                    entry,
+                );
+                after.edits = Some(Reference {
+                    feed: None,
+                    index: entry.index,
+                    link: entry.link,
+                });
+                let is_same = Item {
+                    edits: before.edits,
+                    ..after.clone()
+                } == before;
                 if is_same {
                     self.summary.unchanged += 1;
-                    let noted = Entry { hash, ..entry.clone() }.seen(&ready.found);
+                    let noted = Entry {
+                        hash,
+                        ..entry.clone()
+                    }
+                    .seen(&ready.found);
                     self.noted.push(entry::Noted::put(&ready.found, noted));
                     return self.sign_if_due();
                 }
-                (after, if is_renamed { Change::Renamed } else { Change::Edited })
+                (
+                    after,
+                    if is_renamed {
+                        Change::Renamed
+                    } else {
+                        Change::Edited
+                    },
+                )
             }
-            _ => (item::new(self.args, &ready.found, &ready.facts, &ready.imported), Change::New),
+            _ => (
+                item::new(self.args, &ready.found, &ready.facts, &ready.imported),
+                Change::New,
+            ),
         };
         let (title, media_type) = (item.title.clone(), ready.facts.media_type.clone());
-        let (index, link) = match self.author.append(Body::Item(Box::new(item)), clock::now_ms()) {
+        let (index, link) = match self
+            .author
+            .append(Body::Item(Box::new(item)), clock::now_ms())
+        {
             Ok(appended) => appended,
             Err(failure) if failure.code == Code::Usage => {
                 self.fail(&ready.found.path, failure.message);
@@ -400,7 +508,9 @@ impl Run<'_> {
             Err(failure) => return Err(failure),
         };
         self.count(change);
-        let (first, first_link) = known.as_ref().map_or((index, link), |entry| (entry.index, entry.link));
+        let (first, first_link) = known
+            .as_ref()
+            .map_or((index, link), |entry| (entry.index, entry.link));
         let entry = Entry::new(&ready.found, hash, first, first_link, index);
         if let Some(old) = known.filter(|old| old.file != ready.found.path) {
             self.noted.push(entry::Noted::Drop(old));
@@ -432,22 +542,34 @@ impl Run<'_> {
             None => self.node.disk.record(&self.feed, newest).map_err(store)?,
         };
         Ok(bytes.and_then(|bytes| match read(&bytes, newest) {
-            Ok(Record { body: Body::Item(item), .. }) => Some(*item),
+            Ok(Record {
+                body: Body::Item(item),
+                ..
+            }) => Some(*item),
             _ => None,
         }))
     }
 
     fn report(&mut self) {
-        if self.reported.is_none_or(|last| last.elapsed().as_millis() >= REPORT_MS) {
+        if self
+            .reported
+            .is_none_or(|last| last.elapsed().as_millis() >= REPORT_MS)
+        {
             self.reported = Some(clock::tick());
             let count = self.summary.published + self.summary.edited + self.summary.renamed;
-            let progress = Progress { what: "publishing", bytes: self.bytes, count, ..Progress::default() };
+            let progress = Progress {
+                what: "publishing",
+                bytes: self.bytes,
+                count,
+                ..Progress::default()
+            };
             let _ = self.events.try_send(Event::Progress(progress));
         }
     }
 
     fn sign_if_due(&mut self) -> Result<(), Failure> {
-        let is_due = self.author.appended() >= BATCH_ITEMS || self.signed.elapsed().as_millis() >= BATCH_MS;
+        let is_due =
+            self.author.appended() >= BATCH_ITEMS || self.signed.elapsed().as_millis() >= BATCH_MS;
         if is_due { self.sign() } else { Ok(()) }
     }
 
@@ -476,12 +598,24 @@ impl Run<'_> {
                 self.summary.gone += 1;
                 let is_retracted = self.args.retract_missing && !self.args.dry_run;
                 if is_retracted {
-                    let target = Reference { feed: None, index: entry.index, link: entry.link };
-                    let retract = Retract { target, reason: None };
-                    self.author.append(Body::Retract(retract), clock::now_ms())?;
+                    let target = Reference {
+                        feed: None,
+                        index: entry.index,
+                        link: entry.link,
+                    };
+                    let retract = Retract {
+                        target,
+                        reason: None,
+                    };
+                    self.author
+                        .append(Body::Retract(retract), clock::now_ms())?;
                     self.summary.retracted += 1;
                 }
-                self.tell(Event::Gone { index: entry.index, path: entry.path.clone(), is_retracted });
+                self.tell(Event::Gone {
+                    index: entry.index,
+                    path: entry.path.clone(),
+                    is_retracted,
+                });
                 if is_retracted {
                     self.noted.push(entry::Noted::Drop(entry));
                     self.sign_if_due()?;
@@ -498,7 +632,15 @@ impl Run<'_> {
         let store = |error| super::store_failure(&error);
         let head = self.node.disk.head(&self.feed).map_err(store)?;
         let link = super::show::link(self.node, &self.feed).map_err(store)?;
-        let Counts { published, edited, renamed, unchanged, skipped, gone, retracted } = self.summary;
+        let Counts {
+            published,
+            edited,
+            renamed,
+            unchanged,
+            skipped,
+            gone,
+            retracted,
+        } = self.summary;
         Ok(Answer::Published(PublishSummary {
             feed: self.feed,
             link: head.is_some().then(|| link.to_string()),

@@ -95,7 +95,9 @@ impl RecordSync<'_> {
                 Step::Done if waiting.is_empty() => return Ok(came),
                 _ => {}
             }
-            let Some((range, answer)) = waiting.pop_front() else { return Ok(came) };
+            let Some((range, answer)) = waiting.pop_front() else {
+                return Ok(came);
+            };
             under_way.remove(range.clone());
             let outcome = match answer.await {
                 Ok(Ok(answer)) => self.accept_bundle(&mut session, range, answer).await?,
@@ -116,14 +118,20 @@ impl RecordSync<'_> {
     }
 
     async fn progress(&self, records: u64) {
-        let progress = Progress { what: "records", of: self.nickname.clone(), count: records, ..Progress::default() };
+        let progress = Progress {
+            what: "records",
+            of: self.nickname.clone(),
+            count: records,
+            ..Progress::default()
+        };
         // Nobody listens any more: the work goes on all the same.
         let _ = self.events.send(Event::Progress(progress)).await;
     }
 
     /// Asks the session with what the store knows now.
     async fn next(&self, session: &mut Session, under_way: &Runs) -> Result<Step, SyncError> {
-        let (node, feed, wanted, from) = (self.node.clone(), self.feed, self.wanted, session.from());
+        let (node, feed, wanted, from) =
+            (self.node.clone(), self.feed, self.wanted, session.from());
         let known = blocking(move || survey(&node, &feed, wanted, from)).await?;
         let known = Known {
             length: known.length,
@@ -136,7 +144,10 @@ impl RecordSync<'_> {
     }
 
     async fn start(&self, latest: u64) -> Result<u64, SyncError> {
-        let ask = Ask::Latest { feed: self.feed, count: latest };
+        let ask = Ask::Latest {
+            feed: self.feed,
+            count: latest,
+        };
         let answer = self.remote.get(&ask, limit(2)).await?;
         let (node, feed, first) = (self.node.clone(), self.feed, self.first);
         let accepted = blocking(move || {
@@ -159,7 +170,11 @@ impl RecordSync<'_> {
 
     /// Asks for a newer head; says whether the peer's was older than ours.
     async fn head(&self, have: u64) -> Result<bool, SyncError> {
-        let ask = Ask::Head { feed: self.feed, have, wait: 0 };
+        let ask = Ask::Head {
+            feed: self.feed,
+            have,
+            wait: 0,
+        };
         let answer = self.remote.get(&ask, limit(1)).await?;
         let (node, feed) = (self.node.clone(), self.feed);
         let judged = blocking(move || {
@@ -180,10 +195,25 @@ impl RecordSync<'_> {
     }
 
     fn ask_records(&self, range: Range<u64>) -> Answering {
-        let (node, remote, feed, asked) = (self.node.clone(), self.remote.clone(), self.feed, range.clone());
+        let (node, remote, feed, asked) = (
+            self.node.clone(),
+            self.remote.clone(),
+            self.feed,
+            range.clone(),
+        );
         let answer = tokio::spawn(async move {
-            let at = node.disk.head(&feed).ok().flatten().map(|head| head.body().length);
-            let ask = Ask::Bundle { feed, from: asked.start, to: asked.end, at };
+            let at = node
+                .disk
+                .head(&feed)
+                .ok()
+                .flatten()
+                .map(|head| head.body().length);
+            let ask = Ask::Bundle {
+                feed,
+                from: asked.start,
+                to: asked.end,
+                at,
+            };
             remote.get(&ask, limit(1)).await
         });
         (range, answer)
@@ -212,9 +242,15 @@ impl RecordSync<'_> {
                 let indices = batch.records().iter().map(|(index, _)| *index);
                 let strays = indices.chain(batch.withheld().iter().map(|(index, _)| *index));
                 if strays.into_iter().any(|index| !covered.contains(&index)) || slots == 0 {
-                    return Err(self.rejected(Reject::Gap { expected: asked.start, got: asked.end }));
+                    return Err(self.rejected(Reject::Gap {
+                        expected: asked.start,
+                        got: asked.end,
+                    }));
                 }
-                batch.withheld().iter().for_each(|(index, _)| session.refused(*index..index + 1));
+                batch
+                    .withheld()
+                    .iter()
+                    .for_each(|(index, _)| session.refused(*index..index + 1));
                 session.bundle_came(asked.end - asked.start, slots, size);
                 Ok(Outcome::Records(records))
             }
@@ -242,7 +278,10 @@ impl RecordSync<'_> {
     }
 
     fn rejected(&self, reject: Reject) -> SyncError {
-        SyncError::Ask(AskError::Rejected { peer: self.remote.name().to_owned(), reject })
+        SyncError::Ask(AskError::Rejected {
+            peer: self.remote.name().to_owned(),
+            reject,
+        })
     }
 }
 
@@ -278,23 +317,34 @@ struct Survey {
 fn survey(node: &Node, feed: &FeedKey, wanted: Wanted, from: u64) -> Result<Survey, StoreError> {
     let length = node.disk.head(feed)?.map(|head| head.body().length);
     let held = node.disk.held(feed);
-    let mut survey = Survey { length, held, items: 0, oldest: None, referred: Runs::new() };
+    let mut survey = Survey {
+        length,
+        held,
+        items: 0,
+        oldest: None,
+        referred: Runs::new(),
+    };
     if let Wanted::Items(_) | Wanted::Since(_) = wanted {
         node.disk.rows(feed, from..u64::MAX, &mut |kind, row| {
             survey.items += u64::from(kind == RowKind::Item && row.retracted_by.is_none());
             true
         })?;
-        let Survey { oldest, referred, .. } = &mut survey;
-        node.disk.records(feed, from..u64::MAX, &mut |index, bytes| {
-            let Ok(record) = record::read(bytes, index) else { return true };
-            *oldest = Some(oldest.map_or(record.time, |oldest: u64| oldest.min(record.time)));
-            if let Body::Item(item) = record.body
-                && let Some(edits) = item.edits
-            {
-                referred.insert(edits.index..edits.index + 1);
-            }
-            true
-        })?;
+        let Survey {
+            oldest, referred, ..
+        } = &mut survey;
+        node.disk
+            .records(feed, from..u64::MAX, &mut |index, bytes| {
+                let Ok(record) = record::read(bytes, index) else {
+                    return true;
+                };
+                *oldest = Some(oldest.map_or(record.time, |oldest: u64| oldest.min(record.time)));
+                if let Body::Item(item) = record.body
+                    && let Some(edits) = item.edits
+                {
+                    referred.insert(edits.index..edits.index + 1);
+                }
+                true
+            })?;
     }
     Ok(survey)
 }

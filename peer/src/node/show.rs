@@ -11,7 +11,12 @@ use levada_feed::link::{First, Link};
 use levada_feed::record::{self, Body, File, Record, Unreadable};
 
 /// Lists items of one feed or of all, newest first.
-pub(super) fn ls(node: &Node, target: Option<&str>, limit: u64, all: bool) -> Result<Answer, Failure> {
+pub(super) fn ls(
+    node: &Node,
+    target: Option<&str>,
+    limit: u64,
+    all: bool,
+) -> Result<Answer, Failure> {
     let feeds = match target {
         Some(target) => vec![node.find_feed(target)?],
         None => node.known_feeds()?,
@@ -26,7 +31,13 @@ pub(super) fn ls(node: &Node, target: Option<&str>, limit: u64, all: bool) -> Re
     Ok(Answer::Items { items })
 }
 
-fn list(node: &Node, feed: &FeedKey, limit: u64, all: bool, items: &mut Vec<Shown>) -> Result<(), StoreError> {
+fn list(
+    node: &Node,
+    feed: &FeedKey,
+    limit: u64,
+    all: bool,
+    items: &mut Vec<Shown>,
+) -> Result<(), StoreError> {
     let mut rows = Vec::new();
     node.disk.rows(feed, 0..u64::MAX, &mut |kind, row| {
         if all || (kind == RowKind::Item && row.retracted_by.is_none()) {
@@ -44,16 +55,38 @@ fn list(node: &Node, feed: &FeedKey, limit: u64, all: bool, items: &mut Vec<Show
 }
 
 /// Records within the list that are not here: one entry for each, up to the limit.
-fn missing(node: &Node, feed: &FeedKey, limit: u64, items: &mut Vec<Shown>) -> Result<(), StoreError> {
-    let Some(head) = node.disk.head(feed)? else { return Ok(()) };
+fn missing(
+    node: &Node,
+    feed: &FeedKey,
+    limit: u64,
+    items: &mut Vec<Shown>,
+) -> Result<(), StoreError> {
+    let Some(head) = node.disk.head(feed)? else {
+        return Ok(());
+    };
     let held = node.disk.held(feed);
     // What the policy does not keep is not missing; gaps between held records are.
     let first = held.iter().map(|run| run.end).next().unwrap_or(0);
-    let gaps = held.missing(first..head.body().length).flatten().collect::<Vec<_>>();
-    for index in gaps.into_iter().rev().take(usize::try_from(limit).unwrap_or(usize::MAX)) {
+    let gaps = held
+        .missing(first..head.body().length)
+        .flatten()
+        .collect::<Vec<_>>();
+    for index in gaps
+        .into_iter()
+        .rev()
+        .take(usize::try_from(limit).unwrap_or(usize::MAX))
+    {
         let link = node.disk.link(feed, index)?;
-        let state = if link.is_some() { State::Withheld } else { State::Missing };
-        items.push(Shown { link, state, ..empty(node, feed, index) });
+        let state = if link.is_some() {
+            State::Withheld
+        } else {
+            State::Missing
+        };
+        items.push(Shown {
+            link,
+            state,
+            ..empty(node, feed, index)
+        });
     }
     Ok(())
 }
@@ -78,7 +111,10 @@ fn empty(node: &Node, feed: &FeedKey, index: u64) -> Shown {
 
 /// A row with everything known of it.
 pub(super) fn shown(node: &Node, feed: &FeedKey, row: &Row) -> Result<Shown, StoreError> {
-    let head_time = node.disk.head(feed)?.map_or(u64::MAX, |head| head.body().time);
+    let head_time = node
+        .disk
+        .head(feed)?
+        .map_or(u64::MAX, |head| head.body().time);
     let mut shown = Shown {
         link: node.disk.link(feed, row.index)?,
         newest: row.newest,
@@ -86,24 +122,44 @@ pub(super) fn shown(node: &Node, feed: &FeedKey, row: &Row) -> Result<Shown, Sto
         ..empty(node, feed, row.index)
     };
     let newest = read(node, feed, row.newest)?;
-    let first = if row.index == row.newest { newest.clone() } else { read(node, feed, row.index)? };
+    let first = if row.index == row.newest {
+        newest.clone()
+    } else {
+        read(node, feed, row.index)?
+    };
     if let Some(Ok(record)) = &newest {
-        let by = if let Some(Ok(first)) = &first { first } else { record };
+        let by = if let Some(Ok(first)) = &first {
+            first
+        } else {
+            record
+        };
         shown.published = Some(query::published(by, head_time));
-        shown.edited = Some(query::shown_time(record.time, head_time)).filter(|_| row.index != row.newest);
+        shown.edited =
+            Some(query::shown_time(record.time, head_time)).filter(|_| row.index != row.newest);
     }
     if let Some(by) = row.retracted_by {
-        if let Some(Ok(Record { body: Body::Retract(retract), .. })) = read(node, feed, by)? {
+        if let Some(Ok(Record {
+            body: Body::Retract(retract),
+            ..
+        })) = read(node, feed, by)?
+        {
             shown.reason = retract.reason;
         }
         // What its author took back is not shown, even while its bytes are still here.
-        return Ok(Shown { state: State::Retracted, ..shown });
+        return Ok(Shown {
+            state: State::Retracted,
+            ..shown
+        });
     }
     fill(node, &mut shown, newest)?;
     Ok(shown)
 }
 
-fn fill(node: &Node, shown: &mut Shown, record: Option<Result<Record, Unreadable>>) -> Result<(), StoreError> {
+fn fill(
+    node: &Node,
+    shown: &mut Shown,
+    record: Option<Result<Record, Unreadable>>,
+) -> Result<(), StoreError> {
     match record {
         None => shown.state = State::Missing,
         Some(Err(Unreadable::NeedsNewer)) => shown.state = State::NeedsNewer,
@@ -115,7 +171,10 @@ fn fill(node: &Node, shown: &mut Shown, record: Option<Result<Record, Unreadable
             shown.state = State::Readable;
             if let Body::Item(item) = &record.body {
                 for file in &item.files {
-                    shown.held.push(HeldFile { held: held_bytes(node, file)?, file: file.clone() });
+                    shown.held.push(HeldFile {
+                        held: held_bytes(node, file)?,
+                        file: file.clone(),
+                    });
                 }
             }
             shown.body = Some(record.body);
@@ -124,8 +183,15 @@ fn fill(node: &Node, shown: &mut Shown, record: Option<Result<Record, Unreadable
     Ok(())
 }
 
-fn read(node: &Node, feed: &FeedKey, index: u64) -> Result<Option<Result<Record, Unreadable>>, StoreError> {
-    Ok(node.disk.record(feed, index)?.map(|bytes| record::read(&bytes, index)))
+fn read(
+    node: &Node,
+    feed: &FeedKey,
+    index: u64,
+) -> Result<Option<Result<Record, Unreadable>>, StoreError> {
+    Ok(node
+        .disk
+        .record(feed, index)?
+        .map(|bytes| record::read(&bytes, index)))
 }
 
 fn held_bytes(node: &Node, file: &File) -> Result<u64, StoreError> {
@@ -133,7 +199,10 @@ fn held_bytes(node: &Node, file: &File) -> Result<u64, StoreError> {
         None => 0,
         Some(state) => match state.held {
             Held::Complete => state.size,
-            Held::Partial(leaves) => leaves.count().saturating_mul(BLOB_LEAF_BYTES).min(state.size),
+            Held::Partial(leaves) => leaves
+                .count()
+                .saturating_mul(BLOB_LEAF_BYTES)
+                .min(state.size),
         },
     })
 }
@@ -160,7 +229,10 @@ pub(super) fn one(node: &Node, feed: &FeedKey, index: u64) -> Result<Option<Show
     if index >= length {
         return Ok(None);
     }
-    let mut plain = Shown { link: node.disk.link(feed, index)?, ..empty(node, feed, index) };
+    let mut plain = Shown {
+        link: node.disk.link(feed, index)?,
+        ..empty(node, feed, index)
+    };
     let record = read(node, feed, index)?;
     if record.is_none() && plain.link.is_some() {
         plain.state = State::Withheld;
@@ -192,7 +264,10 @@ pub(super) fn link(node: &Node, feed: &FeedKey) -> Result<Link, StoreError> {
         link.first = Some(First::of(&head.body().first));
     }
     link.name = node.profile_name(feed)?;
-    link.via = node.source_of(feed).map(|source| source.via).unwrap_or_default();
+    link.via = node
+        .source_of(feed)
+        .map(|source| source.via)
+        .unwrap_or_default();
     Ok(link)
 }
 

@@ -23,6 +23,10 @@ static CONFIG: LazyLock<Result<Arc<ClientConfig>, String>> = LazyLock::new(|| {
 /// Shakes hands with the host of this name. The error is in words.
 pub(super) async fn connect(host: &str, stream: TcpStream) -> Result<TlsStream<TcpStream>, String> {
     let config = CONFIG.clone()?;
-    let name = ServerName::try_from(host.to_owned()).map_err(|_| "its name cannot have a certificate".to_owned())?;
-    TlsConnector::from(config).connect(name, stream).await.map_err(|error| error.to_string())
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| "its name cannot have a certificate".to_owned())?;
+    TlsConnector::from(config)
+        .connect(name, stream)
+        .await
+        .map_err(|error| error.to_string())
 }

@@ -44,13 +44,19 @@ impl Disk {
             };
             let names_another = match change {
                 RowChange::Begin(_) => false,
-                RowChange::Edit(_, named) | RowChange::Retract(_, named) => {
-                    self.link_with(number, batch, target)?.is_some_and(|link| link != named)
-                }
+                RowChange::Edit(_, named) | RowChange::Retract(_, named) => self
+                    .link_with(number, batch, target)?
+                    .is_some_and(|link| link != named),
             };
             if matches!(change, RowChange::Edit(..)) {
                 // Whatever named this record named no first record, so it has no effect.
-                changed.insert(*index, Stored { edit_of: Some(target), ..Stored::default() });
+                changed.insert(
+                    *index,
+                    Stored {
+                        edit_of: Some(target),
+                        ..Stored::default()
+                    },
+                );
             }
             let mut row = match changed.get(&target) {
                 Some(row) => *row,
@@ -61,7 +67,9 @@ impl Disk {
                 RowChange::Begin(kind) => row.begun = Some(kind),
                 _ if names_another || row.edit_of.is_some() => continue,
                 RowChange::Edit(_, link) if newer(row.edit) => row.edit = Some((*index, link)),
-                RowChange::Retract(_, link) if newer(row.retract) => row.retract = Some((*index, link)),
+                RowChange::Retract(_, link) if newer(row.retract) => {
+                    row.retract = Some((*index, link))
+                }
                 _ => continue,
             }
             changed.insert(target, row);
@@ -73,9 +81,20 @@ impl Disk {
     }
 
     /// The link hash of a record, in the batch or stored.
-    fn link_with(&self, number: u32, batch: &Batch, index: u64) -> Result<Option<Hash>, StoreError> {
+    fn link_with(
+        &self,
+        number: u32,
+        batch: &Batch,
+        index: u64,
+    ) -> Result<Option<Hash>, StoreError> {
         let leaf = index / LIST_LEAF_HASHES;
-        let stored = || ListPieces { disk: self, number: Some(number) }.leaf(leaf);
+        let stored = || {
+            ListPieces {
+                disk: self,
+                number: Some(number),
+            }
+            .leaf(leaf)
+        };
         let bytes = match batch.leaves().iter().find(|(held, _)| *held == leaf) {
             Some((_, bytes)) => Some(bytes.clone()),
             None => stored()?,
@@ -179,10 +198,19 @@ impl Disk {
     ///
     /// # Errors
     /// Those of the database.
-    pub fn retracted(&self, feed: &FeedKey, range: Range<u64>) -> Result<BTreeMap<u64, u64>, StoreError> {
+    pub fn retracted(
+        &self,
+        feed: &FeedKey,
+        range: Range<u64>,
+    ) -> Result<BTreeMap<u64, u64>, StoreError> {
         let mut retracted = BTreeMap::new();
-        let Some(number) = self.number(feed) else { return Ok(retracted) };
-        for entry in self.rows.range(key(number, range.start)..key(number, range.end)) {
+        let Some(number) = self.number(feed) else {
+            return Ok(retracted);
+        };
+        for entry in self
+            .rows
+            .range(key(number, range.start)..key(number, range.end))
+        {
             let (name, value) = entry.into_inner()?;
             // One byte: never edited, never retracted.
             if value.len() == 1 {
@@ -194,7 +222,14 @@ impl Disk {
                 Some(first) => self.row(feed, first)?,
                 None => self.settle(feed, index, &stored)?,
             };
-            if let Some((_, Row { retracted_by: Some(by), .. })) = row {
+            if let Some((
+                _,
+                Row {
+                    retracted_by: Some(by),
+                    ..
+                },
+            )) = row
+            {
                 retracted.insert(index, by);
             }
         }
@@ -241,17 +276,28 @@ fn decode(bytes: &[u8]) -> Option<Stored> {
         6 => Some(RowKind::Other),
         7 => {
             let first = u64::from_be_bytes(bytes.get(1..9)?.try_into().ok()?);
-            return Some(Stored { edit_of: Some(first), ..Stored::default() });
+            return Some(Stored {
+                edit_of: Some(first),
+                ..Stored::default()
+            });
         }
         _ => return None,
     };
     if bytes.len() == 1 {
-        return Some(Stored { begun, ..Stored::default() });
+        return Some(Stored {
+            begun,
+            ..Stored::default()
+        });
     }
     let change = |at: usize| {
         let by = u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?);
         let link = Hash::from_slice(bytes.get(at + 8..at + 40)?)?;
         Some(Some((by, link)).filter(|(by, _)| *by != NONE))
     };
-    Some(Stored { begun, edit_of: None, edit: change(1)?, retract: change(41)? })
+    Some(Stored {
+        begun,
+        edit_of: None,
+        edit: change(1)?,
+        retract: change(41)?,
+    })
 }

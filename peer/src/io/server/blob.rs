@@ -24,14 +24,23 @@ const READ_BYTES: u64 = 256 << 10;
 /// What a range of this many bytes or fewer is read in, before the answer begins.
 const SMALL_ANSWER_BYTES: u64 = READ_BYTES;
 
-pub(super) async fn answer(served: &Arc<Served>, hash: Hash, request: &Request<Incoming>) -> Answer {
+pub(super) async fn answer(
+    served: &Arc<Served>,
+    hash: Hash,
+    request: &Request<Incoming>,
+) -> Answer {
     let tag = format!("\"{hash}\"");
-    let same = |name: header::HeaderName| request.headers().get(name).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let same = |name: header::HeaderName| {
+        request
+            .headers()
+            .get(name)
+            .is_some_and(|known| known.as_bytes() == tag.as_bytes())
+    };
     if same(header::IF_NONE_MATCH) {
         return empty(StatusCode::NOT_MODIFIED);
     }
     let blobs = served.blobs.clone();
-    let reader = match tokio::task::spawn_blocking(move || blobs.open(&hash)).await {
+    let reader = match tokio::task::spawn_blocking(move || blobs.open_blob(&hash)).await {
         Ok(Ok(Some(reader))) => Arc::new(reader),
         Ok(Ok(None)) => return not_here(),
         _ => return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed"),
@@ -39,13 +48,24 @@ pub(super) async fn answer(served: &Arc<Served>, hash: Hash, request: &Request<I
     let size = reader.size();
     // A range of something else than If-Range names is not wanted.
     let is_ranged = !request.headers().contains_key(header::IF_RANGE) || same(header::IF_RANGE);
-    let asked = request.headers().get(header::RANGE).filter(|_| is_ranged).and_then(|value| value.to_str().ok());
+    let asked = request
+        .headers()
+        .get(header::RANGE)
+        .filter(|_| is_ranged)
+        .and_then(|value| value.to_str().ok());
     let range = match asked.map_or(Asked::All, |asked| read_range(asked, size)) {
         Asked::All => None,
         Asked::Part(range) => Some(range),
         Asked::Outside => {
-            let mut answer = refuse(StatusCode::RANGE_NOT_SATISFIABLE, "the range is past the end");
-            insert(&mut answer, header::CONTENT_RANGE, &format!("bytes */{size}"));
+            let mut answer = refuse(
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "the range is past the end",
+            );
+            insert(
+                &mut answer,
+                header::CONTENT_RANGE,
+                &format!("bytes */{size}"),
+            );
             return answer;
         }
     };
@@ -57,16 +77,32 @@ pub(super) async fn answer(served: &Arc<Served>, hash: Hash, request: &Request<I
     };
     let mut answer = plain(StatusCode::OK, "application/octet-stream", Vec::new());
     *answer.body_mut() = body;
-    insert(&mut answer, header::CONTENT_LENGTH, &(wanted.end - wanted.start).to_string());
+    insert(
+        &mut answer,
+        header::CONTENT_LENGTH,
+        &(wanted.end - wanted.start).to_string(),
+    );
     insert(&mut answer, header::ETAG, &tag);
     insert(&mut answer, header::ACCEPT_RANGES, "bytes");
-    insert(&mut answer, header::CACHE_CONTROL, "public, max-age=31536000, immutable");
-    insert(&mut answer, header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'");
+    insert(
+        &mut answer,
+        header::CACHE_CONTROL,
+        "public, max-age=31536000, immutable",
+    );
+    insert(
+        &mut answer,
+        header::CONTENT_SECURITY_POLICY,
+        "sandbox; default-src 'none'",
+    );
     insert(&mut answer, header::CONTENT_DISPOSITION, "attachment");
     if let Some(range) = range {
         *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
         let last = range.end.saturating_sub(1);
-        insert(&mut answer, header::CONTENT_RANGE, &format!("bytes {}-{last}/{size}", range.start));
+        insert(
+            &mut answer,
+            header::CONTENT_RANGE,
+            &format!("bytes {}-{last}/{size}", range.start),
+        );
     }
     answer
 }
@@ -79,23 +115,45 @@ fn insert(answer: &mut Answer, name: header::HeaderName, value: &str) {
 
 /// A body of the range. The first read comes before the answer, so that what is not held or was changed is refused
 /// before a byte is sent.
-async fn body(reader: Arc<BlobReader>, range: Range<u64>, is_head: bool) -> Result<Body, Box<Answer>> {
-    let first_end = range.end.min(range.start.saturating_add(SMALL_ANSWER_BYTES));
-    let first = read(&reader, range.start..first_end, &range).await.map_err(|error| {
-        Box::new(match error {
-            ReadError::NotHeld => not_here(),
-            ReadError::Changed { .. } => refuse(StatusCode::NOT_FOUND, "the file was changed after it was published"),
-            ReadError::Store(_) => refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed"),
-        })
-    })?;
+async fn body(
+    reader: Arc<BlobReader>,
+    range: Range<u64>,
+    is_head: bool,
+) -> Result<Body, Box<Answer>> {
+    let first_end = range
+        .end
+        .min(range.start.saturating_add(SMALL_ANSWER_BYTES));
+    let first = read(&reader, range.start..first_end, &range)
+        .await
+        .map_err(|error| {
+            Box::new(match error {
+                ReadError::NotHeld => not_here(),
+                ReadError::Changed { .. } => refuse(
+                    StatusCode::NOT_FOUND,
+                    "the file was changed after it was published",
+                ),
+                ReadError::Store(_) => {
+                    refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed")
+                }
+            })
+        })?;
     if is_head {
         return Ok(super::body_of(Vec::new()));
     }
-    let body = FileBody { reader, rest: first_end..range.end, first: Some(first), reading: None };
+    let body = FileBody {
+        reader,
+        rest: first_end..range.end,
+        first: Some(first),
+        reading: None,
+    };
     Ok(body.boxed_unsync())
 }
 
-async fn read(reader: &Arc<BlobReader>, part: Range<u64>, whole: &Range<u64>) -> Result<Bytes, ReadError> {
+async fn read(
+    reader: &Arc<BlobReader>,
+    part: Range<u64>,
+    whole: &Range<u64>,
+) -> Result<Bytes, ReadError> {
     let (reader, whole) = (reader.clone(), whole.clone());
     let work = tokio::task::spawn_blocking(move || {
         if !reader.holds(&whole) {
@@ -129,12 +187,16 @@ impl hyper::body::Body for FileBody {
         if self.reading.is_none() && self.rest.is_empty() {
             return Poll::Ready(None);
         }
-        let part = self.rest.start..self.rest.end.min(self.rest.start.saturating_add(READ_BYTES));
+        let part = self.rest.start
+            ..self
+                .rest
+                .end
+                .min(self.rest.start.saturating_add(READ_BYTES));
         let reader = self.reader.clone();
         let wanted = part.clone();
-        let reading = self
-            .reading
-            .get_or_insert_with(|| tokio::task::spawn_blocking(move || reader.read(wanted).map(Bytes::from)));
+        let reading = self.reading.get_or_insert_with(|| {
+            tokio::task::spawn_blocking(move || reader.read(wanted).map(Bytes::from))
+        });
         let read = std::task::ready!(Pin::new(reading).poll(context));
         self.reading = None;
         self.rest.start = part.end;
@@ -154,10 +216,16 @@ enum Asked {
 
 /// One range of bytes; several, or another unit, mean the whole.
 fn read_range(text: &str, size: u64) -> Asked {
-    let Some(range) = text.strip_prefix("bytes=").map(str::trim).filter(|range| !range.contains(',')) else {
+    let Some(range) = text
+        .strip_prefix("bytes=")
+        .map(str::trim)
+        .filter(|range| !range.contains(','))
+    else {
         return Asked::All;
     };
-    let Some((first, last)) = range.split_once('-') else { return Asked::All };
+    let Some((first, last)) = range.split_once('-') else {
+        return Asked::All;
+    };
     let number = |text: &str| text.parse::<u64>().ok();
     match (first, last) {
         ("", last) => match number(last) {
@@ -166,7 +234,14 @@ fn read_range(text: &str, size: u64) -> Asked {
             Some(count) => Asked::Part(size.saturating_sub(count)..size),
             None => Asked::All,
         },
-        (first, last) => match (number(first), if last.is_empty() { Some(u64::MAX) } else { number(last) }) {
+        (first, last) => match (
+            number(first),
+            if last.is_empty() {
+                Some(u64::MAX)
+            } else {
+                number(last)
+            },
+        ) {
             (Some(first), Some(last)) if first <= last && first < size => {
                 Asked::Part(first..last.saturating_add(1).min(size))
             }
@@ -183,10 +258,16 @@ pub(super) async fn proof(served: &Arc<Served>, hash: Hash, bytes: Range<u64>) -
     }
     let blobs = served.blobs.clone();
     let work = tokio::task::spawn_blocking(move || {
-        let Some(state) = blobs.state(&hash)? else { return Ok(None) };
+        let Some(state) = blobs.state(&hash)? else {
+            return Ok(None);
+        };
         let leaves = Shape::of_blob(state.size).and_then(|shape| shape.leaves_of(bytes));
-        let Ok(leaves) = leaves else { return Ok(Some((state.size, None))) };
-        Ok(blobs.pairs(&hash, leaves)?.map(|pairs| (state.size, Some(pairs))))
+        let Ok(leaves) = leaves else {
+            return Ok(Some((state.size, None)));
+        };
+        Ok(blobs
+            .pairs(&hash, leaves)?
+            .map(|pairs| (state.size, Some(pairs))))
     });
     let found: Result<_, crate::store::StoreError> = match work.await {
         Ok(found) => found,
@@ -195,10 +276,17 @@ pub(super) async fn proof(served: &Arc<Served>, hash: Hash, bytes: Range<u64>) -
     match found {
         Ok(Some((size, Some(pairs)))) => {
             let mut answer = plain(StatusCode::OK, "application/octet-stream", pairs);
-            insert(&mut answer, header::HeaderName::from_static("levada-size"), &size.to_string());
+            insert(
+                &mut answer,
+                header::HeaderName::from_static("levada-size"),
+                &size.to_string(),
+            );
             answer
         }
-        Ok(Some((_, None))) => refuse(StatusCode::RANGE_NOT_SATISFIABLE, "slice-5: the range is past the end"),
+        Ok(Some((_, None))) => refuse(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "slice-5: the range is past the end",
+        ),
         Ok(None) => not_here(),
         Err(_) => refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed"),
     }
@@ -213,7 +301,11 @@ pub(super) async fn have(served: &Arc<Served>, hash: Hash) -> Answer {
                 (Held::Complete, Ok(shape)) => Runs::of(0..shape.leaves()),
                 (Held::Complete, Err(_)) => Runs::new(),
             };
-            plain(StatusCode::OK, "application/cbor", frame::write_have(state.size, &leaves))
+            plain(
+                StatusCode::OK,
+                "application/cbor",
+                frame::write_have(state.size, &leaves),
+            )
         }
         Ok(Ok(None)) => not_here(),
         _ => refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed"),
@@ -239,7 +331,13 @@ mod tests {
         for outside in ["bytes=10-", "bytes=10-11", "bytes=-0"] {
             assert_eq!(part(outside, 10), Some(u64::MAX..0), "{outside}");
         }
-        for whole in ["bytes=3-2", "bytes=a-b", "lines=1-2", "bytes=0-1,3-4", "bytes="] {
+        for whole in [
+            "bytes=3-2",
+            "bytes=a-b",
+            "lines=1-2",
+            "bytes=0-1,3-4",
+            "bytes=",
+        ] {
             assert_eq!(part(whole, 10), None, "{whole}");
         }
     }

@@ -95,7 +95,10 @@ impl<'a> Entries<'a> {
     }
 
     fn by_inode(&self, device: u64, inode: u64) -> Vec<u8> {
-        self.name(b"inode/", &[device.to_be_bytes(), inode.to_be_bytes()].concat())
+        self.name(
+            b"inode/",
+            &[device.to_be_bytes(), inode.to_be_bytes()].concat(),
+        )
     }
 
     fn by_hash(&self, hash: &Hash) -> Vec<u8> {
@@ -104,17 +107,31 @@ impl<'a> Entries<'a> {
 
     /// What was published from this path.
     pub(super) fn at(&self, path: &Path) -> Result<Option<Entry>, Failure> {
-        let found = self.node.disk.note(&self.by_path(path)).map_err(|error| store_failure(&error))?;
+        let found = self
+            .node
+            .disk
+            .note(&self.by_path(path))
+            .map_err(|error| store_failure(&error))?;
         Ok(found.and_then(|value| serde_json::from_slice(&value).ok()))
     }
 
     /// What was published from another path that is gone, and is this file: the same inode, or the same bytes.
     pub(super) fn moved_from(&self, found: &Found, hash: &Hash) -> Result<Option<Entry>, Failure> {
         for name in [self.by_inode(found.device, found.inode), self.by_hash(hash)] {
-            let path = self.node.disk.note(&name).map_err(|error| store_failure(&error))?;
-            let Some(path) = path.map(|bytes| PathBuf::from(std::ffi::OsStr::from_bytes(&bytes))) else { continue };
+            let path = self
+                .node
+                .disk
+                .note(&name)
+                .map_err(|error| store_failure(&error))?;
+            let Some(path) = path.map(|bytes| PathBuf::from(std::ffi::OsStr::from_bytes(&bytes)))
+            else {
+                continue;
+            };
             let is_gone = path != found.path && std::fs::symlink_metadata(&path).is_err();
-            if let Some(entry) = self.at(&path)?.filter(|entry| is_gone && entry.hash == *hash) {
+            if let Some(entry) = self
+                .at(&path)?
+                .filter(|entry| is_gone && entry.hash == *hash)
+            {
                 return Ok(Some(entry));
             }
         }
@@ -128,7 +145,8 @@ impl<'a> Entries<'a> {
         let prefix = [self.by_path(folder), b"/".to_vec()].concat();
         let visited = self.node.disk.notes(&prefix, &mut |_, value| {
             if let Ok(entry) = serde_json::from_slice::<Entry>(value)
-                && std::fs::symlink_metadata(&entry.file).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+                && std::fs::symlink_metadata(&entry.file)
+                    .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
             {
                 gone.push(entry);
             }
@@ -143,7 +161,10 @@ impl<'a> Entries<'a> {
         let dropped = changes.iter().filter_map(|change| match change {
             Noted::Put(entry) => {
                 let file = entry.file.as_os_str().as_bytes().to_vec();
-                puts.push((self.by_path(&entry.file), serde_json::to_vec(entry).unwrap_or_default()));
+                puts.push((
+                    self.by_path(&entry.file),
+                    serde_json::to_vec(entry).unwrap_or_default(),
+                ));
                 puts.push((self.by_inode(entry.device, entry.inode), file.clone()));
                 puts.push((self.by_hash(&entry.hash), file));
                 None

@@ -9,12 +9,19 @@ use levada_feed::record::{Creator, File, Item, Role};
 
 /// The title of a file: its tags', or its name's.
 pub(super) fn title(found: &Found, facts: &Facts) -> String {
-    facts.title.clone().unwrap_or_else(|| title_from_name(&found.relative))
+    facts
+        .title
+        .clone()
+        .unwrap_or_else(|| title_from_name(&found.relative))
 }
 
 /// A new item.
 pub(super) fn new(args: &Publish, found: &Found, facts: &Facts, imported: &Imported) -> Item {
-    let mut item = Item { title: title(found, facts), creators: creators(&facts.creators), ..Item::default() };
+    let mut item = Item {
+        title: title(found, facts),
+        creators: creators(&facts.creators),
+        ..Item::default()
+    };
     item.path = Some(found.relative.clone());
     item.files = vec![file(found, facts, imported)];
     describe(&mut item, args);
@@ -67,11 +74,22 @@ fn describe(item: &mut Item, args: &Publish) {
 }
 
 fn creators(names: &[String]) -> Vec<Creator> {
-    names.iter().map(|name| Creator { name: name.clone(), ..Creator::default() }).collect()
+    names
+        .iter()
+        .map(|name| Creator {
+            name: name.clone(),
+            ..Creator::default()
+        })
+        .collect()
 }
 
 fn name(found: &Found) -> String {
-    found.relative.rsplit('/').next().unwrap_or(&found.relative).to_owned()
+    found
+        .relative
+        .rsplit('/')
+        .next()
+        .unwrap_or(&found.relative)
+        .to_owned()
 }
 
 fn file(found: &Found, facts: &Facts, imported: &Imported) -> File {

@@ -1,0 +1,287 @@
+//! Importing files: hashed on all cores, copied, reflinked or left in place.
+
+use super::files::{self, Place, Reference};
+use super::{Blobs, is_small};
+use crate::store::StoreError;
+use levada_feed::hash::Hash;
+use levada_feed::limits::{BLOB_LEAF_BYTES, INLINE_BYTES_MAX};
+use levada_feed::tree::{PIECE_LEAVES, Shape, hash_piece, join_pieces};
+use rayon::prelude::*;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use tempfile::NamedTempFile;
+
+/// Bytes of one piece.
+const PIECE_BYTES: u64 = PIECE_LEAVES * BLOB_LEAF_BYTES;
+/// Bytes that a copy leaves free on the disk.
+const RESERVE_BYTES: u64 = 64 << 20;
+
+/// Whether the node keeps a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Copy the file, by reflink where the file system can.
+    Copy,
+    /// Keep only the outboard; serve from where the file is.
+    InPlace,
+}
+
+/// A blob that is here now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// Its hash.
+    pub hash: Hash,
+    /// Its size.
+    pub size: u64,
+}
+
+/// Why a file was not imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// It changed while it was read.
+    #[error("it changed while it was read")]
+    Changed,
+    /// The person stopped it.
+    #[error("interrupted")]
+    Interrupted,
+    /// It could not be read.
+    #[error("{0}")]
+    Source(io::Error),
+    /// There is not enough room for a copy.
+    #[error("a copy needs {needed} bytes and {free} are free")]
+    NoSpace {
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes free.
+        free: u64,
+    },
+    /// Our own disk failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What tells whether a file is still the same.
+fn stamp(file: &File) -> Result<(u64, i64, i64, u64), ImportError> {
+    let found = file.metadata().map_err(ImportError::Source)?;
+    Ok((found.len(), found.mtime(), found.mtime_nsec(), found.ino()))
+}
+
+impl Blobs {
+    /// Imports one file. `progress` is told bytes done, from several threads; `stop` ends it between two pieces.
+    ///
+    /// # Errors
+    /// See `ImportError`; nothing of the file stays.
+    pub fn import(
+        &self,
+        path: &Path,
+        mode: Mode,
+        progress: &(dyn Fn(u64) + Sync),
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Imported, ImportError> {
+        let source = File::open(path).map_err(ImportError::Source)?;
+        let before = stamp(&source)?;
+        let size = before.0;
+        if is_small(size) {
+            let (imported, bytes) = read_small(path)?;
+            self.inner
+                .disk
+                .put_small([(imported.hash, bytes.as_slice())])?;
+            return Ok(imported);
+        }
+        let shape = Shape::of_blob(size)
+            .map_err(|_| ImportError::Source(io::ErrorKind::FileTooLarge.into()))?;
+        let (copy, is_reflink) = match mode {
+            Mode::InPlace => (None, false),
+            Mode::Copy => self.start_copy(path, size)?,
+        };
+        let outboard = self.temporary()?;
+        let job = Job {
+            source: copy
+                .as_ref()
+                .filter(|_| is_reflink)
+                .map_or(&source, NamedTempFile::as_file),
+            copy: copy.as_ref().filter(|_| !is_reflink),
+            outboard: &outboard,
+            shape,
+            done: AtomicU64::new(0),
+            progress,
+            stop,
+        };
+        let hash = job.run()?;
+        if stamp(&source)? != before {
+            return Err(ImportError::Changed);
+        }
+        let reference = Reference::of(path, &source.metadata().map_err(ImportError::Source)?);
+        self.keep(hash, copy, outboard, reference)?;
+        Ok(Imported { hash, size })
+    }
+
+    fn temporary(&self) -> Result<NamedTempFile, StoreError> {
+        let folder = self.inner.root.join(files::TEMPORARY);
+        NamedTempFile::new_in(&folder).map_err(StoreError::file(&folder, "making a file"))
+    }
+
+    /// A file for the copy; already filled when the file system could share the blocks.
+    fn start_copy(
+        &self,
+        path: &Path,
+        size: u64,
+    ) -> Result<(Option<NamedTempFile>, bool), ImportError> {
+        let free = self.free_bytes()?;
+        let folder = self.inner.root.join(files::TEMPORARY);
+        let name = folder.join(format!(
+            "reflink-{}-{:?}",
+            std::process::id(),
+            std::thread::current().id()
+        ));
+        if reflink_copy::reflink(path, &name).is_ok() {
+            let file = File::options().read(true).write(true).open(&name);
+            let file = file.map_err(StoreError::file(&name, "opening"))?;
+            let temporary = NamedTempFile::from_parts(file, tempfile::TempPath::from_path(name));
+            return Ok((Some(temporary), true));
+        }
+        let needed = size.saturating_add(size / 256);
+        if needed.saturating_add(RESERVE_BYTES) > free {
+            return Err(ImportError::NoSpace { needed, free });
+        }
+        Ok((Some(self.temporary()?), false))
+    }
+
+    /// Moves what was written to its place: outboard first, data last, so that a crash leaves no blob without proof.
+    fn keep(
+        &self,
+        hash: Hash,
+        copy: Option<NamedTempFile>,
+        outboard: NamedTempFile,
+        reference: Reference,
+    ) -> Result<(), StoreError> {
+        let paths = self.paths(&hash);
+        paths.make_folder()?;
+        match (paths.place()?, &copy) {
+            // It is here already, and a copy is better than a reference.
+            (Place::Copy { .. }, _) => return Ok(()),
+            (Place::Partial, _) => paths.remove()?,
+            _ => {}
+        }
+        let synced = |file: &NamedTempFile, path: &Path| {
+            file.as_file()
+                .sync_data()
+                .map_err(StoreError::file(path, "writing"))
+        };
+        synced(&outboard, &paths.outboard)?;
+        if let Some(copy) = &copy {
+            synced(copy, &paths.data)?;
+        }
+        let placed = |file: NamedTempFile, path: &Path| {
+            file.persist(path)
+                .map(drop)
+                .map_err(|error| StoreError::file(path, "writing")(error.error))
+        };
+        placed(outboard, &paths.outboard)?;
+        match copy {
+            Some(copy) => placed(copy, &paths.data)?,
+            None => {
+                let text = serde_json::to_vec(&reference).unwrap_or_default();
+                files::replace(&paths.reference, &text, true)?;
+            }
+        }
+        paths.sync_folder()
+    }
+
+    /// Imports files of up to 16 KiB, on all cores, in one write to the store. Gives each one's bytes too.
+    pub fn import_small_many(
+        &self,
+        paths: &[PathBuf],
+    ) -> Vec<Result<(Imported, Vec<u8>), ImportError>> {
+        let mut read: Vec<_> = paths.par_iter().map(|path| read_small(path)).collect();
+        let good = read
+            .iter()
+            .flatten()
+            .map(|(imported, bytes)| (imported.hash, bytes.as_slice()));
+        if let Err(error) = self.inner.disk.put_small(good) {
+            let message = error.to_string();
+            for one in &mut read {
+                *one = Err(ImportError::Store(StoreError::Database(message.clone())));
+            }
+        }
+        read
+    }
+}
+
+/// A small file in whole.
+fn read_small(path: &Path) -> Result<(Imported, Vec<u8>), ImportError> {
+    let file = File::open(path).map_err(ImportError::Source)?;
+    let before = stamp(&file)?;
+    let mut bytes = Vec::new();
+    (&file)
+        .take(INLINE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(ImportError::Source)?;
+    let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    if stamp(&file)? != before || size != before.0 {
+        return Err(ImportError::Changed);
+    }
+    Ok((
+        Imported {
+            hash: Hash::of(&bytes),
+            size,
+        },
+        bytes,
+    ))
+}
+
+struct Job<'a> {
+    source: &'a File,
+    copy: Option<&'a NamedTempFile>,
+    outboard: &'a NamedTempFile,
+    shape: Shape,
+    done: AtomicU64,
+    progress: &'a (dyn Fn(u64) + Sync),
+    stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Job<'_> {
+    fn run(&self) -> Result<Hash, ImportError> {
+        let pieces = self.shape.leaves().div_ceil(PIECE_LEAVES);
+        let hashes: Result<Vec<Hash>, ImportError> = (0..pieces)
+            .into_par_iter()
+            .map_init(Vec::new, |buffer, piece| self.piece(piece, buffer))
+            .collect();
+        let (hash, pairs) = join_pieces(self.shape, &hashes?).map_err(|_| ImportError::Changed)?;
+        for (position, pair) in pairs {
+            self.write(self.outboard, &pair, position * 64)?;
+        }
+        Ok(hash)
+    }
+
+    /// Reads, copies and hashes one piece.
+    fn piece(&self, piece: u64, buffer: &mut Vec<u8>) -> Result<Hash, ImportError> {
+        if (self.stop)() {
+            return Err(ImportError::Interrupted);
+        }
+        let start = piece * PIECE_BYTES;
+        let size = PIECE_BYTES.min(self.shape.bytes() - start);
+        buffer.resize(usize::try_from(size).unwrap_or(0), 0);
+        self.source
+            .read_exact_at(buffer, start)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => ImportError::Changed,
+                _ => ImportError::Source(error),
+            })?;
+        if let Some(copy) = self.copy {
+            self.write(copy, buffer, start)?;
+        }
+        let hashed = hash_piece(self.shape, piece, buffer).map_err(|_| ImportError::Changed)?;
+        self.write(self.outboard, &hashed.pairs, hashed.position * 64)?;
+        (self.progress)(self.done.fetch_add(size, Ordering::Relaxed) + size);
+        Ok(hashed.hash)
+    }
+
+    fn write(&self, to: &NamedTempFile, bytes: &[u8], at: u64) -> Result<(), StoreError> {
+        to.as_file()
+            .write_all_at(bytes, at)
+            .map_err(StoreError::file(to.path(), "writing"))
+    }
+}

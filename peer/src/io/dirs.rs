@@ -1,0 +1,211 @@
+//! Where a node keeps things, and the lock that makes it the only one there.
+
+use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// The places of one node.
+#[derive(Clone, Debug)]
+pub struct Dirs {
+    home: PathBuf,
+    config: PathBuf,
+    data: PathBuf,
+    state: PathBuf,
+    cache: PathBuf,
+}
+
+impl Dirs {
+    /// Everything below one folder, or the user's usual places.
+    ///
+    /// # Errors
+    /// When the current folder or the user's home is unknown.
+    pub fn find(data_dir: Option<&Path>) -> io::Result<Self> {
+        if let Some(folder) = data_dir {
+            let home = std::path::absolute(folder)?;
+            return Ok(Self {
+                config: home.clone(),
+                data: home.clone(),
+                state: home.join("state"),
+                cache: home.join("cache"),
+                home,
+            });
+        }
+        let name = AppStrategyArgs {
+            top_level_domain: "example".into(),
+            author: "levada".into(),
+            app_name: "levada".into(),
+        };
+        let places =
+            choose_app_strategy(name).map_err(|error| io::Error::other(error.to_string()))?;
+        let data = places.data_dir();
+        Ok(Self {
+            config: places.config_dir(),
+            state: places.state_dir().unwrap_or_else(|| data.join("state")),
+            cache: places.cache_dir(),
+            home: data.clone(),
+            data,
+        })
+    }
+
+    /// The folder to name to people.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The list of subscriptions.
+    #[must_use]
+    pub fn sources(&self) -> PathBuf {
+        self.config.join("sources.toml")
+    }
+
+    /// Key files and authors' files.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.data.join("keys")
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.data.join("store")
+    }
+
+    /// Blob files.
+    #[must_use]
+    pub fn blobs(&self) -> PathBuf {
+        self.data.join("blobs")
+    }
+
+    /// Lock, markers, evidence, highest heads.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// What may be wiped.
+    #[must_use]
+    pub fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    /// Makes the folders; keys and state are for this user alone.
+    ///
+    /// # Errors
+    /// Which folder could not be made.
+    pub fn create_all(&self) -> Result<(), FolderError> {
+        let make = |path: &Path, mode| {
+            let made = DirBuilder::new().recursive(true).mode(mode).create(path);
+            made.map_err(|source| FolderError {
+                path: path.to_owned(),
+                source,
+            })
+        };
+        make(&self.config, 0o755)?;
+        make(&self.data, 0o755)?;
+        make(&self.keys(), 0o700)?;
+        make(&self.state, 0o700)?;
+        make(&self.blobs(), 0o755)?;
+        make(&self.cache, 0o755)
+    }
+}
+
+/// A folder could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: this folder cannot be made: {source}", path = path.display())]
+pub struct FolderError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Why the node's folder is not ours.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process uses it.
+    #[error("{path}: another levada{} uses this data directory", pid.map_or(String::new(), |pid| format!(" (process {pid})")), path = path.display())]
+    Held {
+        /// The data directory.
+        path: PathBuf,
+        /// The process, if it told.
+        pid: Option<u32>,
+    },
+    /// A folder could not be made.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The lock file could not be used.
+    #[error("{path}: the lock cannot be taken: {source}", path = path.display())]
+    File {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Held while a node is open; goes with the process, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock.
+    ///
+    /// # Errors
+    /// See `LockError`.
+    pub fn take(dirs: &Dirs) -> Result<Self, LockError> {
+        let path = dirs.state().join("lock");
+        let failed = |source| LockError::File {
+            path: path.clone(),
+            source,
+        };
+        let opened = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
+        let mut file = opened.map_err(failed)?;
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let mut text = String::new();
+                // The number is a courtesy: without it the message is as true.
+                let _ = (&mut file).take(16).read_to_string(&mut text);
+                return Err(LockError::Held {
+                    path: dirs.home().to_owned(),
+                    pid: text.trim().parse().ok(),
+                });
+            }
+            Err(error) => return Err(failed(error.into())),
+        }
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| write!(file, "{}", std::process::id()));
+        written.map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn second_lock_names_the_process_that_holds_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let dirs = Dirs::find(Some(folder.path())).unwrap();
+        dirs.create_all().unwrap();
+        let lock = Lock::take(&dirs).unwrap();
+        let held = Lock::take(&dirs).unwrap_err();
+        assert!(
+            matches!(held, LockError::Held { pid: Some(pid), .. } if pid == std::process::id()),
+            "{held}"
+        );
+        drop(lock);
+        Lock::take(&dirs).unwrap();
+    }
+}
