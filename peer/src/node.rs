@@ -7,6 +7,7 @@ mod find;
 mod follow;
 mod get;
 mod media;
+mod output;
 mod own;
 mod plan;
 mod prove;
