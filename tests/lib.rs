@@ -2,7 +2,23 @@
 
 mod node;
 
+use std::path::{Path, PathBuf};
+
 pub use node::{Outcome, TestNode, TestServe};
+
+/// The first file or folder of this name below a folder.
+#[must_use]
+pub fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    let mut entries = std::fs::read_dir(folder).ok()?.flatten();
+    entries.find_map(|entry| {
+        let path = entry.path();
+        if entry.file_name() == name {
+            Some(path)
+        } else {
+            find(&path, name)
+        }
+    })
+}
 
 /// Bytes that look random and are the same each time.
 #[must_use]

@@ -2,7 +2,6 @@
 
 use levada_peer::api::{Answer, Call, Code, Event, Publish, Shown, State};
 use levada_tests::{TestNode, noise};
-use std::path::Path;
 
 fn items(node: &TestNode) -> Vec<Shown> {
     let call = Call::Ls {
@@ -199,7 +198,7 @@ fn lost_store_is_made_again_from_the_authors_file_and_nothing_is_published_twice
         other => panic!("{other:?}"),
     };
     let before = root(&author);
-    let store = find(&author.data_dir(), "store").expect("there is a store");
+    let store = levada_tests::find(&author.data_dir(), "store").expect("there is a store");
     std::fs::remove_dir_all(store).unwrap();
     let after = root(&author);
     assert_eq!((after.published, after.edited), (0, 0), "{after:?}");
@@ -207,18 +206,4 @@ fn lost_store_is_made_again_from_the_authors_file_and_nothing_is_published_twice
         before.head.map(|head| head.root),
         after.head.map(|head| head.root)
     );
-}
-
-fn find(folder: &Path, name: &str) -> Option<std::path::PathBuf> {
-    std::fs::read_dir(folder)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path())
-        .find_map(|path| {
-            if path.file_name().is_some_and(|found| found == name) {
-                Some(path)
-            } else {
-                find(&path, name)
-            }
-        })
 }
