@@ -357,7 +357,7 @@ fn make(
             Code::WrongPassphrase,
             "a passphrase is needed to encrypt the key",
         )
-        .hint("give it by LEVADA_PASSPHRASE or --passphrase-file, or at a terminal"));
+        .hint("give it by LEVADA_PASSPHRASE or --passphrase-fd, or at a terminal"));
     }
     node.keys
         .create(name, passphrase)
@@ -455,7 +455,7 @@ pub(super) fn key_failure(error: &KeyError) -> Failure {
     let failure = Failure::new(code, error.to_string());
     if error.is_passphrase() {
         failure
-            .hint("give the passphrase by LEVADA_PASSPHRASE or --passphrase-file, or at a terminal")
+            .hint("give the passphrase by LEVADA_PASSPHRASE or --passphrase-fd, or at a terminal")
     } else {
         failure
     }
