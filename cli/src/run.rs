@@ -56,8 +56,13 @@ pub(crate) fn refuse(error: &clap::Error) -> u8 {
     let is_json = error.use_stderr() && std::env::args_os().any(|word| word == "--json");
     if is_json {
         let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        let message = first.strip_prefix("error: ").unwrap_or(first);
+        let first: Vec<&str> = text
+            .lines()
+            .map(str::trim)
+            .take_while(|line| !line.is_empty())
+            .collect();
+        let first = first.join(" ");
+        let message = first.strip_prefix("error: ").unwrap_or(&first);
         let mut screen = Screen::new(Tone {
             is_json,
             ..Tone::default()

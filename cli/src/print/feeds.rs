@@ -32,7 +32,7 @@ pub(super) fn feed(screen: &mut Screen, info: &FeedInfo) {
     screen.lines(fields.lines(""));
     if let Some((shorter, longer)) = &info.fork {
         screen.lines(["disputed: one key signed these two histories; nothing newer is taken over"]);
-        screen.lines(heads::fork(shorter, longer, None));
+        screen.lines(heads::fork(shorter, longer, info.fork_wire.as_ref()));
     }
 }
 

@@ -40,16 +40,13 @@ impl PublishReport {
                 size,
                 ..
             } => {
-                self.items += 1;
                 self.bytes = self.bytes.saturating_add(*size);
-                let row = row(*index, path, title, *change, *size);
-                if is_verbose {
-                    screen.lines(lines([row]));
-                } else if self.items <= ROWS_MAX {
-                    self.rows.push(row);
-                } else {
-                    self.rows.clear();
-                }
+                let change = match change {
+                    Change::New => "new",
+                    Change::Edited => "edited",
+                    Change::Renamed => "renamed",
+                };
+                self.row(screen, row(change, *index, Some(*size), path, title));
             }
             Event::Skipped {
                 path,
@@ -81,10 +78,22 @@ impl PublishReport {
                 path,
                 is_retracted,
             } => {
-                let what = if *is_retracted { "retracted" } else { "gone" };
-                screen.lines([format!("{what}  {index}  {}", escape::plain(path))]);
+                let change = if *is_retracted { "retracted" } else { "gone" };
+                self.row(screen, row(change, Some(*index), None, path, ""));
             }
             _ => {}
+        }
+    }
+
+    /// Lists a few; when there are more, only those who ask for all see them.
+    fn row(&mut self, screen: &mut Screen, row: [String; 5]) {
+        self.items += 1;
+        if screen.tone().is_verbose {
+            screen.lines(lines([row]));
+        } else if self.items <= ROWS_MAX {
+            self.rows.push(row);
+        } else {
+            self.rows.clear();
         }
     }
 
@@ -106,10 +115,7 @@ impl PublishReport {
         if summary.gone > summary.retracted {
             let gone = summary.gone - summary.retracted;
             screen.warning(
-                &format!(
-                    "{} without their files stay published",
-                    units::count(gone, "item")
-                ),
+                &format!("published items whose files are gone: {gone}; they stay published"),
                 Some("publish with --retract-missing to take them back"),
             );
         }
@@ -124,6 +130,12 @@ impl PublishReport {
         }
         if let Some(link) = summary.link.as_ref().filter(|_| has_link) {
             screen.lines([escape::plain(link)]);
+        }
+        if has_link && is_first(summary) {
+            let command = spelling.command(&["serve"]);
+            screen.hint(&format!(
+                "nobody can fetch it until it is served: {command}"
+            ));
         }
         if summary.is_interrupted {
             screen.note("interrupted: what is counted above is done; the same command goes on");
@@ -160,16 +172,17 @@ fn private(screen: &mut Screen, text: &str, is_stripped: bool) {
     }
 }
 
-fn row(index: Option<u64>, path: &str, title: &str, change: Change, size: u64) -> [String; 5] {
-    let change = match change {
-        Change::New => "new",
-        Change::Edited => "edited",
-        Change::Renamed => "renamed",
-    };
+fn row(
+    change: &str,
+    index: Option<u64>,
+    size: Option<u64>,
+    path: &str,
+    title: &str,
+) -> [String; 5] {
     [
         change.to_owned(),
         index.map(|index| index.to_string()).unwrap_or_default(),
-        units::size(size),
+        size.map(units::size).unwrap_or_default(),
         escape::plain(path).into_owned(),
         escape::plain(title).into_owned(),
     ]
@@ -281,14 +294,16 @@ mod tests {
     #[test]
     fn titles_and_paths_from_files_are_made_safe() {
         let rows = [
-            row(Some(9), "a\u{1b}.jpg", "A\u{202e}", Change::New, 1),
-            row(Some(10), "bb.jpg", "B", Change::Renamed, 1024),
+            row("new", Some(9), Some(1), "a\u{1b}.jpg", "A\u{202e}"),
+            row("renamed", Some(10), Some(1024), "bb.jpg", "B"),
+            row("gone", Some(3), None, "c.jpg", ""),
         ];
         assert_eq!(
             lines(rows),
             [
                 "new       9      1 B  a\\u{1b}.jpg  A\\u{202e}",
-                "renamed  10  1.0 KiB  bb.jpg       B"
+                "renamed  10  1.0 KiB  bb.jpg       B",
+                "gone      3           c.jpg"
             ]
         );
     }
