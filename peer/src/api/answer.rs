@@ -266,6 +266,9 @@ pub struct FeedInfo {
     pub records: u64,
     /// The author signed two histories: both heads.
     pub fork: Option<(HeadBody, HeadBody)>,
+    /// Both heads in wire form, hex: evidence that stands alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fork_wire: Option<(String, String)>,
 }
 
 /// What a node holds and does.

@@ -76,7 +76,7 @@ pub(super) fn make(
             Code::WrongPassphrase,
             "a passphrase is needed to encrypt the key",
         )
-        .hint("give it by LEVADA_PASSPHRASE or --passphrase-file, or at a terminal"));
+        .hint("give it by LEVADA_PASSPHRASE or --passphrase-fd, or at a terminal"));
     }
     node.keys.create(name, passphrase)?;
     let entry = find(node, Some(name))?;

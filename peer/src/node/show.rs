@@ -5,6 +5,7 @@ use crate::api::{Answer, Code, Failure, FeedInfo, HeldFile, Shown, SourceInfo, S
 use crate::io::blobs::Held;
 use crate::query;
 use crate::store::{Row, RowKind, StoreError};
+use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::BLOB_LEAF_BYTES;
 use levada_feed::link::{First, Link};
@@ -254,6 +255,10 @@ fn feed_info(node: &Node, feed: &FeedKey) -> Result<FeedInfo, StoreError> {
             .map(|profile| Body::Profile(Box::new(profile))),
         records: node.disk.held(feed).count(),
         head: head.map(|head| head.body().clone()),
+        fork_wire: fork.as_ref().map(|fork| {
+            let wire = |head: &Head| data_encoding::HEXLOWER.encode(head.wire());
+            (wire(fork.shorter()), wire(fork.longer()))
+        }),
         fork: fork.map(|fork| (fork.shorter().body().clone(), fork.longer().body().clone())),
     })
 }
