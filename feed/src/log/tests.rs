@@ -238,8 +238,12 @@ fn newest_records_come_with_two_bundles_of_one_head() {
     );
     assert_eq!(refused(&mut fresh(), None, &[&start]), "list-4");
     assert_eq!(refused(&mut fresh(), None, &[&newest]), "wire-1");
-    let short = theirs.bundle(4950..4999);
+    // Leaf 156, the last one, begins with hash 4992.
+    let short = theirs.bundle(4950..4992);
     assert_eq!(refused(&mut fresh(), None, &[&start, &short]), "list-4");
+    let in_edges = theirs.bundle(4950..4993);
+    let batch = fresh().accept_start(None, &[&start, &in_edges]).unwrap();
+    assert_eq!(batch.head(), theirs.head.as_ref());
     let hidden = Memory {
         records: BTreeMap::new(),
         ..theirs.clone()
