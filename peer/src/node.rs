@@ -254,6 +254,11 @@ impl Node {
         Ok(())
     }
 
+    /// What opens encrypted keys.
+    fn passphrase(&self) -> Option<&str> {
+        self.passphrase.as_ref().map(|text| text.as_str())
+    }
+
     fn sources(&self) -> Result<Sources, Failure> {
         config::load_sources(&self.dirs)
             .map_err(|error| Failure::new(Code::Failed, error.to_string()))

@@ -86,12 +86,13 @@ pub async fn serve(listener: TcpListener, served: Arc<Served>, mut stop: watch::
                 .serve_connection(TokioIo::new(stream), service);
             tokio::pin!(connection);
             // A peer that breaks off is no event of ours.
-            tokio::select! {
-                _ = connection.as_mut() => {}
-                _ = stop.wait_for(|stop| *stop) => {
-                    connection.as_mut().graceful_shutdown();
-                    let _ = tokio::time::timeout(Duration::from_secs(1), connection).await;
-                }
+            let is_stopped = tokio::select! {
+                _ = connection.as_mut() => false,
+                stopped = stop.wait_for(|stop| *stop) => { drop(stopped); true }
+            };
+            if is_stopped {
+                connection.as_mut().graceful_shutdown();
+                let _ = tokio::time::timeout(Duration::from_secs(1), connection).await;
             }
             drop(place);
         });

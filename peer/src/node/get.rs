@@ -323,6 +323,11 @@ fn read_failure(error: ReadError) -> Failure {
             ),
         )
         .hint("publish it again; the old bytes may be had from peers"),
+        ReadError::Interrupted => interrupted(),
+        ReadError::Output { path, source } => Failure::new(
+            Code::Failed,
+            format!("{}: {}", path.display(), super::io_words(&source)),
+        ),
         ReadError::Store(error) => store_failure(&error),
     }
 }
@@ -335,15 +340,8 @@ fn export(node: &Node, hash: &Hash, path: &Path, stop: &Stop) -> Result<u64, Fai
         .map_err(|error| store_failure(&error))?
     {
         Some(state) if matches!(state.held, Held::Complete) && size > 0 => {
-            let copied = node.blobs.export(hash, path, &|_| {}, &|| *stop.borrow());
-            copied.map_err(|error| {
-                if *stop.borrow() {
-                    interrupted()
-                } else {
-                    Failure::new(Code::Failed, error.to_string())
-                }
-            })?;
-            Ok(size)
+            let copied = node.blobs.export(hash, path, &|| *stop.borrow());
+            copied.map_err(read_failure)
         }
         _ => write_range(node, hash, 0..size, path, stop),
     }

@@ -75,7 +75,7 @@ impl Author {
     fn open(node: &Arc<Node>, entry: &KeyEntry) -> Result<Self, Failure> {
         let secret = node
             .keys
-            .load(&entry.name, node.passphrase.as_deref())
+            .load(&entry.name, node.passphrase())
             .map_err(|error| key_failure(&error))?;
         let path = author_path(node, &entry.name);
         let (log, file) = open_log(node, secret, &path)?;
@@ -351,7 +351,7 @@ fn make(
     title: Option<&str>,
     encrypt: bool,
 ) -> Result<KeyEntry, Failure> {
-    let passphrase = node.passphrase.as_deref().filter(|_| encrypt);
+    let passphrase = node.passphrase().filter(|_| encrypt);
     if encrypt && passphrase.is_none() {
         return Err(Failure::new(
             Code::WrongPassphrase,
@@ -441,7 +441,7 @@ pub(super) fn restore(
 ) -> Result<Answer, Failure> {
     let name = name.unwrap_or(DEFAULT_NAME);
     node.keys
-        .restore(file, name, node.passphrase.as_deref())
+        .restore(file, name, node.passphrase())
         .map_err(|error| key_failure(&error))?;
     show(node, Some(name))
 }

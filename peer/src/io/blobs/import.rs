@@ -139,7 +139,9 @@ impl Blobs {
         if reflink_copy::reflink(path, &name).is_ok() {
             let file = File::options().read(true).write(true).open(&name);
             let file = file.map_err(StoreError::file(&name, "opening"))?;
-            let temporary = NamedTempFile::from_parts(file, tempfile::TempPath::from_path(name));
+            let path = tempfile::TempPath::try_from_path(&name)
+                .map_err(StoreError::file(&name, "opening"))?;
+            let temporary = NamedTempFile::from_parts(file, path);
             return Ok((Some(temporary), true));
         }
         let needed = size.saturating_add(size / 256);

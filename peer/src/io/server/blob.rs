@@ -132,7 +132,7 @@ async fn body(
                     StatusCode::NOT_FOUND,
                     "the file was changed after it was published",
                 ),
-                ReadError::Store(_) => {
+                ReadError::Store(_) | ReadError::Interrupted | ReadError::Output { .. } => {
                     refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed")
                 }
             })
