@@ -85,7 +85,7 @@ fn record(index: u64, text: &str) -> Vec<u8> {
         &Record {
             time: index,
             salt: [0; 16],
-            body: Body::Profile(profile),
+            body: Body::Profile(Box::new(profile)),
         },
         index,
     )

@@ -2,10 +2,9 @@
 
 use super::media::{MediaFetch, WantedBlob, is_small};
 use super::records::SyncError;
-use super::{Node, Stop, store_failure};
+use super::{Node, Stop};
 use crate::api::{Answer, Code, Event, Failure, Written};
 use crate::io::blobs::{BlobReader, Held, ReadError};
-use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use levada_feed::record::{self, Body, File, Item, Role};
@@ -83,11 +82,8 @@ fn interrupted() -> Failure {
 
 /// The newest state of an item.
 fn item(node: &Node, feed: &FeedKey, index: u64) -> Result<Item, Failure> {
-    let name = super::short(feed);
-    let row = node
-        .disk
-        .row(feed, index)
-        .map_err(|error| store_failure(&error))?;
+    let name = super::words::short(feed);
+    let row = node.disk.row(feed, index)?;
     let newest = match row {
         Some((_, row)) if row.retracted_by.is_some() => {
             return Err(Failure::new(
@@ -98,10 +94,7 @@ fn item(node: &Node, feed: &FeedKey, index: u64) -> Result<Item, Failure> {
         Some((_, row)) => row.newest,
         None => index,
     };
-    let bytes = node
-        .disk
-        .record(feed, newest)
-        .map_err(|error| store_failure(&error))?;
+    let bytes = node.disk.record(feed, newest)?;
     let Some(bytes) = bytes else {
         return Err(Failure::new(
             Code::NotFound,
@@ -264,18 +257,8 @@ async fn fetch(
         size: file.size,
         name: name.to_owned(),
     };
-    let mut fetch = MediaFetch {
-        node,
-        remotes,
-        of: name.to_owned(),
-        events: events.clone(),
-        stop,
-        bytes: 0,
-        bytes_total: range.end - range.start,
-        files: 0,
-        files_total: 1,
-        reported: None,
-    };
+    let fetch = MediaFetch::new(node, remotes, name.to_owned(), events.clone(), stop);
+    fetch.expect(1, range.end - range.start);
     let came = if is_small(file.size) {
         fetch
             .small(vec![blob])
@@ -294,7 +277,7 @@ async fn fetch(
 fn of_sync(error: &SyncError) -> Failure {
     match error {
         SyncError::Interrupted => interrupted(),
-        SyncError::Store(error) => store_failure(error),
+        SyncError::Store(error) => super::words::store_failure(error),
         SyncError::Ask(crate::io::client::AskError::Rejected { .. }) => {
             Failure::new(Code::NotVerified, error.to_string())
                 .hint("nothing wrong was kept; try another peer with --via")
@@ -305,10 +288,7 @@ fn of_sync(error: &SyncError) -> Failure {
 }
 
 fn reader(node: &Node, hash: &Hash) -> Result<BlobReader, Failure> {
-    let found = node
-        .blobs
-        .open_blob(hash)
-        .map_err(|error| store_failure(&error))?;
+    let found = node.blobs.open_blob(hash)?;
     found.ok_or_else(|| Failure::new(Code::NotFound, format!("blob {hash} is not here")))
 }
 
@@ -326,19 +306,15 @@ fn read_failure(error: ReadError) -> Failure {
         ReadError::Interrupted => interrupted(),
         ReadError::Output { path, source } => Failure::new(
             Code::Failed,
-            format!("{}: {}", path.display(), super::io_words(&source)),
+            format!("{}: {}", path.display(), super::words::io_words(&source)),
         ),
-        ReadError::Store(error) => store_failure(&error),
+        ReadError::Store(error) => Failure::from(error),
     }
 }
 
 fn export(node: &Node, hash: &Hash, path: &Path, stop: &Stop) -> Result<u64, Failure> {
     let size = reader(node, hash)?.size();
-    match node
-        .blobs
-        .state(hash)
-        .map_err(|error| store_failure(&error))?
-    {
+    match node.blobs.state(hash)? {
         Some(state) if matches!(state.held, Held::Complete) && size > 0 => {
             let copied = node.blobs.export(hash, path, &|| *stop.borrow());
             copied.map_err(read_failure)
@@ -363,7 +339,7 @@ fn write_range(
     let failed = |error: std::io::Error| {
         Failure::new(
             Code::Failed,
-            format!("{}: {}", path.display(), super::io_words(&error)),
+            format!("{}: {}", path.display(), super::words::io_words(&error)),
         )
     };
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
@@ -407,13 +383,6 @@ fn parts(range: &Range<u64>) -> impl Iterator<Item = Range<u64>> {
         .clone()
         .step_by(step)
         .map(move |start| start..end.min(start + PART_BYTES))
-}
-
-/// For callers that read the disk in passing.
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        store_failure(&error)
-    }
 }
 
 #[cfg(test)]

@@ -9,13 +9,12 @@ mod entry;
 mod item;
 mod reading;
 
-use super::own::Author;
+use super::author::Author;
 use super::{Node, Stop};
 use crate::api::{Answer, Change, Code, Event, Failure, Progress, Publish, PublishSummary};
 use crate::io::clock;
 use crate::io::media::Facts;
 use crate::io::walk::{Found, Skipped, walk};
-use crate::store::StoreError;
 use entry::{Entries, Noted};
 use levada_feed::key::FeedKey;
 use levada_feed::record::{Body, Reference, Retract};
@@ -34,10 +33,6 @@ const BATCH_MS: u128 = 5_000;
 const GROUP_FILES: usize = 256;
 /// Time between two reports of progress.
 const REPORT_MS: u128 = 100;
-
-fn store(error: StoreError) -> Failure {
-    super::store_failure(&error)
-}
 
 /// Publishes; the events tell what became of each file.
 pub(super) fn publish(
@@ -300,7 +295,7 @@ impl Run<'_> {
             self.author.sign(self.node, &small, clock::now_ms())?;
         }
         let noted = std::mem::take(&mut self.noted);
-        let head = self.node.disk.head(&self.feed).map_err(store)?;
+        let head = self.node.disk.head(&self.feed)?;
         self.entries
             .write(noted, head.map_or(0, |head| head.body().length))
     }
@@ -350,8 +345,8 @@ impl Run<'_> {
         if !self.args.dry_run {
             self.sign()?;
         }
-        let head = self.node.disk.head(&self.feed).map_err(store)?;
-        let link = super::show::link(self.node, &self.feed).map_err(store)?;
+        let head = self.node.disk.head(&self.feed)?;
+        let link = super::show::link(self.node, &self.feed)?;
         let Counts {
             published,
             edited,

@@ -65,15 +65,16 @@ type Answering = (Range<u64>, JoinHandle<Result<Bytes, AskError>>);
 impl RecordSync<'_> {
     /// Syncs until this peer has no more to give.
     pub(super) async fn run(&self, stop: &super::Stop) -> Result<Came, SyncError> {
+        unless_stopped(stop, self.to_the_end()).await
+    }
+
+    async fn to_the_end(&self) -> Result<Came, SyncError> {
         let mut session = Session::new(self.wanted);
         let mut came = Came::default();
         let mut waiting: VecDeque<Answering> = VecDeque::new();
         let mut under_way = Runs::new();
         let mut heads = 0;
         loop {
-            if *stop.borrow() {
-                return Err(SyncError::Interrupted);
-            }
             let step = self.next(&mut session, &under_way).await?;
             match step {
                 Step::Records(range) if waiting.len() < UNDER_WAY_MAX => {
@@ -293,6 +294,20 @@ enum Outcome {
 /// Bytes that the answer of `bundles` bundles may have.
 fn limit(bundles: usize) -> u64 {
     u64::try_from(bundles * BUNDLE_BYTES_MAX).unwrap_or(u64::MAX)
+}
+
+/// Ends work when the person wants to stop. What is under way on the disk is finished all the same.
+pub(super) async fn unless_stopped<T>(
+    stop: &super::Stop,
+    work: impl Future<Output = Result<T, SyncError>>,
+) -> Result<T, SyncError> {
+    let mut stop = stop.clone();
+    tokio::select! {
+        biased;
+        // An error here means that whoever could stop us is gone: then it is time to stop.
+        _ = stop.wait_for(|stop| *stop) => Err(SyncError::Interrupted),
+        done = work => done,
+    }
 }
 
 /// Runs what reads and writes the disk where it may block.

@@ -2,7 +2,7 @@
 
 use super::entry::{Entry, Noted};
 use super::reading::Ready;
-use super::{Run, item, store};
+use super::{Run, item};
 use crate::api::{Change, Code, Event, Failure};
 use crate::io::clock;
 use crate::io::walk::Found;
@@ -99,14 +99,14 @@ impl Run<'_> {
 
     /// The newest state of an item that was published before; `None` when it was retracted since.
     fn current(&self, entry: &Entry) -> Result<Option<Item>, Failure> {
-        let row = self.node.disk.row(&self.feed, entry.index).map_err(store)?;
+        let row = self.node.disk.row(&self.feed, entry.index)?;
         if row.is_some_and(|(_, row)| row.retracted_by.is_some()) {
             return Ok(None);
         }
         let newest = row.map_or(entry.newest, |(_, row)| row.newest.max(entry.newest));
         let bytes = match self.author.pending(newest) {
             Some(bytes) => Some(bytes),
-            None => self.node.disk.record(&self.feed, newest).map_err(store)?,
+            None => self.node.disk.record(&self.feed, newest)?,
         };
         Ok(bytes.and_then(|bytes| match read(&bytes, newest) {
             Ok(Record {

@@ -6,7 +6,7 @@
 
 use crate::api::Failure;
 use crate::io::walk::Found;
-use crate::node::{Node, store_failure};
+use crate::node::Node;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
@@ -82,6 +82,9 @@ pub(super) struct Entries<'a> {
     has_unclaimed: bool,
 }
 
+/// Name and value of a note.
+type Note = (Vec<u8>, Vec<u8>);
+
 /// A published item that no note speaks of yet.
 #[derive(Serialize, Deserialize)]
 struct Unclaimed {
@@ -89,10 +92,6 @@ struct Unclaimed {
     index: u64,
     link: Hash,
     newest: u64,
-}
-
-fn store(error: StoreError) -> Failure {
-    store_failure(&error)
 }
 
 impl<'a> Entries<'a> {
@@ -103,9 +102,9 @@ impl<'a> Entries<'a> {
             feed,
             has_unclaimed: false,
         };
-        let head = node.disk.head(&feed).map_err(store)?;
+        let head = node.disk.head(&feed)?;
         let length = head.map_or(0, |head| head.body().length);
-        let noted = node.disk.note(&entries.noted_name()).map_err(store)?;
+        let noted = node.disk.note(&entries.noted_name())?;
         let noted = noted.and_then(|value| value.try_into().ok().map(u64::from_be_bytes));
         let noted = noted.unwrap_or(0);
         if noted < length {
@@ -117,7 +116,7 @@ impl<'a> Entries<'a> {
             has_unclaimed = true;
             false
         });
-        visited.map_err(store)?;
+        visited?;
         entries.has_unclaimed = has_unclaimed;
         Ok(entries)
     }
@@ -144,16 +143,12 @@ impl<'a> Entries<'a> {
                 });
                 failed.is_ok()
             });
-        visited.and(failed).map_err(store)?;
+        visited.and(failed)?;
         waiting.push((self.noted_name(), end.to_be_bytes().to_vec()));
-        self.node.disk.put_notes(waiting).map_err(store)
+        self.node.disk.put_notes(waiting).map_err(Failure::from)
     }
 
-    fn unclaimed(
-        &self,
-        index: u64,
-        bytes: &[u8],
-    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn unclaimed(&self, index: u64, bytes: &[u8]) -> Result<Option<Note>, StoreError> {
         let Ok(Record {
             body: Body::Item(item),
             ..
@@ -212,7 +207,7 @@ impl<'a> Entries<'a> {
             }
             true
         });
-        visited.map_err(store)?;
+        visited?;
         let Some(Unclaimed {
             hash,
             index,
@@ -249,14 +244,14 @@ impl<'a> Entries<'a> {
 
     /// What was published from this path.
     pub(super) fn at(&self, path: &Path) -> Result<Option<Entry>, Failure> {
-        let found = self.node.disk.note(&self.by_path(path)).map_err(store)?;
+        let found = self.node.disk.note(&self.by_path(path))?;
         Ok(found.and_then(|value| serde_json::from_slice(&value).ok()))
     }
 
     /// What was published from another path that is gone, and is this file: the same inode, or the same bytes.
     pub(super) fn moved_from(&self, found: &Found, hash: &Hash) -> Result<Option<Entry>, Failure> {
         for name in [self.by_inode(found.device, found.inode), self.by_hash(hash)] {
-            let path = self.node.disk.note(&name).map_err(store)?;
+            let path = self.node.disk.note(&name)?;
             let Some(path) = path.map(|bytes| PathBuf::from(std::ffi::OsStr::from_bytes(&bytes)))
             else {
                 continue;
@@ -286,7 +281,7 @@ impl<'a> Entries<'a> {
             }
             true
         });
-        visited.map_err(store)?;
+        visited?;
         Ok(gone)
     }
 
@@ -297,12 +292,12 @@ impl<'a> Entries<'a> {
             match change {
                 Noted::Drop(entry) => {
                     let name = self.by_path(&entry.file);
-                    self.node.disk.drop_note(&name).map_err(store)?;
+                    self.node.disk.drop_note(&name)?;
                 }
                 Noted::Put(entry) => {
                     if self.has_unclaimed {
                         let name = self.unclaimed_name(&entry.path, &entry.index.to_be_bytes());
-                        self.node.disk.drop_note(&name).map_err(store)?;
+                        self.node.disk.drop_note(&name)?;
                     }
                     let file = entry.file.as_os_str().as_bytes().to_vec();
                     let value = serde_json::to_vec(entry).unwrap_or_default();
@@ -312,6 +307,6 @@ impl<'a> Entries<'a> {
                 }
             }
         }
-        self.node.disk.put_notes(puts).map_err(store)
+        self.node.disk.put_notes(puts).map_err(Failure::from)
     }
 }

@@ -7,7 +7,8 @@ use crate::io::blobs::{ImportError, Imported, Mode};
 use crate::io::media::{self, Facts};
 use crate::io::strip::Plan;
 use crate::io::walk::Found;
-use crate::node::{Node, Stop, io_words, store_failure};
+use crate::node::words::io_words;
+use crate::node::{Node, Stop};
 use levada_feed::limits::INLINE_BYTES_MAX;
 use rayon::prelude::*;
 use std::path::Path;
@@ -159,7 +160,7 @@ impl Reader<'_> {
         self.node
             .disk
             .small(&imported.hash)
-            .map_err(|error| Trouble::End(store_failure(&error)))
+            .map_err(|error| Trouble::End(Failure::from(error)))
     }
 
     /// A copy without places and serial numbers; `None` when the file has none.
@@ -192,7 +193,7 @@ fn trouble(path: &Path, error: ImportError) -> Trouble {
             )
             .hint("publish with --in-place to keep no copy, or make room; what was signed so far is published"),
         ),
-        ImportError::Store(error) => Trouble::End(store_failure(&error)),
+        ImportError::Store(error) => Trouble::End(Failure::from(error)),
         ImportError::Source(error) => Trouble::Skip(io_words(&error)),
     }
 }
