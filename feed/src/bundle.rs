@@ -253,6 +253,7 @@ fn check_parts(head: Head, parts: Parts<'_>) -> Result<Bundle<'_>, Reject> {
         pairs,
         &bytes,
     )?;
+    chain::check_first(&head, &proven)?;
     Ok(Bundle {
         head,
         from,

@@ -203,10 +203,22 @@ pub fn prove_head<P: Pieces>(
     Ok(Some(answer.finish()))
 }
 
+/// Checks that a list begins with its head's `first`, as far as hash 0 was proven: a head that denies its own list is void.
+///
+/// # Errors
+/// list-3.
+pub fn check_first(head: &Head, proven: &Proven) -> Result<(), Reject> {
+    let expected = head.body().first;
+    match hash_in(proven, 0) {
+        Some(got) if got != expected => Err(Reject::FirstMismatch { expected, got }),
+        _ => Ok(()),
+    }
+}
+
 /// Checks the answer to `head?have=N`.
 ///
 /// # Errors
-/// wire-1 for the form, those of heads, slice-1 to slice-4.
+/// wire-1 for the form, those of heads, slice-1 to slice-4, list-3.
 pub fn check_head(feed: &FeedKey, answer: &[u8], have: u64) -> Result<ProvenHead, Reject> {
     if answer.len() > BUNDLE_BYTES_MAX {
         return Err(Reject::TooLong {
@@ -232,6 +244,7 @@ pub fn check_head(feed: &FeedKey, answer: &[u8], have: u64) -> Result<ProvenHead
         part(pairs)?,
         part(bytes)?,
     )?;
+    check_first(&head, &proven)?;
     Ok(ProvenHead { head, proven })
 }
 

@@ -427,3 +427,36 @@ fn broken_link_of_the_author_harms_that_record_alone() {
         "slice-4"
     );
 }
+
+#[test]
+fn head_that_denies_the_start_of_its_own_list_is_void_wherever_it_shows() {
+    let (mut log, mut store) = author(20);
+    let honest = store.head().clone();
+    grow(&mut log, &mut store, 40, "r");
+    let body = HeadBody {
+        first: Hash::of(b"no record"),
+        ..store.head().body().clone()
+    };
+    store.head = Some(Head::sign(&secret(), body.clone()));
+    let feed = secret().feed_key();
+    let must = |range| {
+        bundle::check(&feed, &store.bundle(range))
+            .unwrap_err()
+            .must()
+    };
+    assert_eq!(must(0..1), "list-3");
+    assert_eq!(must(5..6), "list-3");
+    // Its first leaf is not shown: nothing is known against it.
+    bundle::check(&feed, &store.bundle(39..40)).unwrap();
+    let answer = chain::check_head(&feed, &store.answer(20), 20);
+    assert_eq!(answer.unwrap_err().must(), "list-3");
+    // Two heads of one `first`, of which the longer one has another list: void, and so no fork.
+    let shorter = HeadBody {
+        first: body.first,
+        root: Hash::of(b"another list"),
+        ..honest.body().clone()
+    };
+    let shorter = Head::sign(&secret(), shorter);
+    let proof = ForkProof::of_lists(&shorter, store.head(), &store);
+    assert_eq!(proof, Ok(None));
+}
