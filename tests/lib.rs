@@ -20,6 +20,23 @@ pub fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     })
 }
 
+/// Copies a folder with all that is in it.
+///
+/// # Panics
+/// When it cannot be copied.
+pub fn copy_all(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder can be copied");
+    for entry in std::fs::read_dir(from).expect("a folder can be copied") {
+        let entry = entry.expect("a folder can be copied");
+        let to = to.join(entry.file_name());
+        if entry.file_type().expect("a folder can be copied").is_dir() {
+            copy_all(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).expect("a folder can be copied");
+        }
+    }
+}
+
 /// Bytes that look random and are the same each time.
 #[must_use]
 pub fn noise(seed: u64, size: usize) -> Vec<u8> {

@@ -254,6 +254,14 @@ impl Node {
         Ok(())
     }
 
+    /// The highest head of a feed that was ever verified here.
+    fn remembered(&self, feed: &FeedKey) -> Option<Head> {
+        self.heads
+            .lock()
+            .expect("nobody panics while holding this lock")
+            .get(feed)
+    }
+
     /// What opens encrypted keys.
     fn passphrase(&self) -> Option<&str> {
         self.passphrase.as_ref().map(|text| text.as_str())

@@ -60,24 +60,11 @@ fn record_proven_on_one_machine_is_checked_on_another_and_every_flipped_byte_ref
     assert_eq!(check(&other, &flipped).map(|_| ()), Err(Code::NotVerified));
 }
 
-fn copy_all(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_all(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).unwrap();
-        }
-    }
-}
-
 #[test]
 fn two_histories_under_one_key_are_found_kept_as_proof_and_the_feed_stays_readable() {
     let (author, copy, follower) = (TestNode::new(), TestNode::new(), TestNode::new());
     published(&author, &[("a.bin", 1)]);
-    copy_all(&author.data_dir(), &copy.data_dir());
+    levada_tests::copy_all(&author.data_dir(), &copy.data_dir());
     published(&author, &[("b.bin", 2)]);
     published(&copy, &[("c.bin", 3), ("d.bin", 4)]);
     let feed = feed_of(&author);

@@ -207,3 +207,40 @@ fn lost_store_is_made_again_from_the_authors_file_and_nothing_is_published_twice
         after.head.map(|head| head.root)
     );
 }
+
+#[test]
+fn purged_feed_is_taken_up_again_and_a_lost_store_takes_no_older_head() {
+    let (author, copy, follower) = (TestNode::new(), TestNode::new(), TestNode::new());
+    author.write("a.bin", &noise(1, 100));
+    let _ = author.publish(&[&author.files()]).answer();
+    levada_tests::copy_all(&author.data_dir(), &copy.data_dir());
+    author.write("b.bin", &noise(2, 100));
+    let _ = author.publish(&[&author.files()]).answer();
+    let link = {
+        let serving = author.serve();
+        let _ = follower.follow(serving.link(), None).answer();
+        let unfollow = Call::Unfollow {
+            feed: serving.link().to_owned(),
+            purge: true,
+        };
+        let _ = follower.call(unfollow).answer();
+        assert!(items(&follower).is_empty());
+        let _ = follower.follow(serving.link(), None).answer();
+        assert_eq!(items(&follower).len(), 2);
+        serving.link().to_owned()
+    };
+    let store = levada_tests::find(&follower.data_dir(), "store").expect("there is a store");
+    std::fs::remove_dir_all(store).unwrap();
+    {
+        let behind = copy.serve();
+        let failure = follower.follow(behind.link(), None).failure();
+        assert_eq!(failure.code, Code::NotVerified, "{failure:?}");
+        assert!(items(&follower).is_empty());
+    }
+    author.write("c.bin", &noise(3, 100));
+    let _ = author.publish(&[&author.files()]).answer();
+    let serving = author.serve();
+    assert_eq!(link.split('?').next(), serving.link().split('?').next());
+    let _ = follower.follow(serving.link(), None).answer();
+    assert_eq!(items(&follower).len(), 3);
+}

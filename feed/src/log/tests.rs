@@ -149,6 +149,49 @@ fn unreadable_records_are_not_appended() {
 }
 
 #[test]
+fn sum_of_media_stops_at_the_largest_integer_and_the_feed_goes_on() {
+    let file = record::File {
+        hash: Hash::of(b"x"),
+        size: 1 << 44,
+        media_type: "video/mp4".into(),
+        role: record::Role::Main,
+        name: None,
+        duration: None,
+        width: None,
+        height: None,
+        codecs: None,
+        language: None,
+        blurhash: None,
+    };
+    let item = record::Item {
+        files: vec![file; 300],
+        ..record::Item::default()
+    };
+    let item = |index| {
+        let body = Body::Item(Box::new(item.clone()));
+        let (time, salt) = (index, [0; 16]);
+        record::write(&Record { time, salt, body }, index).unwrap()
+    };
+    let mut log = AuthorLog::new(secret());
+    log.append(record(0, "r")).unwrap();
+    for index in 1..4 {
+        log.append(item(index)).unwrap();
+    }
+    let batch = log.sign(1).unwrap();
+    let head = Head::check(batch.head().unwrap().wire()).unwrap();
+    assert_eq!(head.body().media, (1 << 53) - 1);
+    let mut replayed = AuthorLog::new(secret());
+    for (_, record) in batch.records() {
+        replayed.replay(record.clone()).unwrap();
+    }
+    assert!(replayed.replay_head(&head).is_some());
+    assert_eq!(
+        replayed.sign(1).unwrap().head().unwrap().body(),
+        head.body()
+    );
+}
+
+#[test]
 fn follower_catches_up_through_head_and_bundles_and_can_serve_all_of_it() {
     let (mut log, mut theirs) = author(1300);
     let (mut followed, mut ours) = follower(&theirs);
@@ -195,8 +238,12 @@ fn newest_records_come_with_two_bundles_of_one_head() {
     );
     assert_eq!(refused(&mut fresh(), None, &[&start]), "list-4");
     assert_eq!(refused(&mut fresh(), None, &[&newest]), "wire-1");
-    let short = theirs.bundle(4950..4999);
+    // Leaf 156, the last one, begins with hash 4992.
+    let short = theirs.bundle(4950..4992);
     assert_eq!(refused(&mut fresh(), None, &[&start, &short]), "list-4");
+    let in_edges = theirs.bundle(4950..4993);
+    let batch = fresh().accept_start(None, &[&start, &in_edges]).unwrap();
+    assert_eq!(batch.head(), theirs.head.as_ref());
     let hidden = Memory {
         records: BTreeMap::new(),
         ..theirs.clone()
@@ -379,4 +426,37 @@ fn broken_link_of_the_author_harms_that_record_alone() {
             .must(),
         "slice-4"
     );
+}
+
+#[test]
+fn head_that_denies_the_start_of_its_own_list_is_void_wherever_it_shows() {
+    let (mut log, mut store) = author(20);
+    let honest = store.head().clone();
+    grow(&mut log, &mut store, 40, "r");
+    let body = HeadBody {
+        first: Hash::of(b"no record"),
+        ..store.head().body().clone()
+    };
+    store.head = Some(Head::sign(&secret(), body.clone()));
+    let feed = secret().feed_key();
+    let must = |range| {
+        bundle::check(&feed, &store.bundle(range))
+            .unwrap_err()
+            .must()
+    };
+    assert_eq!(must(0..1), "list-3");
+    assert_eq!(must(5..6), "list-3");
+    // Its first leaf is not shown: nothing is known against it.
+    bundle::check(&feed, &store.bundle(39..40)).unwrap();
+    let answer = chain::check_head(&feed, &store.answer(20), 20);
+    assert_eq!(answer.unwrap_err().must(), "list-3");
+    // Two heads of one `first`, of which the longer one has another list: void, and so no fork.
+    let shorter = HeadBody {
+        first: body.first,
+        root: Hash::of(b"another list"),
+        ..honest.body().clone()
+    };
+    let shorter = Head::sign(&secret(), shorter);
+    let proof = ForkProof::of_lists(&shorter, store.head(), &store);
+    assert_eq!(proof, Ok(None));
 }

@@ -135,7 +135,10 @@ async fn sync_records(
 }
 
 fn is_lie(error: &SyncError) -> bool {
-    matches!(error, SyncError::Ask(AskError::Rejected { .. }))
+    matches!(
+        error,
+        SyncError::Ask(AskError::Rejected { .. }) | SyncError::Behind { .. }
+    )
 }
 
 fn wanted(keep: Keep) -> Wanted {
@@ -166,6 +169,9 @@ pub(super) fn failure(source: &Source, error: &SyncError) -> Failure {
                 proof.shorter().body().length, heads[0], proof.longer().body().length, heads[1]))
             .hint("what was verified before stays readable; the proof is kept, and `levada show` prints it")
         }
+        SyncError::Behind { .. } => Failure::new(Code::NotVerified, message).hint(
+            "it is a mirror that is behind, or an author's backup; ask another peer with --via",
+        ),
         SyncError::Ask(AskError::Rejected { .. }) => Failure::new(Code::NotVerified, message)
             .hint("nothing of it was kept; try another peer with --via"),
         SyncError::Ask(AskError::Unreachable(Unreachable::NotThere { .. })) => {
