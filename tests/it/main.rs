@@ -1,4 +1,5 @@
 //! Integration tests: one binary.
 
 mod proof;
+mod spec;
 mod travel;
