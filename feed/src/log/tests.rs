@@ -413,3 +413,24 @@ fn head_that_denies_the_start_of_its_own_list_is_void_wherever_it_shows() {
     let proof = ForkProof::of_lists(&shorter, store.head(), &store);
     assert_eq!(proof, Ok(None));
 }
+
+#[test]
+fn contradicting_head_is_a_fork_whatever_comes_with_it() {
+    let (_, mine) = author(40);
+    let (mut followed, ours) = follower(&mine);
+    let (mut log, mut theirs) = author(35);
+    grow(&mut log, &mut theirs, 40, "other");
+    let other = HeadBody {
+        first: Hash::of(b"no record"),
+        ..theirs.head().body().clone()
+    };
+    theirs.head = Some(Head::sign(&secret(), other));
+    let (mut answer, mut bundle) = (theirs.answer(40), theirs.bundle(0..2));
+    for wire in [&mut answer, &mut bundle] {
+        *wire.last_mut().unwrap() ^= 1;
+    }
+    let verdict = followed.accept_head(&answer, &ours, 0).unwrap();
+    assert!(matches!(verdict, Verdict::Fork(_)), "{verdict:?}");
+    let verdict = followed.accept_bundle(&bundle, &ours).unwrap();
+    assert!(matches!(verdict, Verdict::Fork(_)), "{verdict:?}");
+}
