@@ -50,10 +50,12 @@ impl Bundle<'_> {
         self.from..self.from + count_of(&self.slots)
     }
 
-    /// Whether the last hash of the list is among its slots, which proves the head's length.
+    /// Whether the last hash of the list is among its slots or edges, which proves the head's length: then the last leaf
+    /// was checked (spec/bundle.md, What it proves).
     #[must_use]
     pub fn holds_last(&self) -> bool {
-        self.range().end == self.head.body().length
+        let end = bundle_leaves(&self.range()).end;
+        end == Shape::of_list(self.head.body().length).leaves()
     }
 }
 

@@ -8,10 +8,6 @@ use std::str::FromStr;
 
 /// 32 bytes of BLAKE3.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(
-    clippy::derived_hash_with_manual_eq,
-    reason = "both are derived; the name of the type misleads the lint"
-)]
 pub struct Hash(pub [u8; HASH_BYTES]);
 
 impl Hash {

@@ -33,7 +33,7 @@ pub struct Record {
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Body {
     /// Who the author is. Record 0 of every feed.
-    Profile(Profile),
+    Profile(Box<Profile>),
     /// Something published.
     Item(Box<Item>),
     /// Takes something back.

@@ -16,7 +16,7 @@ use crate::reject::Reject;
 use blake3::hazmat::{self, HasherExt, Mode};
 use std::ops::Range;
 
-pub use blob::{LeafVerifier, PIECE_LEAVES, PieceHash, hash_piece, join_pieces};
+pub use blob::{LeafVerifier, PIECE_LEAVES, PieceHash, PlacedPair, hash_piece, join_pieces};
 pub use grow::{Changed, GrowingList};
 pub use proof::{Pieces, Proven, check_pairs, check_slice, prove, root};
 

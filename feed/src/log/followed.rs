@@ -55,7 +55,7 @@ impl FollowedLog {
         self.head.as_ref()
     }
 
-    /// Takes up a feed: one bundle, or two under one head, that hold record 0 and the last record. `first` is what the
+    /// Takes up a feed: one bundle, or two under one head, that hold record 0 and the last hash. `first` is what the
     /// user's link says of record 0.
     ///
     /// # Errors

@@ -85,7 +85,7 @@ fn record(index: u64, text: &str) -> Vec<u8> {
         &Record {
             time: index,
             salt: [0; 16],
-            body: Body::Profile(profile),
+            body: Body::Profile(Box::new(profile)),
         },
         index,
     )
@@ -149,6 +149,49 @@ fn unreadable_records_are_not_appended() {
 }
 
 #[test]
+fn sum_of_media_stops_at_the_largest_integer_and_the_feed_goes_on() {
+    let file = record::File {
+        hash: Hash::of(b"x"),
+        size: 1 << 44,
+        media_type: "video/mp4".into(),
+        role: record::Role::Main,
+        name: None,
+        duration: None,
+        width: None,
+        height: None,
+        codecs: None,
+        language: None,
+        blurhash: None,
+    };
+    let item = record::Item {
+        files: vec![file; 300],
+        ..record::Item::default()
+    };
+    let item = |index| {
+        let body = Body::Item(Box::new(item.clone()));
+        let (time, salt) = (index, [0; 16]);
+        record::write(&Record { time, salt, body }, index).unwrap()
+    };
+    let mut log = AuthorLog::new(secret());
+    log.append(record(0, "r")).unwrap();
+    for index in 1..4 {
+        log.append(item(index)).unwrap();
+    }
+    let batch = log.sign(1).unwrap();
+    let head = Head::check(batch.head().unwrap().wire()).unwrap();
+    assert_eq!(head.body().media, (1 << 53) - 1);
+    let mut replayed = AuthorLog::new(secret());
+    for (_, record) in batch.records() {
+        replayed.replay(record.clone()).unwrap();
+    }
+    assert!(replayed.replay_head(&head).is_some());
+    assert_eq!(
+        replayed.sign(1).unwrap().head().unwrap().body(),
+        head.body()
+    );
+}
+
+#[test]
 fn follower_catches_up_through_head_and_bundles_and_can_serve_all_of_it() {
     let (mut log, mut theirs) = author(1300);
     let (mut followed, mut ours) = follower(&theirs);
@@ -195,8 +238,12 @@ fn newest_records_come_with_two_bundles_of_one_head() {
     );
     assert_eq!(refused(&mut fresh(), None, &[&start]), "list-4");
     assert_eq!(refused(&mut fresh(), None, &[&newest]), "wire-1");
-    let short = theirs.bundle(4950..4999);
+    // Leaf 156, the last one, begins with hash 4992.
+    let short = theirs.bundle(4950..4992);
     assert_eq!(refused(&mut fresh(), None, &[&start, &short]), "list-4");
+    let in_edges = theirs.bundle(4950..4993);
+    let batch = fresh().accept_start(None, &[&start, &in_edges]).unwrap();
+    assert_eq!(batch.head(), theirs.head.as_ref());
     let hidden = Memory {
         records: BTreeMap::new(),
         ..theirs.clone()

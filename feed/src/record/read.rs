@@ -86,10 +86,10 @@ pub fn read(bytes: &[u8], index: u64) -> Result<Record, Unreadable> {
         .and_then(Fields::read)
         .ok_or(Unreadable::Form)?;
     let body = match kind {
-        "profile" => Body::Profile(profile(&Reader {
+        "profile" => Body::Profile(Box::new(profile(&Reader {
             kind: "profile",
             fields: body,
-        })?),
+        })?)),
         "item" => Body::Item(Box::new(item(
             &Reader {
                 kind: "item",

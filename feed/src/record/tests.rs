@@ -74,7 +74,7 @@ fn record(body: Body) -> Record {
 #[test]
 fn every_kind_comes_back_as_it_was_written() {
     let bodies = [
-        Body::Profile(Profile {
+        Body::Profile(Box::new(Profile {
             name: "Ana".into(),
             about: Some("me".into()),
             avatar: Some(file()),
@@ -82,7 +82,7 @@ fn every_kind_comes_back_as_it_was_written() {
             language: Some("pt".into()),
             licence: Some("CC-BY-4.0".into()),
             recovery: Some(Hash::of(b"recovery")),
-        }),
+        })),
         Body::Item(Box::new(full_item())),
         Body::Item(Box::default()),
         Body::Retract(Retract {
@@ -253,5 +253,5 @@ fn media_is_the_sum_of_file_sizes_of_items_alone() {
         avatar: Some(file()),
         ..Profile::default()
     };
-    assert_eq!(record(Body::Profile(profile)).media(), 0);
+    assert_eq!(record(Body::Profile(Box::new(profile))).media(), 0);
 }

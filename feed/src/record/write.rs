@@ -38,6 +38,10 @@ pub fn write(record: &Record, index: u64) -> Result<Vec<u8>, Unwritable> {
     Ok(bytes)
 }
 
+#[expect(
+    clippy::ptr_arg,
+    reason = "called for each element of a list of strings"
+)]
 fn text<'w>(w: &'w mut Writer, value: &String) -> &'w mut Writer {
     w.text(value)
 }

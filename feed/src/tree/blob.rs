@@ -95,14 +95,14 @@ fn hash_subtree(
     parent_hash(&left, &right, is_root)
 }
 
+/// A pair, and its position in the full outboard.
+pub type PlacedPair = (u64, [u8; PAIR_BYTES]);
+
 /// Joins the hashes of all pieces, in order: the blob's hash, and the pairs above the pieces with their positions.
 ///
 /// # Errors
 /// slice-5 when the number of pieces is not that of the shape.
-pub fn join_pieces(
-    shape: Shape,
-    pieces: &[Hash],
-) -> Result<(Hash, Vec<(u64, [u8; PAIR_BYTES])>), Reject> {
+pub fn join_pieces(shape: Shape, pieces: &[Hash]) -> Result<(Hash, Vec<PlacedPair>), Reject> {
     let due = shape.leaves().div_ceil(PIECE_LEAVES);
     if u64::try_from(pieces.len()).ok() != Some(due) {
         return Err(Reject::RangeOutside);
@@ -112,12 +112,7 @@ pub fn join_pieces(
     Ok((hash, pairs))
 }
 
-fn join(
-    of: Subtree,
-    pieces: &[Hash],
-    is_root: bool,
-    pairs: &mut Vec<(u64, [u8; PAIR_BYTES])>,
-) -> Option<Hash> {
+fn join(of: Subtree, pieces: &[Hash], is_root: bool, pairs: &mut Vec<PlacedPair>) -> Option<Hash> {
     if of.count <= PIECE_LEAVES {
         return pieces
             .get(usize::try_from(of.start / PIECE_LEAVES).ok()?)

@@ -1,3 +1,5 @@
+#![expect(clippy::as_conversions, reason = "small numbers in tests")]
+
 use super::*;
 use crate::limits::{LIST_LEAF_HASHES, PAIR_BYTES};
 use bao_tree::io::BaoContentItem;

@@ -335,7 +335,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Forgets everything of a feed but its highest head.
+    /// Forgets everything of a feed. Its highest head is remembered elsewhere, in a plain file.
     ///
     /// # Errors
     /// Those of the database.
@@ -344,7 +344,7 @@ impl Disk {
             return Ok(());
         };
         self.drop_records(feed, 0..u64::MAX)?;
-        for keyspace in [&self.leaves, &self.nodes, &self.rows] {
+        for keyspace in [&self.heads, &self.leaves, &self.nodes, &self.rows] {
             let mut write = self.db.batch();
             for entry in keyspace.prefix(number.to_be_bytes()) {
                 write.remove(keyspace, entry.key()?);
@@ -353,6 +353,10 @@ impl Disk {
                 }
             }
             write.commit()?;
+        }
+        // Its number stays taken: another feed must not find what a crash may have left.
+        if let Some(state) = self.known().get_mut(feed) {
+            state.head = None;
         }
         Ok(())
     }

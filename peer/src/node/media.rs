@@ -2,21 +2,22 @@
 //!
 //! Every byte is checked before it is written. A peer that fails or lies costs one answer; the rest is asked elsewhere.
 
+mod large;
+
 use super::Node;
 use super::records::SyncError;
 use crate::api::{Event, Progress};
 use crate::frame::{self, Ask, BATCH_BYTES_MAX};
-use crate::io::blobs::{Held, Partial, ReceiveError};
-use crate::io::client::{AskError, Remote, Unreachable};
+use crate::io::client::{AskError, Remote};
 use crate::io::clock;
 use bytes::Bytes;
 use levada_feed::hash::Hash;
-use levada_feed::limits::{BATCH_HASHES_MAX, INLINE_BYTES_MAX, PROOF_WINDOW_BYTES_MAX};
-use levada_feed::tree::Shape;
-use std::ops::Range;
-use std::sync::Arc;
+use levada_feed::limits::{BATCH_HASHES_MAX, INLINE_BYTES_MAX};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 /// A blob that is wanted.
 #[derive(Clone, Debug)]
@@ -28,34 +29,115 @@ pub(super) struct WantedBlob {
     pub(super) name: String,
 }
 
-/// Bytes handed to the writer at once.
-const WRITE_BYTES: usize = 256 << 10;
-/// Portions on the way to the writer.
-const WRITES_MAX: usize = 4;
 /// Time between two reports of progress.
 const REPORT_MS: u128 = 100;
-/// Rounds over all peers before a blob counts as not to be had.
-const ROUNDS: u32 = 2;
+/// Large blobs under way at a time: enough to hide the round trips of middling ones.
+const LARGE_MAX: usize = 4;
 
 /// Fetches blobs from a list of peers, in the order of the list.
-pub(super) struct MediaFetch<'a> {
-    pub(super) node: &'a Arc<Node>,
-    pub(super) remotes: Vec<Remote>,
-    pub(super) of: String,
-    pub(super) events: mpsc::Sender<Event>,
-    pub(super) stop: super::Stop,
-    /// Bytes that came, and what is expected in all.
-    pub(super) bytes: u64,
-    pub(super) bytes_total: u64,
-    pub(super) files: u64,
-    pub(super) files_total: u64,
-    pub(super) reported: Option<Instant>,
+pub(super) struct MediaFetch {
+    node: Arc<Node>,
+    remotes: Vec<Remote>,
+    /// What people call the source or file.
+    of: String,
+    events: mpsc::Sender<Event>,
+    stop: super::Stop,
+    came: Came,
 }
 
-impl MediaFetch<'_> {
+/// What is expected as far as it is known, and what has come so far.
+#[derive(Default)]
+struct Came {
+    bytes_wanted: AtomicU64,
+    files_wanted: AtomicU64,
+    bytes: AtomicU64,
+    files: AtomicU64,
+    reported: Mutex<Option<Instant>>,
+}
+
+impl MediaFetch {
+    pub(super) fn new(
+        node: &Arc<Node>,
+        remotes: Vec<Remote>,
+        of: String,
+        events: mpsc::Sender<Event>,
+        stop: super::Stop,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            node: node.clone(),
+            remotes,
+            of,
+            events,
+            stop,
+            came: Came::default(),
+        })
+    }
+
+    /// Bytes that came.
+    pub(super) fn bytes(&self) -> u64 {
+        self.came.bytes.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, files: u64, bytes: u64) {
+        self.came.files.fetch_add(files, Ordering::Relaxed);
+        self.came.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// More is expected to come.
+    pub(super) fn expect(&self, files: u64, bytes: u64) {
+        self.came.files_wanted.fetch_add(files, Ordering::Relaxed);
+        self.came.bytes_wanted.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Fetches blobs, large ones several at a time; gives how many are here now. What is not is told.
+    pub(super) async fn page(self: &Arc<Self>, wanted: Vec<WantedBlob>) -> Result<u64, SyncError> {
+        let count = |blobs: &[WantedBlob]| u64::try_from(blobs.len()).unwrap_or(0);
+        self.expect(count(&wanted), wanted.iter().map(|blob| blob.size).sum());
+        let (small, large): (Vec<_>, Vec<_>) =
+            wanted.into_iter().partition(|blob| is_small(blob.size));
+        let wanted_small = count(&small);
+        let lost = self.small(small).await?;
+        for blob in &lost {
+            self.warn(&format!("nobody who was asked has {}", blob.name))
+                .await;
+        }
+        Ok(wanted_small - count(&lost) + self.large_many(large).await?)
+    }
+
+    async fn large_many(self: &Arc<Self>, wanted: Vec<WantedBlob>) -> Result<u64, SyncError> {
+        let mut wanted = wanted.into_iter();
+        let mut under_way = JoinSet::new();
+        let mut here = 0;
+        loop {
+            while under_way.len() < LARGE_MAX
+                && let Some(blob) = wanted.next()
+            {
+                let fetch = self.clone();
+                under_way.spawn(async move {
+                    let came = fetch.large(&blob, None).await;
+                    (blob, came)
+                });
+            }
+            // A set that is dropped ends its tasks; what they verified is kept.
+            match under_way.join_next().await {
+                None => return Ok(here),
+                Some(Err(_)) => return Err(SyncError::Interrupted),
+                Some(Ok((_, Ok(true)))) => here += 1,
+                Some(Ok((blob, Ok(false)))) => {
+                    self.warn(&format!("nobody who was asked has {}", blob.name))
+                        .await;
+                }
+                Some(Ok((blob, Err(SyncError::Ask(error))))) => {
+                    self.warn(&format!("{}: {error}", blob.name)).await;
+                }
+                Some(Ok((_, Err(error)))) => return Err(error),
+            }
+        }
+    }
+
     /// Fetches small blobs in batches; gives those that nobody had.
     pub(super) async fn small(
-        &mut self,
+        &self,
         mut wanted: Vec<WantedBlob>,
     ) -> Result<Vec<WantedBlob>, SyncError> {
         for remote in self.remotes.clone() {
@@ -72,7 +154,7 @@ impl MediaFetch<'_> {
                         missing.extend(left);
                     }
                     Err(SyncError::Ask(error)) => {
-                        self.warn(&error).await;
+                        self.warn(&error.to_string()).await;
                         missing.extend_from_slice(batch);
                     }
                     Err(error) => return Err(error),
@@ -87,7 +169,7 @@ impl MediaFetch<'_> {
     }
 
     async fn small_batch(
-        &mut self,
+        &self,
         remote: &Remote,
         batch: &[WantedBlob],
     ) -> Result<Vec<bool>, SyncError> {
@@ -113,212 +195,10 @@ impl MediaFetch<'_> {
         });
         let stored = stored.await?.map_err(SyncError::Ask)?;
         for size in stored.iter().flatten() {
-            self.files += 1;
-            self.bytes += u64::try_from(*size).unwrap_or(0);
+            self.add(1, u64::try_from(*size).unwrap_or(0));
         }
         self.report(false).await;
         Ok(stored.iter().map(Option::is_some).collect())
-    }
-
-    /// Fetches bytes of a large blob, all of it or a range; says whether they are all here.
-    pub(super) async fn large(
-        &mut self,
-        blob: &WantedBlob,
-        bytes: Option<Range<u64>>,
-    ) -> Result<bool, SyncError> {
-        let mut last_error = None;
-        for round in 0..ROUNDS {
-            for remote in self.remotes.clone() {
-                self.check_stop()?;
-                match self.large_from(&remote, blob, bytes.clone()).await {
-                    Ok(true) => return Ok(true),
-                    Ok(false) => {}
-                    Err(SyncError::Ask(error)) => last_error = Some(error),
-                    Err(error) => return Err(error),
-                }
-            }
-            let is_final = match &last_error {
-                Some(AskError::Unreachable(Unreachable::NotThere { .. })) | None => true,
-                Some(_) => round + 1 == ROUNDS,
-            };
-            if is_final {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-        }
-        match last_error {
-            Some(AskError::Unreachable(Unreachable::NotThere { .. })) | None => Ok(false),
-            Some(error) => Err(error.into()),
-        }
-    }
-
-    async fn large_from(
-        &mut self,
-        remote: &Remote,
-        blob: &WantedBlob,
-        bytes: Option<Range<u64>>,
-    ) -> Result<bool, SyncError> {
-        let Some(partial) = self.open(remote, blob).await? else {
-            return Ok(true);
-        };
-        let rejected = |reject| {
-            SyncError::Ask(AskError::Rejected {
-                peer: remote.name().to_owned(),
-                reject,
-            })
-        };
-        let shape = Shape::of_blob(partial.size()).map_err(rejected)?;
-        let bytes = bytes.unwrap_or(0..partial.size());
-        let wanted = shape
-            .leaves_of(bytes.start..bytes.end.min(partial.size()))
-            .map_err(rejected)?;
-        let window_leaves = PROOF_WINDOW_BYTES_MAX / levada_feed::limits::BLOB_LEAF_BYTES;
-        loop {
-            let Some(gap) = partial.missing(wanted.clone()).into_iter().next() else {
-                break;
-            };
-            let window = gap.start..gap.end.min(gap.start.saturating_add(window_leaves));
-            self.window(remote, &partial, shape, blob, window).await?;
-        }
-        let held = partial.clone();
-        let is_complete = super::records::blocking(move || held.complete()).await?;
-        if is_complete {
-            self.files += 1;
-        }
-        self.report(true).await;
-        Ok(true)
-    }
-
-    /// The partial blob, begun with the proof of its size if need be. `None` when it is complete.
-    async fn open(
-        &mut self,
-        remote: &Remote,
-        blob: &WantedBlob,
-    ) -> Result<Option<Arc<Partial>>, SyncError> {
-        let (node, hash) = (self.node.clone(), blob.hash);
-        let found = super::records::blocking(move || {
-            if let Some(state) = node.blobs.state(&hash)?
-                && matches!(state.held, Held::Complete)
-            {
-                return Ok((true, None));
-            }
-            Ok((false, node.blobs.resume(&hash)?))
-        });
-        match found.await? {
-            (true, _) => return Ok(None),
-            (_, Some(partial)) => return Ok(Some(partial)),
-            _ => {}
-        }
-        let rejected = |reject| {
-            SyncError::Ask(AskError::Rejected {
-                peer: remote.name().to_owned(),
-                reject,
-            })
-        };
-        let shape = Shape::of_blob(blob.size).map_err(rejected)?;
-        let last = shape.leaf_bytes(shape.leaves() - 1);
-        let proof = Ask::Proof {
-            hash,
-            from: last.start,
-            to: last.end,
-        };
-        let data = Ask::Blob { hash };
-        let (pairs, leaf) = tokio::try_join!(remote.get(&proof, 64 * 64), async {
-            take_range(remote, &data, last.clone()).await
-        },)?;
-        let (node, size) = (self.node.clone(), blob.size);
-        let begun =
-            tokio::task::spawn_blocking(move || node.blobs.begin(&hash, size, &pairs, &leaf));
-        match begun.await.map_err(|_| SyncError::Interrupted)? {
-            Ok(partial) => {
-                self.bytes += last.end - last.start;
-                Ok(Some(partial))
-            }
-            Err(ReceiveError::Rejected(reject)) => Err(rejected(reject)),
-            Err(ReceiveError::Store(error)) => Err(error.into()),
-        }
-    }
-
-    /// Fetches one run of leaves: pairs first, then bytes, each leaf checked before it is written.
-    async fn window(
-        &mut self,
-        remote: &Remote,
-        partial: &Arc<Partial>,
-        shape: Shape,
-        blob: &WantedBlob,
-        leaves: Range<u64>,
-    ) -> Result<(), SyncError> {
-        let rejected = |reject| {
-            SyncError::Ask(AskError::Rejected {
-                peer: remote.name().to_owned(),
-                reject,
-            })
-        };
-        let bytes = shape.bytes_of(&leaves);
-        let proof = Ask::Proof {
-            hash: blob.hash,
-            from: bytes.start,
-            to: bytes.end,
-        };
-        let pairs_max = (leaves.end - leaves.start + 64) * 64;
-        let data = Ask::Blob { hash: blob.hash };
-        let (pairs, mut transfer) = tokio::try_join!(
-            remote.get(&proof, pairs_max),
-            remote.stream(&data, bytes.clone())
-        )?;
-        let (sender, mut receiver) = mpsc::channel::<Vec<Bytes>>(WRITES_MAX);
-        let writing = partial.clone();
-        let writer = tokio::task::spawn_blocking(move || -> Result<(), ReceiveError> {
-            let mut window = writing.window(leaves, &pairs)?;
-            while let Some(parts) = receiver.blocking_recv() {
-                for part in parts {
-                    window.push(&part)?;
-                }
-            }
-            window.finish()
-        });
-        let mut left = bytes.end - bytes.start;
-        let mut cut = Ok(());
-        let mut parts = Vec::new();
-        let mut gathered = 0;
-        while left > 0 {
-            if *self.stop.borrow() {
-                cut = Err(SyncError::Interrupted);
-                break;
-            }
-            let part = match transfer.next().await {
-                Ok(Some(part)) => part,
-                Ok(None) => break,
-                Err(error) => {
-                    cut = Err(error.into());
-                    break;
-                }
-            };
-            let part = skip(part, &mut transfer.skip);
-            let part = part.slice(..part.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
-            let size = u64::try_from(part.len()).unwrap_or(0);
-            left -= size;
-            gathered += part.len();
-            parts.push(part);
-            if gathered >= WRITE_BYTES {
-                gathered = 0;
-                if sender.send(std::mem::take(&mut parts)).await.is_err() {
-                    break;
-                }
-            }
-            self.bytes += size;
-            self.report(false).await;
-        }
-        // The writer may be gone because a leaf was wrong; it says so below.
-        let _ = sender.send(parts).await;
-        drop(sender);
-        let written = writer.await.map_err(|_| SyncError::Interrupted)?;
-        cut?;
-        match written {
-            Ok(()) => Ok(()),
-            Err(ReceiveError::Rejected(reject)) => Err(rejected(reject)),
-            Err(ReceiveError::Store(error)) => Err(error.into()),
-        }
     }
 
     fn check_stop(&self) -> Result<(), SyncError> {
@@ -329,8 +209,8 @@ impl MediaFetch<'_> {
         }
     }
 
-    async fn warn(&self, error: &AskError) {
-        let message = format!("{}: {error}", self.of);
+    async fn warn(&self, what: &str) {
+        let message = format!("{}: {what}", self.of);
         // Nobody listens any more: the work goes on all the same.
         let _ = self
             .events
@@ -341,21 +221,26 @@ impl MediaFetch<'_> {
             .await;
     }
 
-    async fn report(&mut self, is_now: bool) {
-        let is_due = self
-            .reported
-            .is_none_or(|last| last.elapsed().as_millis() >= REPORT_MS);
-        if !is_now && !is_due {
-            return;
+    async fn report(&self, is_now: bool) {
+        {
+            let mut reported = self
+                .came
+                .reported
+                .lock()
+                .expect("nobody panics while holding this lock");
+            let is_due = reported.is_none_or(|last| last.elapsed().as_millis() >= REPORT_MS);
+            if !is_now && !is_due {
+                return;
+            }
+            *reported = Some(clock::tick());
         }
-        self.reported = Some(clock::tick());
         let progress = Progress {
             what: "media",
             of: self.of.clone(),
-            bytes: self.bytes,
-            bytes_total: Some(self.bytes_total),
-            count: self.files,
-            count_total: Some(self.files_total),
+            bytes: self.bytes(),
+            bytes_total: Some(self.came.bytes_wanted.load(Ordering::Relaxed)),
+            count: self.came.files.load(Ordering::Relaxed),
+            count_total: Some(self.came.files_wanted.load(Ordering::Relaxed)),
         };
         // Nobody listens any more: the work goes on all the same.
         let _ = self.events.send(Event::Progress(progress)).await;
@@ -365,26 +250,4 @@ impl MediaFetch<'_> {
 /// Whether a blob travels in batches.
 pub(super) fn is_small(size: u64) -> bool {
     size <= INLINE_BYTES_MAX
-}
-
-/// A short range of a blob, in whole.
-async fn take_range(remote: &Remote, ask: &Ask, range: Range<u64>) -> Result<Bytes, AskError> {
-    let mut transfer = remote.stream(ask, range.clone()).await?;
-    let wanted = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-    let mut whole = Vec::with_capacity(wanted.min(WRITE_BYTES));
-    while whole.len() < wanted {
-        let Some(part) = transfer.next().await? else {
-            break;
-        };
-        whole.extend_from_slice(&skip(part, &mut transfer.skip));
-        whole.truncate(wanted);
-    }
-    Ok(whole.into())
-}
-
-/// Leaves out what comes before the range that was asked for.
-fn skip(mut part: Bytes, left: &mut u64) -> Bytes {
-    let cut = usize::try_from(*left).unwrap_or(usize::MAX).min(part.len());
-    *left -= u64::try_from(cut).unwrap_or(0);
-    part.split_off(cut)
 }

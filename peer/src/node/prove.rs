@@ -3,7 +3,6 @@
 use super::Node;
 use crate::api::{Answer, Checked, Code, Event, Failure, Shown, State, Written};
 use crate::io::answer;
-use crate::store::StoreError;
 use levada_feed::bundle::{self, Slot};
 use levada_feed::chain;
 use levada_feed::fork::ForkProof;
@@ -30,15 +29,15 @@ pub(super) fn prove(
                 .hint("say FEED/INDEX, as `levada ls` shows it"),
         );
     };
-    let store = |error: StoreError| super::store_failure(&error);
     let held = node.disk.held(&feed).contains(index);
-    let bundle = answer::bundle(&node.disk, &feed, index..index + 1, None)
-        .map_err(store)?
-        .filter(|_| held);
+    let bundle = answer::bundle(&node.disk, &feed, index..index + 1, None)?.filter(|_| held);
     let Some(bundle) = bundle else {
         return Err(Failure::new(
             Code::NotFound,
-            format!("feed {}: record {index} is not here", super::short(&feed)),
+            format!(
+                "feed {}: record {index} is not here",
+                super::words::short(&feed)
+            ),
         ));
     };
     let size = u64::try_from(bundle.len()).unwrap_or(u64::MAX);
@@ -67,7 +66,7 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     done.map_err(|error| {
         let failure = Failure::new(
             Code::Failed,
-            format!("{}: {}", path.display(), super::io_words(&error)),
+            format!("{}: {}", path.display(), super::words::io_words(&error)),
         );
         match error.kind() {
             std::io::ErrorKind::AlreadyExists => {
@@ -86,7 +85,7 @@ pub(crate) fn check(path: &Path) -> Result<Answer, Failure> {
     read.map_err(|error| {
         Failure::new(
             Code::Failed,
-            format!("{}: {}", path.display(), super::io_words(&error)),
+            format!("{}: {}", path.display(), super::words::io_words(&error)),
         )
     })?;
     let checked = check_bytes(&bytes).map_err(|reject| {
@@ -150,7 +149,7 @@ fn of_bundle(bundle: &bundle::Bundle<'_>) -> Checked {
 fn of_slot(feed: FeedKey, slot: &Slot<'_>, index: u64, link: Hash, head_time: u64) -> Shown {
     let mut shown = Shown {
         feed,
-        nickname: super::short(&feed),
+        nickname: super::words::short(&feed),
         index,
         link: Some(link),
         state: State::Withheld,

@@ -1,9 +1,11 @@
 //! Brings the records of one feed here from one peer: drives `session`, lets `levada_feed::log` judge, writes what it
 //! accepts.
 
+mod start;
+
 use super::Node;
 use crate::api::{Event, Progress};
-use crate::frame::{self, Ask};
+use crate::frame::Ask;
 use crate::io::client::{AskError, Remote, Unreachable};
 use crate::io::clock;
 use crate::runs::Runs;
@@ -14,7 +16,7 @@ use levada_feed::fork::ForkProof;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::BUNDLE_BYTES_MAX;
 use levada_feed::link::First;
-use levada_feed::log::{Failed, FollowedLog, Verdict};
+use levada_feed::log::{Failed, Verdict};
 use levada_feed::record::{self, Body};
 use levada_feed::reject::Reject;
 use std::collections::VecDeque;
@@ -37,6 +39,13 @@ pub(super) enum SyncError {
     Store(#[from] StoreError),
     #[error("interrupted")]
     Interrupted,
+    /// The store was lost, and this peer has less than was verified here before.
+    #[error("{peer} has {got} records of it, and {expected} were verified here before")]
+    Behind {
+        peer: String,
+        expected: u64,
+        got: u64,
+    },
     /// Both heads are in the proof, which was kept.
     #[error("the author of this feed signed two histories")]
     Fork(Box<ForkProof>),
@@ -65,15 +74,16 @@ type Answering = (Range<u64>, JoinHandle<Result<Bytes, AskError>>);
 impl RecordSync<'_> {
     /// Syncs until this peer has no more to give.
     pub(super) async fn run(&self, stop: &super::Stop) -> Result<Came, SyncError> {
+        unless_stopped(stop, self.to_the_end()).await
+    }
+
+    async fn to_the_end(&self) -> Result<Came, SyncError> {
         let mut session = Session::new(self.wanted);
         let mut came = Came::default();
         let mut waiting: VecDeque<Answering> = VecDeque::new();
         let mut under_way = Runs::new();
         let mut heads = 0;
         loop {
-            if *stop.borrow() {
-                return Err(SyncError::Interrupted);
-            }
             let step = self.next(&mut session, &under_way).await?;
             match step {
                 Step::Records(range) if waiting.len() < UNDER_WAY_MAX => {
@@ -141,31 +151,6 @@ impl RecordSync<'_> {
             referred: &known.referred,
         };
         Ok(session.next(&known, under_way))
-    }
-
-    async fn start(&self, latest: u64) -> Result<u64, SyncError> {
-        let ask = Ask::Latest {
-            feed: self.feed,
-            count: latest,
-        };
-        let answer = self.remote.get(&ask, limit(2)).await?;
-        let (node, feed, first) = (self.node.clone(), self.feed, self.first);
-        let accepted = blocking(move || {
-            let mut log = FollowedLog::new(feed, None);
-            let bundles = match frame::split_bundles(&answer) {
-                Ok(bundles) => bundles,
-                Err(reject) => return Ok(Err(reject)),
-            };
-            match log.accept_start(first.as_ref(), &bundles) {
-                Ok(batch) => {
-                    node.disk.commit(&batch)?;
-                    node.remember_head(batch.head())?;
-                    Ok(Ok(u64::try_from(batch.records().len()).unwrap_or(0)))
-                }
-                Err(reject) => Ok(Err(reject)),
-            }
-        });
-        accepted.await?.map_err(|reject| self.rejected(reject))
     }
 
     /// Asks for a newer head; says whether the peer's was older than ours.
@@ -293,6 +278,20 @@ enum Outcome {
 /// Bytes that the answer of `bundles` bundles may have.
 fn limit(bundles: usize) -> u64 {
     u64::try_from(bundles * BUNDLE_BYTES_MAX).unwrap_or(u64::MAX)
+}
+
+/// Ends work when the person wants to stop. What is under way on the disk is finished all the same.
+pub(super) async fn unless_stopped<T>(
+    stop: &super::Stop,
+    work: impl Future<Output = Result<T, SyncError>>,
+) -> Result<T, SyncError> {
+    let mut stop = stop.clone();
+    tokio::select! {
+        biased;
+        // An error here means that whoever could stop us is gone: then it is time to stop.
+        _ = stop.wait_for(|stop| *stop) => Err(SyncError::Interrupted),
+        done = work => done,
+    }
 }
 
 /// Runs what reads and writes the disk where it may block.

@@ -80,23 +80,20 @@ pub async fn serve(
     let closed = tokio::task::spawn_blocking(move || node.close()).await;
     closed
         .map_err(|_| Failure::new(Code::Failed, "the store was not closed"))?
-        .map_err(|error| super::store_failure(&error))
+        .map_err(Failure::from)
 }
 
 fn why(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::AddrInUse => "another process listens there".into(),
         std::io::ErrorKind::AddrNotAvailable => "this machine has no such address".into(),
-        _ => super::io_words(error),
+        _ => super::words::io_words(error),
     }
 }
 
 /// Own feeds: what one merely follows is served to those who ask by its key, and not listed.
 fn listed(node: &Node) -> Result<Vec<FeedKey>, Failure> {
-    let keys = node
-        .keys
-        .list()
-        .map_err(|error| super::own::key_failure(&error))?;
+    let keys = node.keys.list()?;
     let mut feeds: Vec<FeedKey> = keys.into_iter().map(|key| key.feed).collect();
     feeds.sort();
     Ok(feeds)

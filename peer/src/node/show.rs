@@ -5,6 +5,7 @@ use crate::api::{Answer, Code, Failure, FeedInfo, HeldFile, Shown, SourceInfo, S
 use crate::io::blobs::Held;
 use crate::query;
 use crate::store::{Row, RowKind, StoreError};
+use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::BLOB_LEAF_BYTES;
 use levada_feed::link::{First, Link};
@@ -23,7 +24,7 @@ pub(super) fn ls(
     };
     let mut items = Vec::new();
     for feed in &feeds {
-        list(node, feed, limit, all, &mut items).map_err(|error| super::store_failure(&error))?;
+        list(node, feed, limit, all, &mut items)?;
     }
     // Newest first over all feeds; within a feed the log's own order.
     items.sort_by_key(|item: &Shown| std::cmp::Reverse((item.published, item.index)));
@@ -209,14 +210,13 @@ fn held_bytes(node: &Node, file: &File) -> Result<u64, StoreError> {
 
 /// One item, or a feed.
 pub(super) fn show(node: &Node, target: &str) -> Result<Answer, Failure> {
-    let store = |error: StoreError| super::store_failure(&error);
     let (feed, index) = node.find_target(target)?;
     match index {
-        Some(index) => one(node, &feed, index).map_err(store)?.map(|item| Answer::Item(Box::new(item))).ok_or_else(|| {
-            Failure::new(Code::NotFound, format!("feed {}: record {index} is not here", super::short(&feed)))
+        Some(index) => one(node, &feed, index)?.map(|item| Answer::Item(Box::new(item))).ok_or_else(|| {
+            Failure::new(Code::NotFound, format!("feed {}: record {index} is not here", super::words::short(&feed)))
                 .hint("`levada sync` fetches what the source keeps; follow with --keep all for everything")
         }),
-        None => feed_info(node, &feed).map_err(store).map(|info| Answer::Feed(Box::new(info))),
+        None => feed_info(node, &feed).map_err(Failure::from).map(|info| Answer::Feed(Box::new(info))),
     }
 }
 
@@ -250,9 +250,15 @@ fn feed_info(node: &Node, feed: &FeedKey) -> Result<FeedInfo, StoreError> {
         nickname: node.nickname(feed),
         is_own: node.own_name(feed).is_some(),
         link: link(node, feed)?.to_string(),
-        profile: node.profile(feed)?.map(Body::Profile),
+        profile: node
+            .profile(feed)?
+            .map(|profile| Body::Profile(Box::new(profile))),
         records: node.disk.held(feed).count(),
         head: head.map(|head| head.body().clone()),
+        fork_wire: fork.as_ref().map(|fork| {
+            let wire = |head: &Head| data_encoding::HEXLOWER.encode(head.wire());
+            (wire(fork.shorter()), wire(fork.longer()))
+        }),
         fork: fork.map(|fork| (fork.shorter().body().clone(), fork.longer().body().clone())),
     })
 }
@@ -290,13 +296,12 @@ pub(super) fn sources(node: &Node) -> Result<Vec<SourceInfo>, Failure> {
         })
     };
     let infos: Result<Vec<_>, StoreError> = sources.list().iter().map(info).collect();
-    infos.map_err(|error| super::store_failure(&error))
+    infos.map_err(Failure::from)
 }
 
 /// What a node holds.
 pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
-    let store = |error: StoreError| super::store_failure(&error);
-    let totals = node.blobs.totals().map_err(store)?;
+    let totals = node.blobs.totals()?;
     Ok(Answer::Status(Box::new(Status {
         data_dir: node.dirs.home().to_owned(),
         keys: super::own::list(node)?,
@@ -304,7 +309,7 @@ pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
         blobs: totals.complete,
         blobs_partial: totals.partial,
         blob_bytes: totals.bytes,
-        free_bytes: node.blobs.free_bytes().map_err(store)?,
+        free_bytes: node.blobs.free_bytes()?,
         listen: Vec::new(),
     })))
 }

@@ -23,7 +23,7 @@ fn append(log: &mut AuthorLog, file: &mut AuthorFile) -> Mark {
         let record = Record {
             time: 1,
             salt: [0; 16],
-            body: Body::Profile(profile),
+            body: Body::Profile(Box::new(profile)),
         };
         log.append(record::write(&record, log.length()).unwrap())
             .unwrap();

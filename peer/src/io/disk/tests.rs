@@ -39,10 +39,10 @@ fn reference((index, link): (u64, Hash)) -> Reference {
 fn sample(log: &mut AuthorLog) {
     append(
         log,
-        Body::Profile(Profile {
+        Body::Profile(Box::new(Profile {
             name: "Ana".into(),
             ..Profile::default()
-        }),
+        })),
     );
     let first = append(log, item("one", None));
     let second = append(log, item("two", None));

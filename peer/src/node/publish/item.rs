@@ -1,11 +1,11 @@
 //! Items from files: what a new one says, and what an edit changes.
 
 use super::entry::Entry;
-use crate::api::Publish;
-use crate::io::blobs::Imported;
+use super::reading::Ready;
+use crate::api::{Change, Publish};
 use crate::io::media::{Facts, title_from_name};
 use crate::io::walk::Found;
-use levada_feed::record::{Creator, File, Item, Role};
+use levada_feed::record::{Creator, File, Item, Reference, Role};
 
 /// The title of a file: its tags', or its name's.
 pub(super) fn title(found: &Found, facts: &Facts) -> String {
@@ -16,39 +16,55 @@ pub(super) fn title(found: &Found, facts: &Facts) -> String {
 }
 
 /// A new item.
-pub(super) fn new(args: &Publish, found: &Found, facts: &Facts, imported: &Imported) -> Item {
+pub(super) fn new(args: &Publish, found: &Found, ready: &Ready) -> Item {
     let mut item = Item {
-        title: title(found, facts),
-        creators: creators(&facts.creators),
+        title: title(found, &ready.facts),
+        creators: creators(&ready.facts.creators),
+        path: Some(found.relative.clone()),
+        files: vec![file(found, ready)],
         ..Item::default()
     };
-    item.path = Some(found.relative.clone());
-    item.files = vec![file(found, facts, imported)];
     describe(&mut item, args);
     item
 }
 
-/// The same item with what changed: its file, its path, what the command says. What somebody wrote by hand stays.
+/// The same item with what changed: its file, its path, what the command says. What somebody wrote by hand stays. `None`
+/// when nothing changed.
 pub(super) fn edited(
     before: &Item,
     args: &Publish,
     found: &Found,
-    facts: &Facts,
-    imported: &Imported,
+    ready: &Ready,
     entry: &Entry,
-) -> Item {
+) -> Option<(Item, Change)> {
     let mut item = before.clone();
     item.path = Some(found.relative.clone());
     if item.title == title_from_name(&entry.path) {
-        item.title = title(found, facts);
+        item.title = title(found, &ready.facts);
     }
     match item.files.first_mut() {
-        Some(main) if main.hash == imported.hash => main.name = Some(name(found)),
-        Some(main) => *main = file(found, facts, imported),
-        None => item.files.push(file(found, facts, imported)),
+        Some(main) if main.hash == ready.imported.hash => main.name = Some(name(found)),
+        Some(main) => *main = file(found, ready),
+        None => item.files.push(file(found, ready)),
     }
     describe(&mut item, args);
-    item
+    if item == *before {
+        return None;
+    }
+    item.edits = Some(Reference {
+        feed: None,
+        index: entry.index,
+        link: entry.link,
+    });
+    let is_renamed = before.path.as_ref() != Some(&found.relative);
+    Some((
+        item,
+        if is_renamed {
+            Change::Renamed
+        } else {
+            Change::Edited
+        },
+    ))
 }
 
 /// What the command says about every item.
@@ -92,10 +108,11 @@ fn name(found: &Found) -> String {
         .to_owned()
 }
 
-fn file(found: &Found, facts: &Facts, imported: &Imported) -> File {
+fn file(found: &Found, ready: &Ready) -> File {
+    let facts = &ready.facts;
     File {
-        hash: imported.hash,
-        size: imported.size,
+        hash: ready.imported.hash,
+        size: ready.imported.size,
         media_type: facts.media_type.clone(),
         role: Role::Main,
         name: Some(name(found)),

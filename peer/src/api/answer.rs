@@ -1,0 +1,329 @@
+//! Answers: what a call came to.
+
+use levada_feed::hash::Hash;
+use levada_feed::head::HeadBody;
+use levada_feed::key::FeedKey;
+use levada_feed::record::{Body, File};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// The answer of a call that succeeded.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// Of `Init`, `KeyShow`, `KeyRestore`.
+    Key(KeyInfo),
+    /// Of `KeyList`.
+    Keys {
+        /// Own keys.
+        keys: Vec<KeyInfo>,
+    },
+    /// Of `KeyBackup`, `Prove`, `Get`.
+    Written(Written),
+    /// Of `Publish`.
+    Published(PublishSummary),
+    /// Of `Follow`.
+    Followed(Synced),
+    /// Of `Sync`.
+    Sync {
+        /// Sources that are now as new as any peer knows.
+        synced: u64,
+        /// Sources that failed.
+        failed: u64,
+    },
+    /// Of `Unfollow`.
+    Unfollowed {
+        /// The feed.
+        feed: FeedKey,
+        /// Bytes freed.
+        freed: u64,
+    },
+    /// Of `Sources`.
+    Sources {
+        /// Subscriptions.
+        sources: Vec<SourceInfo>,
+    },
+    /// Of `Ls`.
+    Items {
+        /// Newest first.
+        items: Vec<Shown>,
+    },
+    /// Of `Show` for FEED/INDEX.
+    Item(Box<Shown>),
+    /// Of `Show` for a feed.
+    Feed(Box<FeedInfo>),
+    /// Of `Status`.
+    Status(Box<Status>),
+    /// Of `Check`.
+    Checked(Box<Checked>),
+}
+
+/// An own key.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeyInfo {
+    /// Its name on this machine.
+    pub name: String,
+    /// The feed.
+    pub feed: FeedKey,
+    /// The link to give away.
+    pub link: Option<String>,
+    /// The key file.
+    pub path: PathBuf,
+    /// The author's file.
+    pub author_file: PathBuf,
+    /// A passphrase is needed to sign.
+    pub is_encrypted: bool,
+    /// It was made by this call.
+    pub is_new: bool,
+    /// Records signed.
+    pub length: u64,
+}
+
+/// A file was written.
+#[derive(Clone, Debug, Serialize)]
+pub struct Written {
+    /// The feed.
+    pub feed: FeedKey,
+    /// The record.
+    pub index: Option<u64>,
+    /// Hash of the blob.
+    pub hash: Option<Hash>,
+    /// Bytes written.
+    pub size: u64,
+    /// The file; absent for standard output.
+    pub output: Option<PathBuf>,
+}
+
+/// What a publish came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct PublishSummary {
+    /// The feed.
+    pub feed: FeedKey,
+    /// The link to give away; its `via` hints are filled in by `serve`.
+    pub link: Option<String>,
+    /// Name of the own key.
+    pub name: String,
+    /// The key file, when this call made it.
+    pub new_key: Option<PathBuf>,
+    /// The signed head; absent in a dry run of an empty feed.
+    pub head: Option<HeadBody>,
+    /// New items.
+    pub published: u64,
+    /// Edited items.
+    pub edited: u64,
+    /// Renamed items.
+    pub renamed: u64,
+    /// Files that are published as they are.
+    pub unchanged: u64,
+    /// Files that could not be published.
+    pub skipped: u64,
+    /// Items whose files are gone.
+    pub gone: u64,
+    /// Items retracted.
+    pub retracted: u64,
+    /// It was interrupted: what is counted here is done and durable, running it again goes on.
+    pub is_interrupted: bool,
+    /// Nothing was signed.
+    pub is_dry_run: bool,
+}
+
+/// What a sync of one source came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Synced {
+    /// The feed.
+    pub feed: FeedKey,
+    /// Its nickname here.
+    pub nickname: String,
+    /// Name in its profile.
+    pub name: Option<String>,
+    /// Records in all.
+    pub length: u64,
+    /// The root at that length.
+    pub root: Option<Hash>,
+    /// Records held.
+    pub records: u64,
+    /// Records that came in this sync.
+    pub records_new: u64,
+    /// Items among the kept ones.
+    pub items: u64,
+    /// Files that are complete among the wanted ones.
+    pub files: u64,
+    /// Files that are wanted.
+    pub files_wanted: u64,
+    /// Bytes of media that came in this sync.
+    pub bytes_new: u64,
+    /// Files left out because of the size limit.
+    pub files_over_limit: u64,
+    /// The peer that answered.
+    pub via: Option<String>,
+    /// The author signed two histories.
+    pub is_disputed: bool,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
+/// A subscription.
+#[derive(Clone, Debug, Serialize)]
+pub struct SourceInfo {
+    /// The feed.
+    pub feed: FeedKey,
+    /// Its nickname here.
+    pub nickname: String,
+    /// Name in its profile.
+    pub name: Option<String>,
+    /// Where to ask.
+    pub via: Vec<String>,
+    /// What is kept.
+    pub keep: String,
+    /// Bytes of media at most.
+    pub max_size: u64,
+    /// Records in all; 0 when never synced.
+    pub length: u64,
+    /// Records held.
+    pub records: u64,
+    /// Time of its head, Unix milliseconds.
+    pub time: Option<u64>,
+    /// The author signed two histories.
+    pub is_disputed: bool,
+}
+
+/// A row as people see it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shown {
+    /// The feed.
+    pub feed: FeedKey,
+    /// Nickname or key name here.
+    pub nickname: String,
+    /// Index of its first record: its id.
+    pub index: u64,
+    /// Link hash of its first record.
+    pub link: Option<Hash>,
+    /// What it is to a reader.
+    pub state: State,
+    /// Index of the record with its newest state.
+    pub newest: u64,
+    /// Published, Unix milliseconds.
+    pub published: Option<u64>,
+    /// Edited, Unix milliseconds.
+    pub edited: Option<u64>,
+    /// The record that retracts it.
+    pub retracted_by: Option<u64>,
+    /// The author's reason.
+    pub reason: Option<String>,
+    /// Why it cannot be read.
+    pub unreadable: Option<String>,
+    /// Its newest state, when it can be read.
+    #[serde(flatten)]
+    pub body: Option<Body>,
+    /// Its files and how much of each is here.
+    pub held: Vec<HeldFile>,
+}
+
+/// What a record is to a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It can be read.
+    Readable,
+    /// Its author took it back.
+    Retracted,
+    /// Its bytes are proven and break a rule.
+    Unreadable,
+    /// It uses something this version does not know.
+    NeedsNewer,
+    /// Peers keep its bytes back.
+    Withheld,
+    /// It was not fetched, or nobody has it.
+    Missing,
+}
+
+/// A file and how much of it is here.
+#[derive(Clone, Debug, Serialize)]
+pub struct HeldFile {
+    /// The file.
+    #[serde(flatten)]
+    pub file: File,
+    /// Verified bytes here.
+    pub held: u64,
+}
+
+/// All about one feed.
+#[derive(Clone, Debug, Serialize)]
+pub struct FeedInfo {
+    /// The feed.
+    pub feed: FeedKey,
+    /// Nickname or key name here.
+    pub nickname: String,
+    /// It is written here.
+    pub is_own: bool,
+    /// The link to give away.
+    pub link: String,
+    /// The newest profile.
+    pub profile: Option<Body>,
+    /// The highest head verified.
+    pub head: Option<HeadBody>,
+    /// Records held.
+    pub records: u64,
+    /// The author signed two histories: both heads.
+    pub fork: Option<(HeadBody, HeadBody)>,
+    /// Both heads in wire form, hex: evidence that stands alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fork_wire: Option<(String, String)>,
+}
+
+/// What a node holds and does.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Where it keeps things.
+    pub data_dir: PathBuf,
+    /// Own feeds.
+    pub keys: Vec<KeyInfo>,
+    /// Subscriptions.
+    pub sources: Vec<SourceInfo>,
+    /// Complete blobs as files.
+    pub blobs: u64,
+    /// Blobs of which a part is here.
+    pub blobs_partial: u64,
+    /// Bytes of blobs.
+    pub blob_bytes: u64,
+    /// Bytes free where blobs are.
+    pub free_bytes: u64,
+    /// Addresses served on.
+    pub listen: Vec<String>,
+}
+
+/// What a checked file proves.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "proves", rename_all = "kebab-case")]
+pub enum Checked {
+    /// These records are in the feed.
+    Bundle {
+        /// The head they were checked against.
+        head: HeadBody,
+        /// Whether the head's length is proven too.
+        is_length_proven: bool,
+        /// The records.
+        records: Vec<Shown>,
+    },
+    /// The head and its length.
+    Head {
+        /// The head.
+        head: HeadBody,
+    },
+    /// One key signed two histories.
+    Fork {
+        /// The shorter head.
+        shorter: HeadBody,
+        /// The longer head.
+        longer: HeadBody,
+        /// Both heads in wire form, hex: evidence that stands alone.
+        wire: (String, String),
+    },
+    /// A feed was handed over; counts only if record 0 names the recovery key.
+    Succession {
+        /// What it says.
+        succession: levada_feed::succession::SuccessionBody,
+        /// The hash that record 0 of the feed has to name as `recovery`.
+        recovery: Hash,
+    },
+}

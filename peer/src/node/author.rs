@@ -1,0 +1,279 @@
+//! An own feed, open for signing: the log, and the author's file behind it.
+//!
+//! The author's file is the truth: an append is durable there before anybody sees its head, and the store follows.
+
+use super::Node;
+use super::own::{DEFAULT_NAME, author_path, find, make};
+use super::words::short;
+use crate::api::{Code, Failure};
+use crate::io::author::{AuthorFile, Frame, Mark};
+use crate::io::keys::KeyEntry;
+use levada_feed::hash::Hash;
+use levada_feed::head::Head;
+use levada_feed::key::{FeedKey, FeedSecret};
+use levada_feed::log::{AppendRefused, AuthorLog};
+use levada_feed::record::{self, Body, Record};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// An own feed, open for signing.
+pub(super) struct Author {
+    name: String,
+    new_key: Option<PathBuf>,
+    feed: FeedKey,
+    /// Absent in a dry run.
+    open: Option<Open>,
+    pending: Vec<(u64, Vec<u8>)>,
+}
+
+struct Open {
+    log: AuthorLog,
+    file: AuthorFile,
+}
+
+impl Author {
+    /// Opens an own feed by name or key; the only one when `target` is absent. Makes the first one when there is none.
+    pub(super) fn open_or_make(
+        node: &Arc<Node>,
+        target: Option<&str>,
+        is_dry: bool,
+    ) -> Result<Self, Failure> {
+        let keys = node.keys.list()?;
+        if keys.is_empty() && target.is_none_or(|target| target == DEFAULT_NAME) {
+            if is_dry {
+                // Nothing is made in a dry run: a key of zeros stands in, and nothing is signed with it.
+                let feed = FeedSecret::from_bytes(&[0; 32]).feed_key();
+                let name = DEFAULT_NAME.to_owned();
+                return Ok(Self {
+                    name,
+                    new_key: None,
+                    feed,
+                    open: None,
+                    pending: Vec::new(),
+                });
+            }
+            let entry = make(node, DEFAULT_NAME, None, false)?;
+            let mut author = Self::open(node, &entry)?;
+            author.new_key = Some(entry.path);
+            return Ok(author);
+        }
+        let entry = find(node, target)?;
+        if is_dry {
+            return Ok(Self {
+                name: entry.name,
+                new_key: None,
+                feed: entry.feed,
+                open: None,
+                pending: Vec::new(),
+            });
+        }
+        Self::open(node, &entry)
+    }
+
+    pub(super) fn open(node: &Arc<Node>, entry: &KeyEntry) -> Result<Self, Failure> {
+        let secret = node.keys.load(&entry.name, node.passphrase())?;
+        let path = author_path(node, &entry.name);
+        let (log, file) = open_log(node, secret, &path)?;
+        Ok(Self {
+            name: entry.name.clone(),
+            new_key: None,
+            feed: entry.feed,
+            open: Some(Open { log, file }),
+            pending: Vec::new(),
+        })
+    }
+
+    pub(super) fn feed(&self) -> FeedKey {
+        self.feed
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The key file, when it was made just now.
+    pub(super) fn new_key(&self) -> Option<&Path> {
+        self.new_key.as_deref()
+    }
+
+    /// Records that wait to be signed.
+    pub(super) fn appended(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The bytes of a record that waits to be signed.
+    pub(super) fn pending(&self, index: u64) -> Option<Vec<u8>> {
+        self.pending
+            .iter()
+            .find(|(at, _)| *at == index)
+            .map(|(_, bytes)| bytes.clone())
+    }
+
+    /// Appends a record; it is public once `sign` has returned.
+    pub(super) fn append(&mut self, body: Body, now: u64) -> Result<(u64, Hash), Failure> {
+        let Some(open) = &mut self.open else {
+            return Ok((0, Hash([0; 32])));
+        };
+        let mut salt = [0; 16];
+        getrandom::fill(&mut salt).map_err(|error| {
+            Failure::new(
+                Code::Failed,
+                format!("the system gives no random numbers: {error}"),
+            )
+        })?;
+        let record = Record {
+            time: now,
+            salt,
+            body,
+        };
+        let bytes = record::write(&record, open.log.length())
+            .map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
+        let appended = open
+            .log
+            .append(bytes.clone())
+            .map_err(|error| match error {
+                AppendRefused::Full => Failure::new(Code::Failed, "the feed is full"),
+                AppendRefused::Unreadable(why) => Failure::new(Code::Usage, why.to_string()),
+            })?;
+        self.pending.push((appended.0, bytes));
+        Ok(appended)
+    }
+
+    /// Signs a head over what was appended; durable in the author's file when this returns, and in the store.
+    pub(super) fn sign(&mut self, node: &Node, small: &[Vec<u8>], now: u64) -> Result<(), Failure> {
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
+        let Some(batch) = open.log.sign(now) else {
+            return Ok(());
+        };
+        let Some(head) = batch.head() else {
+            return Ok(());
+        };
+        let records: Vec<&[u8]> = batch
+            .records()
+            .iter()
+            .map(|(_, record)| record.as_slice())
+            .collect();
+        let small: Vec<&[u8]> = small.iter().map(Vec::as_slice).collect();
+        let mark = open.file.append(&records, &small, head)?;
+        node.disk.commit(&batch)?;
+        node.remember_head(batch.head())?;
+        write_mark(node, &self.feed, mark)?;
+        self.pending.clear();
+        Ok(())
+    }
+}
+
+/// Replays what the store lacks of the author's file, then gives both ready to append.
+fn open_log(
+    node: &Arc<Node>,
+    secret: FeedSecret,
+    path: &Path,
+) -> Result<(AuthorLog, AuthorFile), Failure> {
+    let feed = secret.feed_key();
+    let stored = node.disk.head(&feed)?;
+    let mark = read_mark(node, &feed)?.filter(|mark| {
+        stored
+            .as_ref()
+            .is_some_and(|head| head.body().length == mark.length)
+    });
+    if !path.exists() && stored.is_some() {
+        return Err(Failure::new(
+            Code::Failed,
+            format!(
+                "{}: the author's file is gone, and records were signed with this key",
+                path.display()
+            ),
+        )
+        .hint("put it back from a backup beside the key; without it this machine must not sign"));
+    }
+    if !path.exists() {
+        let file = AuthorFile::create(path, &feed)?;
+        return Ok((AuthorLog::new(secret), file));
+    }
+    let secret_bytes = zeroize::Zeroizing::new(secret.to_bytes());
+    let fresh = || FeedSecret::from_bytes(&secret_bytes);
+    let opened = match (&mark, &stored) {
+        (Some(_), Some(head)) => AuthorLog::open(fresh(), head, &node.disk.pieces(&feed))?,
+        _ => None,
+    };
+    let from = mark.filter(|_| opened.is_some());
+    let mut log = opened.unwrap_or_else(|| AuthorLog::new(fresh()));
+    let mut last: Option<(Head, Mark)> = None;
+    let mut failed = None;
+    let file = AuthorFile::open(path, &feed, from, &mut |frame| {
+        if failed.is_none() {
+            failed = replay(node, &mut log, frame, &mut last).err();
+        }
+    });
+    let file = file?;
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
+    if let Some((head, mark)) = last {
+        node.remember_head(Some(&head))?;
+        write_mark(node, &feed, mark)?;
+    }
+    if stored.is_some_and(|head| head.body().length > log.length()) {
+        return Err(Failure::new(Code::Failed, format!("{}: the author's file is older than what was signed and stored here", path.display()))
+            .hint("it was restored from a backup; put the newest copy back, or signing would make a second history"));
+    }
+    Ok((log, file))
+}
+
+fn replay(
+    node: &Arc<Node>,
+    log: &mut AuthorLog,
+    frame: Frame<'_>,
+    last: &mut Option<(Head, Mark)>,
+) -> Result<(), Failure> {
+    match frame {
+        Frame::Record(bytes) => log
+            .replay(bytes.to_vec())
+            .map_err(|error| Failure::new(Code::Failed, error.to_string())),
+        Frame::Blob(bytes) => node
+            .disk
+            .put_small([(Hash::of(bytes), bytes)])
+            .map_err(Failure::from),
+        Frame::Head(head, mark) => {
+            let Some(batch) = log.replay_head(&head) else {
+                return Err(Failure::new(
+                    Code::Failed,
+                    format!(
+                        "feed {}: the author's file holds a head that is not of its records",
+                        short(&log.feed())
+                    ),
+                )
+                .hint("put the file back from a backup; nothing is signed until then"));
+            };
+            node.disk.commit(&batch)?;
+            *last = Some((head, mark));
+            Ok(())
+        }
+    }
+}
+
+fn mark_name(feed: &FeedKey) -> Vec<u8> {
+    [b"mark/".as_slice(), feed.as_bytes()].concat()
+}
+
+/// How far the store has followed the author's file.
+fn read_mark(node: &Node, feed: &FeedKey) -> Result<Option<Mark>, Failure> {
+    let value = node.disk.note(&mark_name(feed))?;
+    Ok(value.and_then(|value| {
+        let (offset, length) = value.split_at_checked(8)?;
+        let number = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_be_bytes);
+        Some(Mark {
+            offset: number(offset)?,
+            length: number(length)?,
+        })
+    }))
+}
+
+fn write_mark(node: &Node, feed: &FeedKey, mark: Mark) -> Result<(), Failure> {
+    let value = [mark.offset.to_be_bytes(), mark.length.to_be_bytes()].concat();
+    node.disk
+        .put_notes([(mark_name(feed), value)])
+        .map_err(Failure::from)
+}

@@ -1,0 +1,158 @@
+//! What a person means by FEED and FEED/INDEX, and what a feed is called here.
+
+use super::Node;
+use super::words::{find_failure, short};
+use crate::api::{Code, Failure};
+use crate::io::config;
+use crate::sources::{FindError, Source, Sources};
+use crate::store::{RowKind, StoreError};
+use levada_feed::key::FeedKey;
+use levada_feed::link::Link;
+use levada_feed::record::{self, Body, Profile};
+
+impl Node {
+    pub(super) fn sources(&self) -> Result<Sources, Failure> {
+        config::load_sources(&self.dirs)
+            .map_err(|error| Failure::new(Code::Failed, error.to_string()))
+    }
+
+    pub(super) fn change_sources<T>(
+        &self,
+        change: impl FnOnce(&mut Sources) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut sources = self.sources()?;
+        let result = change(&mut sources)?;
+        config::save_sources(&self.dirs, &sources)
+            .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+        Ok(result)
+    }
+
+    pub(super) fn source_of(&self, feed: &FeedKey) -> Option<Source> {
+        self.sources()
+            .ok()?
+            .list()
+            .iter()
+            .find(|source| source.feed == *feed)
+            .cloned()
+    }
+
+    pub(super) fn find_source(&self, target: &str) -> Result<Source, Failure> {
+        self.sources()?
+            .find(target)
+            .cloned()
+            .map_err(|error| find_failure(target, &error))
+    }
+
+    /// An own feed by key name, or any known feed by link, key, prefix or nickname.
+    pub(super) fn find_feed(&self, target: &str) -> Result<FeedKey, Failure> {
+        let keys = self.keys.list()?;
+        if let Some(key) = keys.iter().find(|key| key.name == target) {
+            return Ok(key.feed);
+        }
+        let exact = match target.parse::<Link>() {
+            Ok(link) => Some(link.feed),
+            Err(_) => target.parse::<FeedKey>().ok(),
+        };
+        if let Some(feed) = exact {
+            let is_known =
+                keys.iter().any(|key| key.feed == feed) || !self.disk.held(&feed).is_empty();
+            let unknown = || {
+                Failure::new(
+                    Code::NotFound,
+                    format!("feed {}: not followed here", short(&feed)),
+                )
+                .hint("`levada follow LINK` fetches it")
+            };
+            return if is_known || self.source_of(&feed).is_some() {
+                Ok(feed)
+            } else {
+                Err(unknown())
+            };
+        }
+        let own: Vec<_> = keys
+            .iter()
+            .filter(|key| key.feed.to_string().starts_with(target))
+            .collect();
+        match (self.sources()?.find(target), own.as_slice()) {
+            (Ok(source), []) => Ok(source.feed),
+            (Err(FindError::Unknown), [key]) if target.len() >= 8 => Ok(key.feed),
+            (Err(error), []) => Err(find_failure(target, &error)),
+            _ => Err(Failure::new(
+                Code::Usage,
+                format!("{target}: several feeds begin like this"),
+            )
+            .hint("write more of the key")),
+        }
+    }
+
+    /// FEED or FEED/INDEX.
+    pub(super) fn find_target(&self, target: &str) -> Result<(FeedKey, Option<u64>), Failure> {
+        if let Ok(link) = target.parse::<Link>() {
+            return Ok((self.find_feed(&link.feed.to_string())?, link.index));
+        }
+        match target.rsplit_once('/') {
+            None => Ok((self.find_feed(target)?, None)),
+            Some((feed, index)) => {
+                let index = index.parse().map_err(|_| {
+                    Failure::new(
+                        Code::Usage,
+                        format!("{target}: {index} is no record number"),
+                    )
+                    .hint("say FEED/INDEX")
+                })?;
+                Ok((self.find_feed(feed)?, Some(index)))
+            }
+        }
+    }
+
+    /// Own feeds, then followed ones.
+    pub(super) fn known_feeds(&self) -> Result<Vec<FeedKey>, Failure> {
+        let keys = self.keys.list()?;
+        let mut feeds: Vec<FeedKey> = keys.into_iter().map(|key| key.feed).collect();
+        for source in self.sources()?.list() {
+            if !feeds.contains(&source.feed) {
+                feeds.push(source.feed);
+            }
+        }
+        Ok(feeds)
+    }
+
+    pub(super) fn own_name(&self, feed: &FeedKey) -> Option<String> {
+        self.keys
+            .list()
+            .ok()?
+            .into_iter()
+            .find(|key| key.feed == *feed)
+            .map(|key| key.name)
+    }
+
+    pub(super) fn nickname(&self, feed: &FeedKey) -> String {
+        let own = self.own_name(feed);
+        own.or_else(|| self.source_of(feed).map(|source| source.nickname))
+            .unwrap_or_else(|| short(feed))
+    }
+
+    /// The newest profile of a feed that can be read.
+    pub(super) fn profile(&self, feed: &FeedKey) -> Result<Option<Profile>, StoreError> {
+        let mut newest = None;
+        self.disk.rows(feed, 0..u64::MAX, &mut |kind, row| {
+            let is_it = kind == RowKind::Profile && row.retracted_by.is_none();
+            if is_it {
+                newest = Some(row.newest);
+            }
+            !is_it
+        })?;
+        let Some(index) = newest else { return Ok(None) };
+        let bytes = self.disk.record(feed, index)?;
+        Ok(
+            bytes.and_then(|bytes| match record::read(&bytes, index).ok()?.body {
+                Body::Profile(profile) => Some(*profile),
+                _ => None,
+            }),
+        )
+    }
+
+    pub(super) fn profile_name(&self, feed: &FeedKey) -> Result<Option<String>, StoreError> {
+        Ok(self.profile(feed)?.map(|profile| profile.name))
+    }
+}

@@ -1,0 +1,254 @@
+//! One large blob from one peer after the other: the proof of its size, then runs of leaves, each checked as it comes.
+
+use super::{MediaFetch, WantedBlob};
+use crate::frame::Ask;
+use crate::io::blobs::{Held, Partial, ReceiveError};
+use crate::io::client::{AskError, Remote, Transfer, Unreachable};
+use crate::node::records::{SyncError, blocking, unless_stopped};
+use bytes::Bytes;
+use levada_feed::limits::{BLOB_LEAF_BYTES, PROOF_WINDOW_BYTES_MAX};
+use levada_feed::tree::Shape;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Bytes handed to the writer at once.
+const WRITE_BYTES: usize = 256 << 10;
+/// Portions on the way to the writer.
+const WRITES_MAX: usize = 4;
+/// Rounds over all peers before a blob counts as not to be had.
+const ROUNDS: u32 = 2;
+/// Pause between two rounds.
+const PAUSE: Duration = Duration::from_millis(500);
+
+impl MediaFetch {
+    /// Fetches bytes of a large blob, all of it or a range; says whether they are all here.
+    pub(in crate::node) async fn large(
+        &self,
+        blob: &WantedBlob,
+        bytes: Option<Range<u64>>,
+    ) -> Result<bool, SyncError> {
+        let mut last_error = None;
+        for round in 0..ROUNDS {
+            for remote in self.remotes.clone() {
+                self.check_stop()?;
+                match self.large_from(&remote, blob, bytes.clone()).await {
+                    Ok(true) => return Ok(true),
+                    Ok(false) => {}
+                    Err(SyncError::Ask(error)) => last_error = Some(error),
+                    Err(error) => return Err(error),
+                }
+            }
+            let is_final = match &last_error {
+                Some(AskError::Unreachable(Unreachable::NotThere { .. })) | None => true,
+                Some(_) => round + 1 == ROUNDS,
+            };
+            if is_final {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        match last_error {
+            Some(AskError::Unreachable(Unreachable::NotThere { .. })) | None => Ok(false),
+            Some(error) => Err(error.into()),
+        }
+    }
+
+    async fn large_from(
+        &self,
+        remote: &Remote,
+        blob: &WantedBlob,
+        bytes: Option<Range<u64>>,
+    ) -> Result<bool, SyncError> {
+        let Some(partial) = self.open(remote, blob).await? else {
+            return Ok(true);
+        };
+        let rejected = |reject| {
+            SyncError::Ask(AskError::Rejected {
+                peer: remote.name().to_owned(),
+                reject,
+            })
+        };
+        let shape = Shape::of_blob(partial.size()).map_err(rejected)?;
+        let bytes = bytes.unwrap_or(0..partial.size());
+        let wanted = shape
+            .leaves_of(bytes.start..bytes.end.min(partial.size()))
+            .map_err(rejected)?;
+        let window_leaves = PROOF_WINDOW_BYTES_MAX / BLOB_LEAF_BYTES;
+        while let Some(gap) = partial.missing(wanted.clone()).into_iter().next() {
+            let window = gap.start..gap.end.min(gap.start.saturating_add(window_leaves));
+            self.window(remote, &partial, shape, blob, window).await?;
+        }
+        let held = partial.clone();
+        let is_complete = blocking(move || held.complete()).await?;
+        if is_complete {
+            self.add(1, 0);
+        }
+        self.report(true).await;
+        Ok(true)
+    }
+
+    /// The partial blob, begun with the proof of its size if need be. `None` when it is complete.
+    async fn open(
+        &self,
+        remote: &Remote,
+        blob: &WantedBlob,
+    ) -> Result<Option<Arc<Partial>>, SyncError> {
+        let (node, hash) = (self.node.clone(), blob.hash);
+        let found = blocking(move || {
+            if let Some(state) = node.blobs.state(&hash)?
+                && matches!(state.held, Held::Complete)
+            {
+                return Ok((true, None));
+            }
+            Ok((false, node.blobs.resume(&hash)?))
+        });
+        match found.await? {
+            (true, _) => return Ok(None),
+            (_, Some(partial)) => return Ok(Some(partial)),
+            _ => {}
+        }
+        let rejected = |reject| {
+            SyncError::Ask(AskError::Rejected {
+                peer: remote.name().to_owned(),
+                reject,
+            })
+        };
+        let shape = Shape::of_blob(blob.size).map_err(rejected)?;
+        let last = shape.leaf_bytes(shape.leaves() - 1);
+        let proof = Ask::Proof {
+            hash,
+            from: last.start,
+            to: last.end,
+        };
+        let data = Ask::Blob { hash };
+        let (pairs, leaf) = tokio::try_join!(remote.get(&proof, 64 * 64), async {
+            take_range(remote, &data, last.clone()).await
+        },)?;
+        let (node, size) = (self.node.clone(), blob.size);
+        let begun =
+            tokio::task::spawn_blocking(move || node.blobs.begin(&hash, size, &pairs, &leaf));
+        match begun.await.map_err(|_| SyncError::Interrupted)? {
+            Ok(partial) => {
+                self.add(0, last.end - last.start);
+                Ok(Some(partial))
+            }
+            Err(ReceiveError::Rejected(reject)) => Err(rejected(reject)),
+            Err(ReceiveError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Fetches one run of leaves: the pairs and the bytes side by side, each leaf checked before it is written.
+    async fn window(
+        &self,
+        remote: &Remote,
+        partial: &Arc<Partial>,
+        shape: Shape,
+        blob: &WantedBlob,
+        leaves: Range<u64>,
+    ) -> Result<(), SyncError> {
+        let rejected = |reject| {
+            SyncError::Ask(AskError::Rejected {
+                peer: remote.name().to_owned(),
+                reject,
+            })
+        };
+        let bytes = shape.bytes_of(&leaves);
+        let proof = Ask::Proof {
+            hash: blob.hash,
+            from: bytes.start,
+            to: bytes.end,
+        };
+        let pairs_max = (leaves.end - leaves.start + 64) * 64;
+        let data = Ask::Blob { hash: blob.hash };
+        let (pairs, transfer) = unless_stopped(&self.stop, async {
+            Ok(tokio::try_join!(
+                remote.get(&proof, pairs_max),
+                remote.stream(&data, bytes.clone())
+            )?)
+        })
+        .await?;
+        let (sender, mut receiver) = mpsc::channel::<Vec<Bytes>>(WRITES_MAX);
+        let writing = partial.clone();
+        let writer = tokio::task::spawn_blocking(move || -> Result<(), ReceiveError> {
+            let mut window = writing.window(leaves, &pairs)?;
+            while let Some(parts) = receiver.blocking_recv() {
+                for part in parts {
+                    window.push(&part)?;
+                }
+            }
+            window.finish()
+        });
+        let read = self.read(transfer, bytes.end - bytes.start, sender).await;
+        let written = writer.await.map_err(|_| SyncError::Interrupted)?;
+        // A transfer that broke off leaves bytes missing too; why it broke off says more.
+        read?;
+        match written {
+            Ok(()) => Ok(()),
+            Err(ReceiveError::Rejected(reject)) => Err(rejected(reject)),
+            Err(ReceiveError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Hands what comes to the writer, until all has come, the writer refuses or the person wants to stop.
+    async fn read(
+        &self,
+        mut transfer: Transfer,
+        mut left: u64,
+        writer: mpsc::Sender<Vec<Bytes>>,
+    ) -> Result<(), SyncError> {
+        let mut parts = Vec::new();
+        let mut gathered = 0;
+        while left > 0 {
+            let part = unless_stopped(&self.stop, async { Ok(transfer.next().await?) }).await;
+            let part = match part {
+                Ok(Some(part)) => part,
+                Ok(None) => break,
+                Err(error) => {
+                    // What came before is good; the writer may be gone, and says why itself.
+                    let _ = writer.send(parts).await;
+                    return Err(error);
+                }
+            };
+            let part = skip(part, &mut transfer.skip);
+            let part = part.slice(..part.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
+            let size = u64::try_from(part.len()).unwrap_or(0);
+            left -= size;
+            gathered += part.len();
+            parts.push(part);
+            if gathered >= WRITE_BYTES {
+                gathered = 0;
+                if writer.send(std::mem::take(&mut parts)).await.is_err() {
+                    return Ok(());
+                }
+            }
+            self.add(0, size);
+            self.report(false).await;
+        }
+        let _ = writer.send(parts).await;
+        Ok(())
+    }
+}
+
+/// A short range of a blob, in whole.
+async fn take_range(remote: &Remote, ask: &Ask, range: Range<u64>) -> Result<Bytes, AskError> {
+    let mut transfer = remote.stream(ask, range.clone()).await?;
+    let wanted = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+    let mut whole = Vec::with_capacity(wanted.min(WRITE_BYTES));
+    while whole.len() < wanted {
+        let Some(part) = transfer.next().await? else {
+            break;
+        };
+        whole.extend_from_slice(&skip(part, &mut transfer.skip));
+        whole.truncate(wanted);
+    }
+    Ok(whole.into())
+}
+
+/// Leaves out what comes before the range that was asked for.
+fn skip(mut part: Bytes, left: &mut u64) -> Bytes {
+    let cut = usize::try_from(*left).unwrap_or(usize::MAX).min(part.len());
+    *left -= u64::try_from(cut).unwrap_or(0);
+    part.split_off(cut)
+}

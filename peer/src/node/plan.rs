@@ -1,0 +1,144 @@
+//! Which media of a source are wanted: those of the items its policy keeps, newest first, up to its limit of bytes.
+//!
+//! Given out page by page, so that a source of any size needs the memory of one page.
+
+use super::Node;
+use super::media::WantedBlob;
+use crate::io::blobs::Held;
+use crate::io::clock;
+use crate::sources::{Keep, Source};
+use crate::store::{RowKind, StoreError};
+use levada_feed::key::FeedKey;
+use levada_feed::record::{self, Body, Item};
+use std::collections::BTreeSet;
+
+/// Items looked at together.
+const PAGE_ITEMS: usize = 4_096;
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// Walks the items of a source from the newest back.
+pub(super) struct Plan {
+    feed: FeedKey,
+    /// Items written before this are not wanted.
+    since_ms: u64,
+    items_left: u64,
+    bytes_left: u64,
+    /// Items from this index on were looked at.
+    looked_at: u64,
+}
+
+/// What one page of items came to.
+#[derive(Default)]
+pub(super) struct Page {
+    pub(super) items: u64,
+    /// Files that are here already.
+    pub(super) held: u64,
+    /// Files left out because of the limit.
+    pub(super) over_limit: u64,
+    pub(super) missing: Vec<WantedBlob>,
+}
+
+/// The time before which a policy keeps nothing.
+pub(super) fn since_ms(keep: Keep) -> u64 {
+    match keep {
+        Keep::Days(days) => clock::now_ms().saturating_sub(days.saturating_mul(DAY_MS)),
+        _ => 0,
+    }
+}
+
+impl Plan {
+    pub(super) fn of(source: &Source) -> Self {
+        let items_left = match source.keep {
+            Keep::All | Keep::Days(_) => u64::MAX,
+            Keep::Newest(items) => items,
+            Keep::None => 0,
+        };
+        Self {
+            feed: source.feed,
+            since_ms: since_ms(source.keep),
+            items_left,
+            bytes_left: source.max_size,
+            looked_at: u64::MAX,
+        }
+    }
+
+    /// The next page; `None` when no item is left.
+    pub(super) fn next(&mut self, node: &Node) -> Result<Option<Page>, StoreError> {
+        let most = usize::try_from(self.items_left)
+            .unwrap_or(usize::MAX)
+            .min(PAGE_ITEMS);
+        if most == 0 {
+            return Ok(None);
+        }
+        let mut rows = Vec::new();
+        let mut looked_at = 0;
+        node.disk
+            .rows(&self.feed, 0..self.looked_at, &mut |kind, row| {
+                if kind == RowKind::Item && row.retracted_by.is_none() {
+                    rows.push(row.newest);
+                }
+                let is_full = rows.len() >= most;
+                looked_at = if is_full { row.index } else { 0 };
+                !is_full
+            })?;
+        self.looked_at = looked_at;
+        self.items_left -= u64::try_from(rows.len())
+            .unwrap_or(u64::MAX)
+            .min(self.items_left);
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let mut page = Page::default();
+        let mut seen = BTreeSet::new();
+        for newest in rows {
+            if let Some(item) = self.item(node, newest)? {
+                page.items += 1;
+                self.add(node, item, &mut page, &mut seen)?;
+            }
+        }
+        Ok(Some(page))
+    }
+
+    /// The newest state of an item, if it is here, can be read and is wanted.
+    fn item(&self, node: &Node, newest: u64) -> Result<Option<Item>, StoreError> {
+        let bytes = node.disk.record(&self.feed, newest)?;
+        let record = bytes.and_then(|bytes| record::read(&bytes, newest).ok());
+        Ok(match record {
+            Some(record) if record.time >= self.since_ms => match record.body {
+                Body::Item(item) => Some(*item),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    fn add(
+        &mut self,
+        node: &Node,
+        item: Item,
+        page: &mut Page,
+        seen: &mut BTreeSet<levada_feed::hash::Hash>,
+    ) -> Result<(), StoreError> {
+        for file in item.files {
+            if !seen.insert(file.hash) {
+                continue;
+            }
+            if file.size > self.bytes_left {
+                page.over_limit += 1;
+                continue;
+            }
+            self.bytes_left -= file.size;
+            let state = node.blobs.state(&file.hash)?;
+            if state.is_some_and(|state| matches!(state.held, Held::Complete)) {
+                page.held += 1;
+            } else {
+                page.missing.push(WantedBlob {
+                    hash: file.hash,
+                    size: file.size,
+                    name: file.name.unwrap_or_else(|| item.title.clone()),
+                });
+            }
+        }
+        Ok(())
+    }
+}

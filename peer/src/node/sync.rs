@@ -1,0 +1,225 @@
+//! Syncing one source: records from the first peer that has them, then the media that its policy keeps.
+
+use super::media::MediaFetch;
+use super::plan::{Plan, since_ms};
+use super::records::{Came, RecordSync, SyncError, blocking};
+use super::{Node, Stop};
+use crate::api::{Code, Event, Failure, Synced};
+use crate::io::client::{AskError, Remote, Unreachable};
+use crate::session::Wanted;
+use crate::sources::{Keep, Source};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Rounds over all peers before a sync fails.
+const ROUNDS: u32 = 2;
+/// Pause between two rounds.
+const PAUSE: Duration = Duration::from_millis(400);
+
+/// Syncs one source once.
+pub(super) async fn sync_source(
+    node: &Arc<Node>,
+    source: &Source,
+    events: mpsc::Sender<Event>,
+    stop: Stop,
+) -> Result<Synced, Failure> {
+    let remotes = remotes(node, source)?;
+    let mut result = Synced {
+        feed: source.feed,
+        nickname: source.nickname.clone(),
+        name: None,
+        length: 0,
+        root: None,
+        records: 0,
+        records_new: 0,
+        items: 0,
+        files: 0,
+        files_wanted: 0,
+        bytes_new: 0,
+        files_over_limit: 0,
+        via: None,
+        is_disputed: false,
+        error: None,
+    };
+    let (came, via) = sync_records(node, source, &remotes, &events, &stop).await?;
+    result.records_new = came.records;
+    result.via = Some(via.name().to_owned());
+    // Who answered is asked first for the media too.
+    let mut order = vec![via.clone()];
+    order.extend(
+        remotes
+            .into_iter()
+            .filter(|remote| remote.name() != via.name()),
+    );
+    sync_media(node, source, order, &mut result, events, stop).await?;
+    if let Some(head) = node.disk.head(&source.feed)? {
+        result.length = head.body().length;
+        result.root = Some(head.body().root);
+    }
+    result.records = node.disk.held(&source.feed).count();
+    result.name = node.profile_name(&source.feed)?;
+    result.is_disputed = node.evidence.fork(&source.feed)?.is_some();
+    Ok(result)
+}
+
+fn remotes(node: &Node, source: &Source) -> Result<Vec<Remote>, Failure> {
+    let known = source.via.iter().map(|via| node.client.remote(via));
+    let (good, bad): (Vec<_>, Vec<_>) = known.partition(Result::is_ok);
+    let good: Vec<Remote> = good.into_iter().filter_map(Result::ok).collect();
+    match bad.into_iter().find_map(Result::err) {
+        Some(error) if good.is_empty() => Err(Failure::new(Code::Usage, error.to_string())),
+        _ if good.is_empty() => Err(Failure::new(
+            Code::NotFound,
+            format!("{}: nobody is known who has this feed", source.nickname),
+        )
+        .hint("say where to ask: levada follow LINK --via http://HOST:9327")),
+        _ => Ok(good),
+    }
+}
+
+/// Records from the first peer that has them; every other failure tries the next one.
+async fn sync_records(
+    node: &Arc<Node>,
+    source: &Source,
+    remotes: &[Remote],
+    events: &mpsc::Sender<Event>,
+    stop: &Stop,
+) -> Result<(Came, Remote), Failure> {
+    let mut worst: Option<SyncError> = None;
+    for round in 0..ROUNDS {
+        for remote in remotes {
+            let sync = RecordSync {
+                node,
+                feed: source.feed,
+                first: source.first,
+                wanted: wanted(source.keep),
+                remote: remote.clone(),
+                nickname: source.nickname.clone(),
+                events: events.clone(),
+            };
+            match sync.run(stop).await {
+                Ok(came) => return Ok((came, remote.clone())),
+                Err(
+                    error @ (SyncError::Interrupted | SyncError::Store(_) | SyncError::Fork(_)),
+                ) => {
+                    return Err(failure(source, &error));
+                }
+                Err(error) => {
+                    if remotes.len() > 1 {
+                        let message = format!("{}: {error}", source.nickname);
+                        let hint = Some("another peer is asked".to_owned());
+                        super::tell(events, Event::Warning { message, hint }).await;
+                    }
+                    // A proof that somebody lied says more than a peer that is away.
+                    if !worst.as_ref().is_some_and(is_lie) {
+                        worst = Some(error);
+                    }
+                }
+            }
+        }
+        let is_worth_another = worst.as_ref().is_some_and(|error| {
+            matches!(
+                error,
+                SyncError::Ask(AskError::Unreachable(
+                    Unreachable::Stalled { .. } | Unreachable::Protocol { .. }
+                ))
+            )
+        });
+        if !is_worth_another || round + 1 == ROUNDS {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(failure(source, &worst.unwrap_or(SyncError::Interrupted)))
+}
+
+fn is_lie(error: &SyncError) -> bool {
+    matches!(
+        error,
+        SyncError::Ask(AskError::Rejected { .. }) | SyncError::Behind { .. }
+    )
+}
+
+fn wanted(keep: Keep) -> Wanted {
+    match keep {
+        Keep::All => Wanted::All,
+        Keep::Newest(items) => Wanted::Items(items),
+        Keep::Days(_) => Wanted::Since(since_ms(keep)),
+        Keep::None => Wanted::Nothing,
+    }
+}
+
+/// What the person reads.
+pub(super) fn failure(source: &Source, error: &SyncError) -> Failure {
+    let name = format!(
+        "feed {} ({})",
+        super::words::short(&source.feed),
+        source.nickname
+    );
+    let message = format!("{name}: {error}");
+    match error {
+        SyncError::Interrupted => Failure::new(Code::Interrupted, format!("{name}: interrupted"))
+            .hint("what came is kept; the same command goes on"),
+        SyncError::Store(error) => super::words::store_failure(error),
+        SyncError::Fork(proof) => {
+            let heads = [proof.shorter(), proof.longer()]
+                .map(|head| data_encoding::HEXLOWER.encode(head.wire()));
+            Failure::new(Code::NotVerified, format!("{message}\n  head of length {}: {}\n  head of length {}: {}",
+                proof.shorter().body().length, heads[0], proof.longer().body().length, heads[1]))
+            .hint("what was verified before stays readable; the proof is kept, and `levada show` prints it")
+        }
+        SyncError::Behind { .. } => Failure::new(Code::NotVerified, message).hint(
+            "it is a mirror that is behind, or an author's backup; ask another peer with --via",
+        ),
+        SyncError::Ask(AskError::Rejected { .. }) => Failure::new(Code::NotVerified, message)
+            .hint("nothing of it was kept; try another peer with --via"),
+        SyncError::Ask(AskError::Unreachable(Unreachable::NotThere { .. })) => {
+            Failure::new(Code::NotFound, message)
+                .hint("check the link, or ask another peer with --via")
+        }
+        SyncError::Ask(AskError::Unreachable(Unreachable::Address { .. })) => {
+            Failure::new(Code::Usage, message)
+        }
+        SyncError::Ask(AskError::Unreachable(_)) => Failure::new(Code::NotFound, message)
+            .hint("is it running there? `levada sync` tries again"),
+    }
+}
+
+/// The media of the items that the policy keeps, newest first, up to the source's limit.
+async fn sync_media(
+    node: &Arc<Node>,
+    source: &Source,
+    remotes: Vec<Remote>,
+    result: &mut Synced,
+    events: mpsc::Sender<Event>,
+    stop: Stop,
+) -> Result<(), Failure> {
+    let fetch = MediaFetch::new(node, remotes, source.nickname.clone(), events, stop);
+    let mut plan = Plan::of(source);
+    loop {
+        let planning = node.clone();
+        let planned = blocking(move || {
+            let page = plan.next(&planning)?;
+            Ok((plan, page))
+        });
+        let page = planned.await.map_err(|error| failure(source, &error))?;
+        plan = page.0;
+        let Some(page) = page.1 else { break };
+        let missing = u64::try_from(page.missing.len()).unwrap_or(0);
+        result.items += page.items;
+        result.files += page.held;
+        result.files_wanted += page.held + missing;
+        result.files_over_limit += page.over_limit;
+        let came = fetch.page(page.missing).await;
+        result.bytes_new = fetch.bytes();
+        result.files += came.map_err(|error| failure(source, &error))?;
+    }
+    if result.files < result.files_wanted {
+        result.error = Some(format!(
+            "{} files are not here yet",
+            result.files_wanted - result.files
+        ));
+    }
+    Ok(())
+}

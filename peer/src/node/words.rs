@@ -1,0 +1,125 @@
+//! What a person reads when something fails: from the errors of the modules to one sentence, a hint and an exit code.
+
+use crate::api::{Code, Failure};
+use crate::io::author::AuthorError;
+use crate::io::dirs::LockError;
+use crate::io::keys::KeyError;
+use crate::sources::FindError;
+use crate::store::StoreError;
+use levada_feed::key::FeedKey;
+
+/// The beginning of a feed's key, for messages.
+pub(super) fn short(feed: &FeedKey) -> String {
+    let text = feed.to_string();
+    let (head, tail) = (
+        text.get(..10).unwrap_or(&text),
+        text.get(58..).unwrap_or(""),
+    );
+    format!("{head}…{tail}")
+}
+
+pub(super) fn find_failure(target: &str, error: &FindError) -> Failure {
+    match error {
+        FindError::Unknown => Failure::new(
+            Code::NotFound,
+            format!("{target}: no feed of this name is known here"),
+        )
+        .hint("`levada sources` lists what is followed; `levada follow LINK` adds a feed"),
+        FindError::Ambiguous(_) => {
+            Failure::new(Code::Usage, format!("{target}: several feeds match"))
+                .hint("write more of the key")
+        }
+    }
+}
+
+pub(super) fn lock_failure(error: &LockError) -> Failure {
+    let failure = Failure::new(Code::Locked, error.to_string());
+    match error {
+        LockError::Held { .. } => failure.hint("stop it, wait for it, or use another --data-dir"),
+        _ => Failure {
+            code: Code::Failed,
+            ..failure
+        },
+    }
+}
+
+/// What the person reads when our own disk failed.
+pub(super) fn store_failure(error: &StoreError) -> Failure {
+    let failure = Failure::new(Code::Failed, error.to_string());
+    match error {
+        StoreError::NoSpace { .. } => Failure {
+            code: Code::OverQuota,
+            ..failure
+        }
+        .hint("make room, then run the same command again"),
+        error if error.is_full() => Failure {
+            code: Code::OverQuota,
+            ..failure
+        }
+        .hint(
+            "the disk is full; what was durable is kept; make room and run the same command again",
+        ),
+        StoreError::File { source, .. }
+            if source.kind() == std::io::ErrorKind::PermissionDenied =>
+        {
+            Failure {
+                code: Code::Denied,
+                ..failure
+            }
+            .hint("this user may not write there; fix the permissions or use another --data-dir")
+        }
+        StoreError::File { source, .. }
+            if source.kind() == std::io::ErrorKind::ReadOnlyFilesystem =>
+        {
+            Failure {
+                code: Code::Denied,
+                ..failure
+            }
+            .hint("the file system is read-only; use another --data-dir")
+        }
+        _ => failure,
+    }
+}
+
+/// What the system says of a file, without numbers.
+pub(super) fn io_words(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".into(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".into(),
+        std::io::ErrorKind::AlreadyExists => "there is such a file already".into(),
+        std::io::ErrorKind::IsADirectory => "it is a folder".into(),
+        std::io::ErrorKind::StorageFull => "the disk is full".into(),
+        std::io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".into(),
+        _ => error.to_string(),
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        store_failure(&error)
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        let code = match error {
+            _ if error.is_passphrase() => Code::WrongPassphrase,
+            _ if error.is_missing() => Code::NotFound,
+            _ => Code::Failed,
+        };
+        let failure = Self::new(code, error.to_string());
+        if error.is_passphrase() {
+            failure.hint(
+                "give the passphrase by LEVADA_PASSPHRASE or --passphrase-fd, or at a terminal",
+            )
+        } else {
+            failure
+        }
+    }
+}
+
+impl From<AuthorError> for Failure {
+    fn from(error: AuthorError) -> Self {
+        Self::new(Code::Failed, error.to_string())
+    }
+}
