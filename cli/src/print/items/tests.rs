@@ -113,10 +113,10 @@ fn what_cannot_be_read_is_shown_as_what_it_is() {
         },
         reason: Some("wrong file".into()),
     });
-    let profile = Body::Profile(Profile {
+    let profile = Body::Profile(Box::new(Profile {
         name: "Ana".into(),
         ..Profile::default()
-    });
+    }));
     let rows = rows(&[
         shown(9, State::Readable, Some(retract)),
         retracted,
