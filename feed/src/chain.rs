@@ -332,7 +332,8 @@ mod tests {
         assert_eq!(refused(&void, &links), "list-3");
         for (index, record) in records.iter().enumerate() {
             let before = index.checked_sub(1).map(|before| &links[before]);
-            let link = |link| check_record(&feed, index as u64, before, link, record);
+            let link =
+                |link| check_record(&feed, u64::try_from(index).unwrap(), before, link, record);
             assert_eq!(link(&links[index]), Ok(()));
             assert_eq!(link(&first).unwrap_err().must(), "list-2");
         }
