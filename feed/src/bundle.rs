@@ -50,6 +50,24 @@ impl Bundle<'_> {
         self.from..self.from + count_of(&self.slots)
     }
 
+    /// Checks that it answers a request for these records: it begins with the first, and less may come.
+    ///
+    /// # Errors
+    /// list-5.
+    pub fn check_asked(&self, asked: &Range<u64>) -> Result<(), Reject> {
+        let range = self.range();
+        let (expected, got) = if range.start == asked.start {
+            (asked.end, range.end)
+        } else {
+            (asked.start, range.start)
+        };
+        if range.start == asked.start && range.end <= asked.end {
+            Ok(())
+        } else {
+            Err(Reject::Gap { expected, got })
+        }
+    }
+
     /// Whether the last hash of the list is among its slots or edges, which proves the head's length: then the last leaf
     /// was checked (spec/bundle.md, What it proves).
     #[must_use]

@@ -10,6 +10,7 @@ use crate::limits::TIME_AHEAD_MS_MAX;
 use crate::link::First;
 use crate::reject::Reject;
 use crate::tree::{self, Pieces, Proven, Shape};
+use std::ops::Range;
 
 /// A feed that somebody else writes.
 #[derive(Clone, Debug)]
@@ -132,13 +133,15 @@ impl FollowedLog {
         Ok(Verdict::Accepted(Box::new(batch)))
     }
 
-    /// Judges a bundle of records. It counts under our head, or under an older one of the same list.
+    /// Judges the answer to a request for the records `asked`. It counts under our head, or under an older one of the
+    /// same list.
     ///
     /// # Errors
     /// See `Failed`.
     pub fn accept_bundle<P: Pieces>(
         &self,
         wire: &[u8],
+        asked: &Range<u64>,
         pieces: &P,
     ) -> Result<Verdict, Failed<P::Error>> {
         let claim = bundle::Claim::read(&self.feed, wire)?;
@@ -146,6 +149,7 @@ impl FollowedLog {
             return Ok(fork);
         }
         let bundle = claim.check()?;
+        bundle.check_asked(asked)?;
         let Some(ours) = &self.head else {
             return Ok(Verdict::AskHead);
         };
