@@ -211,9 +211,10 @@ impl RecordSync<'_> {
         answer: Bytes,
     ) -> Result<Outcome, SyncError> {
         let (node, feed, size) = (self.node.clone(), self.feed, answer.len());
+        let range = asked.clone();
         let judged = blocking(move || {
             let log = node.followed(&feed)?;
-            let verdict = log.accept_bundle(&answer, &node.disk.pieces(&feed));
+            let verdict = log.accept_bundle(&answer, &range, &node.disk.pieces(&feed));
             if let Ok(Verdict::Accepted(batch)) = &verdict {
                 node.disk.commit(batch)?;
             }
@@ -223,15 +224,6 @@ impl RecordSync<'_> {
             Ok(Verdict::Accepted(batch)) => {
                 let records = u64::try_from(batch.records().len()).unwrap_or(0);
                 let slots = records + u64::try_from(batch.withheld().len()).unwrap_or(0);
-                let covered = asked.start..asked.start.saturating_add(slots).min(asked.end);
-                let indices = batch.records().iter().map(|(index, _)| *index);
-                let strays = indices.chain(batch.withheld().iter().map(|(index, _)| *index));
-                if strays.into_iter().any(|index| !covered.contains(&index)) || slots == 0 {
-                    return Err(self.rejected(Reject::Gap {
-                        expected: asked.start,
-                        got: asked.end,
-                    }));
-                }
                 batch
                     .withheld()
                     .iter()

@@ -129,7 +129,7 @@ fn rows_are_the_same_when_records_come_newest_first() {
         .unwrap();
     for index in [4, 3, 2, 1] {
         let verdict = followed
-            .accept_bundle(&bundle(index), &follower.pieces(&feed))
+            .accept_bundle(&bundle(index), &(index..index + 1), &follower.pieces(&feed))
             .unwrap();
         let levada_feed::log::Verdict::Accepted(batch) = verdict else {
             panic!()
