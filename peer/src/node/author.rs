@@ -173,7 +173,7 @@ fn open_log(
 ) -> Result<(AuthorLog, AuthorFile), Failure> {
     let feed = secret.feed_key();
     let stored = node.disk.head(&feed)?;
-    let mark = read_mark(node, &feed)?.filter(|mark| {
+    let noted = read_mark(node, &feed)?.filter(|mark| {
         stored
             .as_ref()
             .is_some_and(|head| head.body().length == mark.length)
@@ -192,6 +192,11 @@ fn open_log(
         let file = AuthorFile::create(path, &feed)?;
         return Ok((AuthorLog::new(secret), file));
     }
+    // A file that was put back from a backup has its heads elsewhere: then all of it is replayed.
+    let mark = match noted {
+        Some(mark) if AuthorFile::has_mark(path, &feed, mark)? => Some(mark),
+        _ => None,
+    };
     let secret_bytes = zeroize::Zeroizing::new(secret.to_bytes());
     let fresh = || FeedSecret::from_bytes(&secret_bytes);
     let opened = match (&mark, &stored) {
