@@ -8,15 +8,15 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+use crate::io::whole;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::{INLINE_BYTES_MAX, RECORD_BYTES_MAX};
 use scan::{BLOB, HEAD, HEADER, Next, RECORD, Scan, ends_with_head, finds_head, put_frame};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
 const MAGIC: &[u8] = b"levada author file v1\n";
 /// Our own file failed or lies: signing stops.
@@ -121,19 +121,9 @@ impl AuthorFile {
     pub fn create(path: &Path, feed: &FeedKey) -> Result<Self, AuthorError> {
         let mut bytes = Vec::new();
         put_frame(&mut bytes, HEADER, &header(feed));
-        let folder = path.parent().unwrap_or(Path::new("/"));
         // Under its name only when whole: a file without its header would be nobody's for ever.
-        let mut fresh = NamedTempFile::new_in(folder).map_err(failed(path, "making the file"))?;
-        fresh
-            .write_all(&bytes)
-            .and_then(|()| fresh.as_file().sync_all())
-            .map_err(failed(path, "writing"))?;
-        let file = fresh
-            .persist_noclobber(path)
-            .map_err(|error| failed(path, "making the file")(error.error))?;
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed(folder, "syncing the folder"))?;
+        let file =
+            whole::create(path, &bytes, 0o600).map_err(failed(path, "making the author's file"))?;
         let end = u64::try_from(bytes.len()).unwrap_or(0);
         Ok(Self {
             path: path.to_owned(),
