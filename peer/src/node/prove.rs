@@ -170,7 +170,7 @@ fn of_slot(feed: FeedKey, slot: &Slot<'_>, index: u64, link: Hash, head_time: u6
     match slot {
         Slot::Record(bytes) => match record::read(bytes, index) {
             Ok(record) => {
-                shown.published = Some(crate::query::published(&record, head_time));
+                shown.published = Some(crate::query::published(&record, head_time, None));
                 return shown.saying(record.body);
             }
             Err(Unreadable::NeedsNewer) => shown.state = State::NeedsNewer,

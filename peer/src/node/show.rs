@@ -129,9 +129,10 @@ pub(super) fn shown(node: &Node, feed: &FeedKey, row: &Row) -> Result<Shown, Sto
         } else {
             record
         };
-        shown.published = Some(query::published(by, head_time));
-        shown.edited =
-            Some(query::shown_time(record.time, head_time)).filter(|_| row.index != row.newest);
+        let seen = |index| node.disk.first_seen(feed, index);
+        shown.published = Some(query::published(by, head_time, seen(row.index)?));
+        shown.edited = Some(query::shown_time(record.time, head_time, seen(row.newest)?))
+            .filter(|_| row.index != row.newest);
     }
     if let Some(by) = row.retracted_by {
         if let Some(Ok(Record {
