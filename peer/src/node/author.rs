@@ -204,10 +204,11 @@ fn open_log(
 ) -> Result<(AuthorLog, AuthorFile), Failure> {
     let feed = secret.feed_key();
     let stored = node.disk.head(&feed)?;
-    let signed = stored
-        .as_deref()
-        .cloned()
-        .or_else(|| node.remembered(&feed));
+    let known = [stored.as_deref().cloned(), node.remembered(&feed)];
+    let signed = known
+        .into_iter()
+        .flatten()
+        .max_by_key(|head| head.body().length);
     if !path.exists() {
         if signed.is_some() {
             return Err(gone(path));
@@ -228,6 +229,11 @@ fn open_log(
         Some(head) => read_mark(node, &feed)?.filter(|mark| mark.length == head.body().length),
         None => None,
     };
+    // A file that was put back from a backup has its heads elsewhere: then all of it is replayed.
+    let mark = match mark {
+        Some(mark) if AuthorFile::has_mark(path, &feed, mark)? => Some(mark),
+        _ => None,
+    };
     let opened = match (&mark, &stored) {
         (Some(_), Some(head)) => AuthorLog::open(fresh(), head, &node.disk.pieces(&feed))?,
         _ => None,
@@ -237,7 +243,7 @@ fn open_log(
         node,
         has_met: from.is_some() || signed.is_none(),
         signed: signed.map(|head| (head.body().length, head.body().root)),
-        is_stored: stored.is_some(),
+        stored_length: stored.map_or(0, |head| head.body().length),
         log: opened.unwrap_or_else(|| AuthorLog::new(fresh())),
         last: None,
     };
@@ -292,8 +298,8 @@ struct Replay<'a> {
     log: AuthorLog,
     /// Length and root of the highest head that was signed, as far as this machine knows without the file.
     signed: Option<(u64, Hash)>,
-    /// That head is in the store, with all before it.
-    is_stored: bool,
+    /// Length up to which the store has everything.
+    stored_length: u64,
     /// The file holds that head.
     has_met: bool,
     last: Option<(Head, Mark)>,
@@ -333,9 +339,9 @@ impl Replay<'_> {
                 ));
             }
             self.has_met |= length == signed;
-            if self.is_stored && length <= signed {
-                return Ok(());
-            }
+        }
+        if length <= self.stored_length {
+            return Ok(());
         }
         self.node.disk.commit(&batch)?;
         self.last = Some((head, mark));
