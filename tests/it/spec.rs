@@ -17,6 +17,7 @@ use levada_feed::record::{
 use levada_feed::reject::Reject;
 use levada_feed::succession::{Succession, SuccessionBody};
 use levada_feed::tree::{self, Node, Pieces, Shape};
+use levada_peer::io::author::AuthorFile;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::Path;
@@ -166,6 +167,16 @@ fn succession(root: Hash) -> Succession {
     Succession::sign(&secret(2), &secret(3), &body).unwrap()
 }
 
+/// The author's file after its first append.
+fn author_file(history: &History) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("feed");
+    let mut file = AuthorFile::create(&path, &feed_key()).unwrap();
+    file.append(&[&history.records[0]], &[], &history.heads[&1])
+        .unwrap();
+    std::fs::read(path).unwrap()
+}
+
 /// Every block by its name.
 fn blocks(history: &History, other: &History) -> BTreeMap<String, Vec<u8>> {
     let head = &history.heads[&5];
@@ -191,6 +202,7 @@ fn blocks(history: &History, other: &History) -> BTreeMap<String, Vec<u8>> {
             succession(head.body().root).wire().to_vec(),
         ),
     ]);
+    blocks.insert("author-file-1".to_owned(), author_file(history));
     for index in [0, 1, 2, 4] {
         blocks.insert(format!("record-{index}"), history.records[index].clone());
     }
@@ -263,7 +275,7 @@ fn blocks_of(page: &str) -> Vec<(String, String)> {
 
 #[test]
 fn every_example_of_the_spec_is_what_this_implementation_makes() {
-    let history = History::new(&[3, 5, 40, 100], u64::MAX);
+    let history = History::new(&[1, 3, 5, 40, 100], u64::MAX);
     let other = History::new(&[3], 2);
     let made = blocks(&history, &other);
     let mut seen = Vec::new();
