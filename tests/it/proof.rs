@@ -114,7 +114,7 @@ fn two_histories_under_one_key_are_found_kept_as_proof_and_the_feed_stays_readab
 }
 
 #[test]
-fn disputed_feed_takes_no_new_head_and_its_key_signs_no_more_where_the_fork_is_known() {
+fn disputed_feed_takes_no_new_head() {
     let (author, copy, follower) = (TestNode::new(), TestNode::new(), TestNode::new());
     published(&author, &[("a.bin", 1)]);
     levada_tests::copy_all(&author.data_dir(), &copy.data_dir());
