@@ -1,1 +1,48 @@
-//! Shared pieces of the integration tests.
+//! Shared pieces of the integration tests: a node in a folder of its own, in this process.
+
+mod node;
+
+use std::path::{Path, PathBuf};
+
+pub use node::{Outcome, TestNode, TestServe};
+
+/// The first file or folder of this name below a folder.
+#[must_use]
+pub fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    let mut entries = std::fs::read_dir(folder).ok()?.flatten();
+    entries.find_map(|entry| {
+        let path = entry.path();
+        if entry.file_name() == name {
+            Some(path)
+        } else {
+            find(&path, name)
+        }
+    })
+}
+
+/// Copies a folder with all that is in it.
+///
+/// # Panics
+/// When it cannot be copied.
+pub fn copy_all(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder can be copied");
+    for entry in std::fs::read_dir(from).expect("a folder can be copied") {
+        let entry = entry.expect("a folder can be copied");
+        let to = to.join(entry.file_name());
+        if entry.file_type().expect("a folder can be copied").is_dir() {
+            copy_all(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).expect("a folder can be copied");
+        }
+    }
+}
+
+/// Bytes that look random and are the same each time.
+#[must_use]
+pub fn noise(seed: u64, size: usize) -> Vec<u8> {
+    let mut bytes = vec![0; size];
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&seed.to_le_bytes());
+    hasher.finalize_xof().fill(&mut bytes);
+    bytes
+}

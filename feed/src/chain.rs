@@ -98,6 +98,65 @@ pub fn leaf_bytes<P: Pieces>(
     Ok(Some(bytes))
 }
 
+/// Checks a whole list against a head, without any proof: all its link hashes in order, in O(1) memory.
+///
+/// # Errors
+/// head-6 for another number of hashes, list-1, list-3.
+pub fn check_list(head: &Head, links: impl IntoIterator<Item = Hash>) -> Result<(), Reject> {
+    let body = head.body();
+    let mut hasher = blake3::Hasher::new();
+    let (mut length, mut first) = (0, None);
+    for link in links {
+        first.get_or_insert(link);
+        hasher.update(&link.0);
+        length += 1;
+    }
+    if length != body.length {
+        return Err(Reject::OtherLength {
+            expected: length,
+            got: body.length,
+        });
+    }
+    let got = Hash(*hasher.finalize().as_bytes());
+    if got != body.root {
+        return Err(Reject::RootMismatch {
+            length,
+            expected: body.root,
+            got,
+        });
+    }
+    match first {
+        Some(got) if got != body.first => Err(Reject::FirstMismatch {
+            expected: body.first,
+            got,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Checks a record against its link hash and the one before it; record 0 has none before it.
+///
+/// # Errors
+/// list-2.
+pub fn check_record(
+    feed: &FeedKey,
+    index: u64,
+    before: Option<&Hash>,
+    link: &Hash,
+    record: &[u8],
+) -> Result<(), Reject> {
+    let computed = match before {
+        Some(before) if index > 0 => link_next(before, record),
+        None if index == 0 => link_first(feed, record),
+        _ => return Err(Reject::BrokenLink { index }),
+    };
+    if computed == *link {
+        Ok(())
+    } else {
+        Err(Reject::BrokenLink { index })
+    }
+}
+
 /// A head whose length is proven, with the pieces of the list that came along.
 #[derive(Debug)]
 pub struct ProvenHead {
@@ -144,36 +203,83 @@ pub fn prove_head<P: Pieces>(
     Ok(Some(answer.finish()))
 }
 
+/// Checks that a list begins with its head's `first`, as far as hash 0 was proven: a head that denies its own list is void.
+///
+/// # Errors
+/// list-3.
+pub fn check_first(head: &Head, proven: &Proven) -> Result<(), Reject> {
+    let expected = head.body().first;
+    match hash_in(proven, 0) {
+        Some(got) if got != expected => Err(Reject::FirstMismatch { expected, got }),
+        _ => Ok(()),
+    }
+}
+
+/// An answer to `head?have=N` whose form and signature were checked: a claim until its slice was.
+#[derive(Debug)]
+pub struct Claim<'a> {
+    head: Head,
+    pairs: &'a [u8],
+    leaves: &'a [u8],
+}
+
+impl<'a> Claim<'a> {
+    /// Takes an answer apart.
+    ///
+    /// # Errors
+    /// wire-1 for the form, and those of heads.
+    pub fn read(feed: &FeedKey, answer: &'a [u8]) -> Result<Self, Reject> {
+        if answer.len() > BUNDLE_BYTES_MAX {
+            return Err(Reject::TooLong {
+                got: answer.len(),
+                max: BUNDLE_BYTES_MAX,
+            });
+        }
+        codec::check_version(answer, Reject::AnswerForm)?;
+        codec::check(answer, 16)?;
+        let parts = codec::read_array(answer).ok_or(Reject::AnswerForm)?;
+        let [_, head, pairs, leaves] = parts.as_slice() else {
+            return Err(Reject::AnswerForm);
+        };
+        let part = |bytes: &'a [u8]| codec::read_bytes(bytes).ok_or(Reject::AnswerForm);
+        Ok(Self {
+            head: Head::check_of(feed, part(head)?)?,
+            pairs: part(pairs)?,
+            leaves: part(leaves)?,
+        })
+    }
+
+    /// The head. Two that contradict each other are a fork, whatever came with them.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Checks the slice that was asked for with `have`.
+    ///
+    /// # Errors
+    /// slice-1 to slice-4, list-3.
+    pub fn check(self, have: u64) -> Result<ProvenHead, Reject> {
+        let body = self.head.body();
+        let (shape, leaves) = (
+            Shape::of_list(body.length),
+            answer_leaves(body.length, have),
+        );
+        let proven = tree::check_slice(&body.root, shape, &leaves, self.pairs, self.leaves)?;
+        check_first(&self.head, &proven)?;
+        Ok(ProvenHead {
+            head: self.head,
+            proven,
+        })
+    }
+}
+
 /// Checks the answer to `head?have=N`.
 ///
 /// # Errors
-/// wire-1 for the form, those of heads, slice-1 to slice-4.
+/// wire-1 for the form, those of heads, slice-1 to slice-4, list-3.
 pub fn check_head(feed: &FeedKey, answer: &[u8], have: u64) -> Result<ProvenHead, Reject> {
-    if answer.len() > BUNDLE_BYTES_MAX {
-        return Err(Reject::TooLong {
-            got: answer.len(),
-            max: BUNDLE_BYTES_MAX,
-        });
-    }
-    codec::check_version(answer, Reject::AnswerForm)?;
-    codec::check(answer, 16)?;
-    let parts = codec::read_array(answer).ok_or(Reject::AnswerForm)?;
-    let [_, head, pairs, bytes] = parts.as_slice() else {
-        return Err(Reject::AnswerForm);
-    };
-    let part = |bytes| codec::read_bytes(bytes).ok_or(Reject::AnswerForm);
-    let head = Head::check_of(feed, part(head)?)?;
-    let length = head.body().length;
-    let shape = Shape::of_list(length);
-    let leaves = answer_leaves(length, have);
-    let proven = tree::check_slice(
-        &head.body().root,
-        shape,
-        &leaves,
-        part(pairs)?,
-        part(bytes)?,
-    )?;
-    Ok(ProvenHead { head, proven })
+    Claim::read(feed, answer)?.check(have)
 }
 
 /// The root that the same list had at an earlier length, folded out of proven pieces. `None` when they do not reach.
@@ -181,4 +287,55 @@ pub fn check_head(feed: &FeedKey, answer: &[u8], have: u64) -> Result<ProvenHead
 pub fn root_at(proven: &Proven, length: u64) -> Option<Hash> {
     let Ok(root) = tree::root(proven, Shape::of_list(length));
     root
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::HeadBody;
+    use crate::key::FeedSecret;
+
+    #[test]
+    fn whole_list_is_checked_by_its_root_and_each_record_by_its_link() {
+        let secret = FeedSecret::from_bytes(&[1; 32]);
+        let feed = secret.feed_key();
+        let records: Vec<[u8; 1]> = (0..40).map(|byte| [byte]).collect();
+        let mut links: Vec<Hash> = Vec::new();
+        for record in &records {
+            links.push(match links.last() {
+                Some(last) => link_next(last, record),
+                None => link_first(&feed, record),
+            });
+        }
+        let bytes: Vec<u8> = links.iter().flat_map(|link| link.0).collect();
+        let body = HeadBody {
+            feed,
+            first: links[0],
+            length: 40,
+            bytes: 40,
+            media: 0,
+            root: Hash::of(&bytes),
+            time: 0,
+        };
+        let head = Head::sign(&secret, body.clone());
+        assert_eq!(check_list(&head, links.clone()), Ok(()));
+        let refused = |head: &Head, links: &[Hash]| {
+            let checked = check_list(head, links.iter().copied());
+            checked.unwrap_err().must()
+        };
+        assert_eq!(refused(&head, &links[..39]), "head-6");
+        let mut swapped = links.clone();
+        swapped.swap(7, 8);
+        assert_eq!(refused(&head, &swapped), "list-1");
+        let first = Hash::of(b"another");
+        let void = Head::sign(&secret, HeadBody { first, ..body });
+        assert_eq!(refused(&void, &links), "list-3");
+        for (index, record) in records.iter().enumerate() {
+            let before = index.checked_sub(1).map(|before| &links[before]);
+            let link =
+                |link| check_record(&feed, u64::try_from(index).unwrap(), before, link, record);
+            assert_eq!(link(&links[index]), Ok(()));
+            assert_eq!(link(&first).unwrap_err().must(), "list-2");
+        }
+    }
 }

@@ -148,10 +148,12 @@ impl<'a> Checker<'a> {
 /// `NeedsNewer` when it is not 1, `form` when there is no such number.
 pub fn check_version(bytes: &[u8], form: Reject) -> Result<(), Reject> {
     let mut decoder = Decoder::new(bytes);
-    match decoder.array().and_then(|_| decoder.u64()) {
-        Ok(1) => Ok(()),
-        Ok(got) => Err(Reject::NeedsNewer { got }),
-        Err(_) => Err(form),
+    let count = decoder.array().ok();
+    match count.map(|count| (count, decoder.u64())) {
+        // What follows an empty array is not in it.
+        Some((Some(0), _) | (_, Err(_))) | None => Err(form),
+        Some((_, Ok(1))) => Ok(()),
+        Some((_, Ok(got))) => Err(Reject::NeedsNewer { got }),
     }
 }
 
@@ -431,6 +433,17 @@ mod tests {
         check(&wide, 4096).unwrap();
         assert_eq!(check(&wide, 4095).unwrap_err().must(), "codec-11");
         check(&[0xa1, 0x61, 0x61, 0x00], 2).unwrap();
+    }
+
+    #[test]
+    fn version_is_the_first_number_inside_the_array() {
+        let version = |bytes: &[u8]| check_version(bytes, Reject::HeadForm);
+        assert_eq!(version(&[0x81, 0x01]), Ok(()));
+        assert_eq!(version(&[0x80, 0x02]), Err(Reject::HeadForm));
+        assert_eq!(version(&[0x82, 0x02]), Err(Reject::NeedsNewer { got: 2 }));
+        assert_eq!(version(&[0x81, 0x61, 0x31]), Err(Reject::HeadForm));
+        assert_eq!(version(&[0x01]), Err(Reject::HeadForm));
+        assert_eq!(version(&[]), Err(Reject::HeadForm));
     }
 
     #[test]

@@ -79,7 +79,8 @@ impl ForkProof {
     /// Checks a proof from any hand.
     ///
     /// # Errors
-    /// fork-1 to fork-5, those of heads and slices. A slice that does not verify is its sender's fault, no fork.
+    /// fork-1 to fork-5, those of heads and slices, list-3. A slice that does not verify is its sender's fault, no fork;
+    /// so is a longer head that is void because its own list does not begin with its `first`.
     pub fn check(wire: &[u8]) -> Result<Self, Reject> {
         if wire.len() > FORK_BYTES_MAX {
             return Err(Reject::TooLong {
@@ -161,5 +162,6 @@ fn folded(shorter: &Head, longer: &Head, pairs: &[u8], leaf: &[u8]) -> Result<Ha
         pairs,
         leaf,
     )?;
+    chain::check_first(longer, &proven)?;
     chain::root_at(&proven, shorter.body().length).ok_or(Reject::NoFork)
 }

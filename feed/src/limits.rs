@@ -55,8 +55,8 @@ pub const BATCH_HASHES_MAX: usize = 512;
 pub const FEEDS_PAGE_MAX: usize = 512;
 /// Redirects that a client follows, never to another host (spec/wire.md).
 pub const REDIRECTS_MAX: usize = 3;
-/// Characters of a link at most (spec/link.md).
-pub const LINK_CHARS_MAX: usize = 4_096;
+/// Bytes of a link at most (spec/link.md).
+pub const LINK_BYTES_MAX: usize = 4_096;
 /// `via` hints of one link at most; further ones are ignored (spec/link.md).
 pub const LINK_VIA_MAX: usize = 16;
 /// Bytes of an item's path at most (spec/record.md).

@@ -5,7 +5,7 @@
 
 use crate::hash::Hash;
 use crate::key::FeedKey;
-use crate::limits::{LENGTH_MAX, LINK_CHARS_MAX, LINK_VIA_MAX};
+use crate::limits::{LENGTH_MAX, LINK_BYTES_MAX, LINK_VIA_MAX};
 use crate::reject::Reject;
 use data_encoding::{Encoding, Specification};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -132,11 +132,11 @@ impl FromStr for Link {
 
     /// Reads a link, or the fragment of a page's address that holds one (`https://host/#levada:…`).
     fn from_str(text: &str) -> Result<Self, Reject> {
-        if text.len() > LINK_CHARS_MAX {
+        if text.len() > LINK_BYTES_MAX {
             return Err(Reject::LinkForm);
         }
         let text = match text.split_once('#') {
-            Some((page, fragment)) if page.starts_with("http") => fragment,
+            Some((page, fragment)) if is_page(page) => fragment,
             _ => text,
         };
         let scheme = text.get(..SCHEME.len()).ok_or(Reject::LinkForm)?;
@@ -187,6 +187,14 @@ impl Link {
     }
 }
 
+/// Whether this is the address of a web page, whose fragment may hold a link.
+fn is_page(text: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| {
+        text.get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    })
+}
+
 /// A decimal number without sign or leading zeros, below the greatest length of a feed.
 fn read_index(text: &str) -> Result<u64, Reject> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit())
@@ -235,7 +243,11 @@ mod tests {
         };
         let text = link.to_string();
         assert_eq!(text.parse(), Ok(link.clone()), "{text}");
-        assert_eq!(format!("https://host.example/#{text}").parse(), Ok(link));
+        assert_eq!(
+            format!("https://host.example/#{text}").parse(),
+            Ok(link.clone())
+        );
+        assert_eq!(format!("HTTP://HOST.EXAMPLE#{text}").parse(), Ok(link));
         assert_eq!(Link::to(key()).to_string().parse(), Ok(Link::to(key())));
     }
 
@@ -244,6 +256,8 @@ mod tests {
         let key = key();
         for (text, must) in [
             (key.to_string(), "link-1"),
+            (format!("httpx#levada:{key}"), "link-1"),
+            (format!("levada:{key}#x"), "key-4"),
             ("levada:".into(), "key-4"),
             (format!("levada:{key}/"), "link-2"),
             (format!("levada:{key}/01"), "link-2"),

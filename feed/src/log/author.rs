@@ -5,7 +5,7 @@ use crate::chain::{self, link_first, link_next};
 use crate::hash::Hash;
 use crate::head::{Head, HeadBody};
 use crate::key::{FeedKey, FeedSecret};
-use crate::limits::{INTEGER_MAX, LENGTH_MAX, RECORD_BYTES_MAX};
+use crate::limits::{INTEGER_MAX, LENGTH_MAX};
 use crate::record;
 use crate::tree::{GrowingList, Pieces};
 
@@ -15,7 +15,7 @@ pub enum AppendRefused {
     /// The record could not be read back.
     #[error("this would append an unreadable record: {0}")]
     Unreadable(record::Unreadable),
-    /// A feed has at most 2^40 records, and sums of at most 2^53-1 bytes.
+    /// A feed has at most 2^40 records.
     #[error("the feed is full")]
     Full,
 }
@@ -96,27 +96,27 @@ impl AuthorLog {
     pub fn append(&mut self, record: Vec<u8>) -> Result<(u64, Hash), AppendRefused> {
         let index = self.length();
         let read = record::read(&record, index).map_err(AppendRefused::Unreadable)?;
-        let size = u64::try_from(record.len()).unwrap_or(u64::MAX);
-        let (bytes, media) = (
-            self.bytes.saturating_add(size),
-            self.media.saturating_add(read.media()),
-        );
-        if index >= LENGTH_MAX
-            || bytes > INTEGER_MAX
-            || media > INTEGER_MAX
-            || record.len() > RECORD_BYTES_MAX
-        {
+        let link = self.add(record, read.media())?;
+        Ok((index, link))
+    }
+
+    fn add(&mut self, record: Vec<u8>, media: u64) -> Result<Hash, AppendRefused> {
+        let index = self.length();
+        if index >= LENGTH_MAX {
             return Err(AppendRefused::Full);
         }
         let link = match &self.last {
             Some(last) => link_next(last, &record),
             None => link_first(&self.feed(), &record),
         };
-        (self.bytes, self.media, self.last) = (bytes, media, Some(link));
+        let size = u64::try_from(record.len()).unwrap_or(u64::MAX);
+        self.bytes = sum(self.bytes, size);
+        self.media = sum(self.media, media);
+        self.last = Some(link);
         self.first.get_or_insert(link);
         self.list.push(link);
         self.appended.push((index, record));
-        Ok((index, link))
+        Ok(link)
     }
 
     /// Signs a head over all that was appended, or the same list again at a later time. `None` for a feed without
@@ -150,23 +150,7 @@ impl AuthorLog {
     /// `Full`; the log is as before.
     pub fn replay(&mut self, record: Vec<u8>) -> Result<(), AppendRefused> {
         let media = record::read(&record, self.length()).map_or(0, |record| record.media());
-        let link = match &self.last {
-            Some(last) => link_next(last, &record),
-            None => link_first(&self.feed(), &record),
-        };
-        if self.length() >= LENGTH_MAX {
-            return Err(AppendRefused::Full);
-        }
-        self.bytes = self
-            .bytes
-            .saturating_add(u64::try_from(record.len()).unwrap_or(u64::MAX));
-        self.media = self.media.saturating_add(media);
-        self.last = Some(link);
-        self.first.get_or_insert(link);
-        self.list.push(link);
-        let index = self.length() - 1;
-        self.appended.push((index, record));
-        Ok(())
+        self.add(record, media).map(drop)
     }
 
     /// Takes a head of the author's own file over what was replayed. `None` when it is not the head of this list.
@@ -189,4 +173,9 @@ impl AuthorLog {
             ..Batch::new(self.feed())
         })
     }
+}
+
+/// Sums of a head stop at the largest integer: they are claims, and a feed goes on (spec/head.md).
+fn sum(before: u64, more: u64) -> u64 {
+    before.saturating_add(more).min(INTEGER_MAX)
 }

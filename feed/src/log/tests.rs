@@ -149,6 +149,49 @@ fn unreadable_records_are_not_appended() {
 }
 
 #[test]
+fn sum_of_media_stops_at_the_largest_integer_and_the_feed_goes_on() {
+    let file = record::File {
+        hash: Hash::of(b"x"),
+        size: 1 << 44,
+        media_type: "video/mp4".into(),
+        role: record::Role::Main,
+        name: None,
+        duration: None,
+        width: None,
+        height: None,
+        codecs: None,
+        language: None,
+        blurhash: None,
+    };
+    let item = record::Item {
+        files: vec![file; 300],
+        ..record::Item::default()
+    };
+    let item = |index| {
+        let body = Body::Item(Box::new(item.clone()));
+        let (time, salt) = (index, [0; 16]);
+        record::write(&Record { time, salt, body }, index).unwrap()
+    };
+    let mut log = AuthorLog::new(secret());
+    log.append(record(0, "r")).unwrap();
+    for index in 1..4 {
+        log.append(item(index)).unwrap();
+    }
+    let batch = log.sign(1).unwrap();
+    let head = Head::check(batch.head().unwrap().wire()).unwrap();
+    assert_eq!(head.body().media, (1 << 53) - 1);
+    let mut replayed = AuthorLog::new(secret());
+    for (_, record) in batch.records() {
+        replayed.replay(record.clone()).unwrap();
+    }
+    assert!(replayed.replay_head(&head).is_some());
+    assert_eq!(
+        replayed.sign(1).unwrap().head().unwrap().body(),
+        head.body()
+    );
+}
+
+#[test]
 fn follower_catches_up_through_head_and_bundles_and_can_serve_all_of_it() {
     let (mut log, mut theirs) = author(1300);
     let (mut followed, mut ours) = follower(&theirs);
@@ -162,7 +205,11 @@ fn follower_catches_up_through_head_and_bundles_and_can_serve_all_of_it() {
     ours.commit(&batch);
     for start in (0..2100).step_by(300) {
         let verdict = followed
-            .accept_bundle(&theirs.bundle(start..start + 300), &ours)
+            .accept_bundle(
+                &theirs.bundle(start..start + 300),
+                &(start..start + 300),
+                &ours,
+            )
             .unwrap();
         let Verdict::Accepted(batch) = verdict else {
             panic!("{verdict:?}")
@@ -195,8 +242,12 @@ fn newest_records_come_with_two_bundles_of_one_head() {
     );
     assert_eq!(refused(&mut fresh(), None, &[&start]), "list-4");
     assert_eq!(refused(&mut fresh(), None, &[&newest]), "wire-1");
-    let short = theirs.bundle(4950..4999);
+    // Leaf 156, the last one, begins with hash 4992.
+    let short = theirs.bundle(4950..4992);
     assert_eq!(refused(&mut fresh(), None, &[&start, &short]), "list-4");
+    let in_edges = theirs.bundle(4950..4993);
+    let batch = fresh().accept_start(None, &[&start, &in_edges]).unwrap();
+    assert_eq!(batch.head(), theirs.head.as_ref());
     let hidden = Memory {
         records: BTreeMap::new(),
         ..theirs.clone()
@@ -234,8 +285,9 @@ fn every_kind_of_fork_is_found_and_its_proof_stands_alone() {
         let (mut followed, mut ours) = follower(&mine);
         for start in (0..ours_length).step_by(100) {
             let range = start..(start + 100).min(ours_length);
-            let Verdict::Accepted(batch) =
-                followed.accept_bundle(&mine.bundle(range), &ours).unwrap()
+            let Verdict::Accepted(batch) = followed
+                .accept_bundle(&mine.bundle(range.clone()), &range, &ours)
+                .unwrap()
             else {
                 panic!("own bundle")
             };
@@ -251,8 +303,9 @@ fn every_kind_of_fork_is_found_and_its_proof_stands_alone() {
             panic!("{ours_length} {theirs_length}: {verdict:?}")
         };
         assert_eq!(ForkProof::check(proof.wire()).as_ref(), Ok(proof.as_ref()));
-        let bundle = theirs.bundle(theirs_length - 1..theirs_length);
-        let verdict = followed.accept_bundle(&bundle, &ours).unwrap();
+        let last = theirs_length - 1..theirs_length;
+        let bundle = theirs.bundle(last.clone());
+        let verdict = followed.accept_bundle(&bundle, &last, &ours).unwrap();
         assert!(!matches!(verdict, Verdict::Accepted(_)), "{verdict:?}");
     }
 }
@@ -314,7 +367,11 @@ fn stale_mirror_is_no_fork_and_its_records_count() {
     let (mut followed, mut ours) = follower(&theirs);
     for start in (0..1300).step_by(100) {
         let Verdict::Accepted(batch) = followed
-            .accept_bundle(&theirs.bundle(start..start + 100), &ours)
+            .accept_bundle(
+                &theirs.bundle(start..start + 100),
+                &(start..start + 100),
+                &ours,
+            )
             .unwrap()
         else {
             panic!()
@@ -327,7 +384,7 @@ fn stale_mirror_is_no_fork_and_its_records_count() {
     ));
     assert!(matches!(
         followed
-            .accept_bundle(&stale.bundle(100..200), &ours)
+            .accept_bundle(&stale.bundle(100..200), &(100..200), &ours)
             .unwrap(),
         Verdict::Accepted(_)
     ));
@@ -379,4 +436,73 @@ fn broken_link_of_the_author_harms_that_record_alone() {
             .must(),
         "slice-4"
     );
+}
+
+#[test]
+fn head_that_denies_the_start_of_its_own_list_is_void_wherever_it_shows() {
+    let (mut log, mut store) = author(20);
+    let honest = store.head().clone();
+    grow(&mut log, &mut store, 40, "r");
+    let body = HeadBody {
+        first: Hash::of(b"no record"),
+        ..store.head().body().clone()
+    };
+    store.head = Some(Head::sign(&secret(), body.clone()));
+    let feed = secret().feed_key();
+    let must = |range| {
+        bundle::check(&feed, &store.bundle(range))
+            .unwrap_err()
+            .must()
+    };
+    assert_eq!(must(0..1), "list-3");
+    assert_eq!(must(5..6), "list-3");
+    // Its first leaf is not shown: nothing is known against it.
+    bundle::check(&feed, &store.bundle(39..40)).unwrap();
+    let answer = chain::check_head(&feed, &store.answer(20), 20);
+    assert_eq!(answer.unwrap_err().must(), "list-3");
+    // Two heads of one `first`, of which the longer one has another list: void, and so no fork.
+    let shorter = HeadBody {
+        first: body.first,
+        root: Hash::of(b"another list"),
+        ..honest.body().clone()
+    };
+    let shorter = Head::sign(&secret(), shorter);
+    let proof = ForkProof::of_lists(&shorter, store.head(), &store);
+    assert_eq!(proof, Ok(None));
+}
+
+#[test]
+fn contradicting_head_is_a_fork_whatever_comes_with_it() {
+    let (_, mine) = author(40);
+    let (mut followed, ours) = follower(&mine);
+    let (mut log, mut theirs) = author(35);
+    grow(&mut log, &mut theirs, 40, "other");
+    let other = HeadBody {
+        first: Hash::of(b"no record"),
+        ..theirs.head().body().clone()
+    };
+    theirs.head = Some(Head::sign(&secret(), other));
+    let (mut answer, mut bundle) = (theirs.answer(40), theirs.bundle(0..2));
+    for wire in [&mut answer, &mut bundle] {
+        *wire.last_mut().unwrap() ^= 1;
+    }
+    let verdict = followed.accept_head(&answer, &ours, 0).unwrap();
+    assert!(matches!(verdict, Verdict::Fork(_)), "{verdict:?}");
+    let verdict = followed.accept_bundle(&bundle, &(0..2), &ours).unwrap();
+    assert!(matches!(verdict, Verdict::Fork(_)), "{verdict:?}");
+}
+
+#[test]
+fn bundle_that_was_not_asked_for_is_refused() {
+    let (_, theirs) = author(40);
+    let (followed, ours) = follower(&theirs);
+    let judge = |given, asked| followed.accept_bundle(&theirs.bundle(given), &asked, &ours);
+    assert!(matches!(judge(5..8, 5..8), Ok(Verdict::Accepted(_))));
+    assert!(matches!(judge(5..8, 5..20), Ok(Verdict::Accepted(_))));
+    for asked in [4..8, 6..8, 5..7, 0..5] {
+        let Err(Failed::Rejected(reject)) = judge(5..8, asked) else {
+            panic!("a stray bundle")
+        };
+        assert_eq!(reject.must(), "list-5");
+    }
 }

@@ -51,6 +51,11 @@ pub enum Unreadable {
 }
 
 impl Unreadable {
+    /// The ids of all rules, in the order of the spec page.
+    pub const MUSTS: &[&str] = &[
+        "record-1", "record-2", "record-3", "record-4", "record-5", "record-6", "record-7",
+    ];
+
     /// The id of the rule in spec/record.md.
     #[must_use]
     pub fn must(&self) -> &'static str {

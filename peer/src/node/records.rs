@@ -1,9 +1,11 @@
 //! Brings the records of one feed here from one peer: drives `session`, lets `levada_feed::log` judge, writes what it
 //! accepts.
 
+mod start;
+
 use super::Node;
 use crate::api::{Event, Progress};
-use crate::frame::{self, Ask};
+use crate::frame::Ask;
 use crate::io::client::{AskError, Remote, Unreachable};
 use crate::io::clock;
 use crate::runs::Runs;
@@ -14,7 +16,7 @@ use levada_feed::fork::ForkProof;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::BUNDLE_BYTES_MAX;
 use levada_feed::link::First;
-use levada_feed::log::{Failed, FollowedLog, Verdict};
+use levada_feed::log::{Failed, Verdict};
 use levada_feed::record::{self, Body};
 use levada_feed::reject::Reject;
 use std::collections::VecDeque;
@@ -37,6 +39,13 @@ pub(super) enum SyncError {
     Store(#[from] StoreError),
     #[error("interrupted")]
     Interrupted,
+    /// The store was lost, and this peer has less than was verified here before.
+    #[error("{peer} has {got} records of it, and {expected} were verified here before")]
+    Behind {
+        peer: String,
+        expected: u64,
+        got: u64,
+    },
     /// Both heads are in the proof, which was kept.
     #[error("the author of this feed signed two histories")]
     Fork(Box<ForkProof>),
@@ -144,31 +153,6 @@ impl RecordSync<'_> {
         Ok(session.next(&known, under_way))
     }
 
-    async fn start(&self, latest: u64) -> Result<u64, SyncError> {
-        let ask = Ask::Latest {
-            feed: self.feed,
-            count: latest,
-        };
-        let answer = self.remote.get(&ask, limit(2)).await?;
-        let (node, feed, first) = (self.node.clone(), self.feed, self.first);
-        let accepted = blocking(move || {
-            let mut log = FollowedLog::new(feed, None);
-            let bundles = match frame::split_bundles(&answer) {
-                Ok(bundles) => bundles,
-                Err(reject) => return Ok(Err(reject)),
-            };
-            match log.accept_start(first.as_ref(), &bundles) {
-                Ok(batch) => {
-                    node.disk.commit(&batch)?;
-                    node.remember_head(batch.head())?;
-                    Ok(Ok(u64::try_from(batch.records().len()).unwrap_or(0)))
-                }
-                Err(reject) => Ok(Err(reject)),
-            }
-        });
-        accepted.await?.map_err(|reject| self.rejected(reject))
-    }
-
     /// Asks for a newer head; says whether the peer's was older than ours.
     async fn head(&self, have: u64) -> Result<bool, SyncError> {
         let ask = Ask::Head {
@@ -227,9 +211,10 @@ impl RecordSync<'_> {
         answer: Bytes,
     ) -> Result<Outcome, SyncError> {
         let (node, feed, size) = (self.node.clone(), self.feed, answer.len());
+        let range = asked.clone();
         let judged = blocking(move || {
             let log = node.followed(&feed)?;
-            let verdict = log.accept_bundle(&answer, &node.disk.pieces(&feed));
+            let verdict = log.accept_bundle(&answer, &range, &node.disk.pieces(&feed));
             if let Ok(Verdict::Accepted(batch)) = &verdict {
                 node.disk.commit(batch)?;
             }
@@ -239,15 +224,6 @@ impl RecordSync<'_> {
             Ok(Verdict::Accepted(batch)) => {
                 let records = u64::try_from(batch.records().len()).unwrap_or(0);
                 let slots = records + u64::try_from(batch.withheld().len()).unwrap_or(0);
-                let covered = asked.start..asked.start.saturating_add(slots).min(asked.end);
-                let indices = batch.records().iter().map(|(index, _)| *index);
-                let strays = indices.chain(batch.withheld().iter().map(|(index, _)| *index));
-                if strays.into_iter().any(|index| !covered.contains(&index)) || slots == 0 {
-                    return Err(self.rejected(Reject::Gap {
-                        expected: asked.start,
-                        got: asked.end,
-                    }));
-                }
                 batch
                     .withheld()
                     .iter()

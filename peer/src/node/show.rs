@@ -5,6 +5,7 @@ use crate::api::{Answer, Code, Failure, FeedInfo, HeldFile, Shown, SourceInfo, S
 use crate::io::blobs::Held;
 use crate::query;
 use crate::store::{Row, RowKind, StoreError};
+use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::BLOB_LEAF_BYTES;
 use levada_feed::link::{First, Link};
@@ -67,15 +68,9 @@ fn missing(
     let held = node.disk.held(feed);
     // What the policy does not keep is not missing; gaps between held records are.
     let first = held.iter().map(|run| run.end).next().unwrap_or(0);
-    let gaps = held
-        .missing(first..head.body().length)
-        .flatten()
-        .collect::<Vec<_>>();
-    for index in gaps
-        .into_iter()
-        .rev()
-        .take(usize::try_from(limit).unwrap_or(usize::MAX))
-    {
+    let gaps: Vec<_> = held.missing(first..head.body().length).collect();
+    let newest_first = gaps.into_iter().rev().flat_map(Iterator::rev);
+    for index in newest_first.take(usize::try_from(limit).unwrap_or(usize::MAX)) {
         let link = node.disk.link(feed, index)?;
         let state = if link.is_some() {
             State::Withheld
@@ -104,8 +99,9 @@ fn empty(node: &Node, feed: &FeedKey, index: u64) -> Shown {
         retracted_by: None,
         reason: None,
         unreadable: None,
+        title: None,
+        files: Vec::new(),
         body: None,
-        held: Vec::new(),
     }
 }
 
@@ -133,9 +129,10 @@ pub(super) fn shown(node: &Node, feed: &FeedKey, row: &Row) -> Result<Shown, Sto
         } else {
             record
         };
-        shown.published = Some(query::published(by, head_time));
-        shown.edited =
-            Some(query::shown_time(record.time, head_time)).filter(|_| row.index != row.newest);
+        let seen = |index| node.disk.first_seen(feed, index);
+        shown.published = Some(query::published(by, head_time, seen(row.index)?));
+        shown.edited = Some(query::shown_time(record.time, head_time, seen(row.newest)?))
+            .filter(|_| row.index != row.newest);
     }
     if let Some(by) = row.retracted_by {
         if let Some(Ok(Record {
@@ -168,16 +165,15 @@ fn fill(
             shown.unreadable = Some(format!("{}: {why}", why.must()));
         }
         Some(Ok(record)) => {
-            shown.state = State::Readable;
             if let Body::Item(item) = &record.body {
                 for file in &item.files {
-                    shown.held.push(HeldFile {
+                    shown.files.push(HeldFile {
                         held: held_bytes(node, file)?,
                         file: file.clone(),
                     });
                 }
             }
-            shown.body = Some(record.body);
+            *shown = shown.clone().saying(record.body);
         }
     }
     Ok(())
@@ -254,6 +250,10 @@ fn feed_info(node: &Node, feed: &FeedKey) -> Result<FeedInfo, StoreError> {
             .map(|profile| Body::Profile(Box::new(profile))),
         records: node.disk.held(feed).count(),
         head: head.map(|head| head.body().clone()),
+        fork_wire: fork.as_ref().map(|fork| {
+            let wire = |head: &Head| data_encoding::HEXLOWER.encode(head.wire());
+            (wire(fork.shorter()), wire(fork.longer()))
+        }),
         fork: fork.map(|fork| (fork.shorter().body().clone(), fork.longer().body().clone())),
     })
 }

@@ -1,0 +1,257 @@
+//! The command line as it is meant: a call to the node, or serving.
+//!
+//! Makes paths absolute and reads the small forms (`A-B`, `ADDR`); everything else is for the node to judge.
+
+use crate::args::{Command, Get, Init, Key, Publish};
+use levada_feed::link::Link;
+use levada_peer::api::{Call, Code, Failure};
+use levada_peer::io::client::DEFAULT_PORT;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// Characters of a feed that name a file well enough.
+const NAME_CHARS: usize = 12;
+
+/// What a command comes to.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// One call.
+    Call(Call),
+    /// One call, its bytes to standard output.
+    Bytes(Call),
+    /// Publish, then serve on these addresses.
+    PublishAndServe(Call, Vec<SocketAddr>),
+    /// Serve on these addresses.
+    Serve(Vec<SocketAddr>),
+}
+
+/// Reads a command.
+///
+/// # Errors
+/// When a path cannot be made absolute.
+pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
+    let call = match command {
+        Command::Init(Init {
+            name,
+            title,
+            encrypt,
+        }) => Call::Init {
+            name,
+            title,
+            encrypt,
+        },
+        Command::Key { command } => key(command)?,
+        Command::Publish(args) => {
+            let addresses = args.serve.then(|| addresses(&args.listen));
+            let call = publish(args)?;
+            return Ok(match addresses {
+                Some(addresses) => Ask::PublishAndServe(call, addresses),
+                None => Ask::Call(call),
+            });
+        }
+        Command::Follow(args) => Call::Follow {
+            feed: args.feed,
+            via: args.via,
+            keep: args.keep,
+            max_size: args.max_size,
+        },
+        Command::Unfollow { feed, purge } => Call::Unfollow { feed, purge },
+        Command::Sources => Call::Sources,
+        Command::Sync { feed } => Call::Sync { feed },
+        Command::Ls { feed, limit, all } => Call::Ls { feed, limit, all },
+        Command::Show { target } => Call::Show { target },
+        Command::Get(args) => return get(args),
+        Command::Serve(args) => return Ok(Ask::Serve(addresses(&args.listen))),
+        Command::Status => Call::Status,
+        Command::Prove { target, output } => {
+            let output = output.unwrap_or_else(|| bundle_name(&target).into());
+            let output = target_file(&output)?;
+            let is_bytes = output.is_none();
+            let call = Call::Prove { target, output };
+            return Ok(if is_bytes {
+                Ask::Bytes(call)
+            } else {
+                Ask::Call(call)
+            });
+        }
+        Command::Check { file } => Call::Check {
+            file: absolute(&file)?,
+        },
+    };
+    Ok(Ask::Call(call))
+}
+
+fn key(command: Key) -> Result<Call, Failure> {
+    Ok(match command {
+        Key::List => Call::KeyList,
+        Key::Show { feed } => Call::KeyShow { feed },
+        Key::Backup { file, feed } => Call::KeyBackup {
+            feed,
+            output: absolute(&file)?,
+        },
+        Key::Restore { file, name } => Call::KeyRestore {
+            file: absolute(&file)?,
+            name,
+        },
+    })
+}
+
+fn publish(args: Publish) -> Result<Call, Failure> {
+    let paths: Result<Vec<_>, _> = args.paths.iter().map(|path| absolute(path)).collect();
+    Ok(Call::Publish(Box::new(levada_peer::api::Publish {
+        paths: paths?,
+        feed: args.feed,
+        title: args.title,
+        text: args.text,
+        tags: args.tags,
+        creators: args.creators,
+        language: args.language,
+        licence: args.licence,
+        in_place: args.in_place,
+        dry_run: args.dry_run,
+        strip_place: args.strip_place,
+        retract_missing: args.retract_missing,
+        insist: args.insist,
+    })))
+}
+
+fn get(args: Get) -> Result<Ask, Failure> {
+    let output = args.output.unwrap_or_else(|| PathBuf::from("."));
+    let output = target_file(&output)?;
+    let is_bytes = output.is_none();
+    let call = Call::Get {
+        target: args.target,
+        file: args.file,
+        range: args.range,
+        output,
+    };
+    Ok(if is_bytes {
+        Ask::Bytes(call)
+    } else {
+        Ask::Call(call)
+    })
+}
+
+/// The file to write, absolute; `None` for `-`, standard output.
+fn target_file(output: &Path) -> Result<Option<PathBuf>, Failure> {
+    if output == Path::new("-") {
+        return Ok(None);
+    }
+    absolute(output).map(Some)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|error| {
+        Failure::new(
+            Code::Usage,
+            format!("{}: this path cannot be used: {error}", path.display()),
+        )
+    })
+}
+
+/// A file name for the bundle of FEED/INDEX.
+fn bundle_name(target: &str) -> String {
+    let (feed, index) = match target.parse::<Link>() {
+        Ok(link) => (
+            link.feed.to_string(),
+            link.index.map(|index| index.to_string()),
+        ),
+        Err(_) => match target.rsplit_once('/') {
+            Some((feed, index)) => (feed.to_owned(), Some(index.to_owned())),
+            None => (target.to_owned(), None),
+        },
+    };
+    let plain = |text: &str| -> String {
+        let chars = text.chars().take(NAME_CHARS);
+        chars
+            .map(|c| if c.is_alphanumeric() { c } else { '-' })
+            .collect()
+    };
+    let parts: Vec<String> = [Some(feed), index]
+        .into_iter()
+        .flatten()
+        .map(|part| plain(&part))
+        .collect();
+    format!("{}.bundle", parts.join("-"))
+}
+
+/// Where to listen: what was named, or the usual port of all addresses.
+fn addresses(named: &[Listen]) -> Vec<SocketAddr> {
+    let every = |port| {
+        [
+            (Ipv6Addr::UNSPECIFIED, port).into(),
+            (Ipv4Addr::UNSPECIFIED, port).into(),
+        ]
+    };
+    if named.is_empty() {
+        return every(DEFAULT_PORT).into();
+    }
+    let mut addresses = Vec::new();
+    for named in named {
+        match named {
+            Listen::At(address) => addresses.push(*address),
+            Listen::Port(port) => addresses.extend(every(*port)),
+        }
+    }
+    addresses
+}
+
+/// Reads `A-B` or `A-`: first and last byte, both included.
+///
+/// # Errors
+/// In words.
+pub(crate) fn range(text: &str) -> Result<(u64, Option<u64>), String> {
+    let wrong = || "a range is A-B, first and last byte, or A- for the rest".to_owned();
+    let number = |digits: &str| {
+        let is_plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse().ok().filter(|_| is_plain).ok_or_else(wrong)
+    };
+    let (first, last) = text.split_once('-').ok_or_else(wrong)?;
+    let first: u64 = number(first)?;
+    let last = if last.is_empty() {
+        None
+    } else {
+        Some(number(last)?)
+    };
+    if last.is_some_and(|last| last < first) {
+        return Err("the last byte is before the first".to_owned());
+    }
+    Ok((first, last))
+}
+
+/// Where to listen, as it was named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listen {
+    /// On one address.
+    At(SocketAddr),
+    /// On this port of all addresses.
+    Port(u16),
+}
+
+/// Reads `ADDRESS:PORT`, `ADDRESS` or `PORT`.
+///
+/// # Errors
+/// In words.
+pub(crate) fn listen(text: &str) -> Result<Listen, String> {
+    let named = match text.strip_prefix("localhost") {
+        Some(rest) if rest.is_empty() || rest.starts_with(':') => format!("127.0.0.1{rest}"),
+        _ => text.to_owned(),
+    };
+    if let Ok(address) = named.parse() {
+        return Ok(Listen::At(address));
+    }
+    let bare = named
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(&named);
+    if let Ok(ip) = bare.parse::<IpAddr>() {
+        return Ok(Listen::At((ip, DEFAULT_PORT).into()));
+    }
+    let port = named.strip_prefix(':').unwrap_or(&named);
+    port.parse().map(Listen::Port).map_err(|_| {
+        format!("an address is ADDRESS:PORT, ADDRESS or PORT, as in 127.0.0.1:{DEFAULT_PORT}")
+    })
+}
+
+#[cfg(test)]
+mod tests;

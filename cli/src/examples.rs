@@ -1,0 +1,124 @@
+//! The examples below the help of each command.
+
+/// Of the program itself.
+pub(crate) const ALL: &str = "\
+FEED is a link, a key, the beginning of a key, a nickname, or the name of an own key.
+
+Examples:
+  levada publish ~/Pictures/sea --serve     publish a folder and serve it
+  levada follow 'levada:lev1…'              follow somebody's feed
+  levada ls                                 what is new
+  levada get ana/3                          get a file, verified
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 4 not found or nobody has it, 5 verification
+failed, 6 over quota, 7 denied, 10 not initialised, 11 store locked, 12 wrong passphrase,
+130 interrupted.";
+
+/// Of `init`.
+pub(crate) const INIT: &str = "\
+Examples:
+  levada init --title 'Ana Silva'           make a key and a feed with this author's name
+  levada init --name band --encrypt         a second one, its key file under a passphrase";
+
+/// Of `key`.
+pub(crate) const KEY: &str = "\
+Examples:
+  levada key list
+  levada key show                           the link to give away
+  levada key backup /media/stick/ana.pem    copy the key to a safe place
+  levada key restore /media/stick/ana.pem";
+
+/// Of `publish`.
+pub(crate) const PUBLISH: &str = "\
+Makes a key and a feed when there are none. What is new or changed since the last time becomes a
+record, and running the same command again goes on where it ended. What is published is public and
+cannot be recalled.
+
+Examples:
+  levada publish talk.mp4 --title 'What water knows' --tag talk
+  levada publish ~/Pictures --license CC-BY-4.0 --strip-place
+  levada publish ~/Pictures --dry-run       show what would be done
+  levada publish /archive --in-place        keep no second copy
+  levada publish ~/Pictures --serve         publish, then serve";
+
+/// Of `follow`.
+pub(crate) const FOLLOW: &str = "\
+Quote the link: a shell gives a meaning of its own to ? and &. `levada sync` fetches what comes later.
+
+Examples:
+  levada follow 'levada:lev1…?first=…&via=http://192.0.2.7:9327'
+  levada follow lev1… --via http://192.0.2.7:9327
+  levada follow 'levada:lev1…' --keep all --max-size 200GiB";
+
+/// Of `unfollow`.
+pub(crate) const UNFOLLOW: &str = "\
+Examples:
+  levada unfollow ana                       what is held of it stays
+  levada unfollow ana --purge               and frees its space";
+
+/// Of `sources`.
+pub(crate) const SOURCES: &str = "\
+Examples:
+  levada sources
+  levada sources --json";
+
+/// Of `sync`.
+pub(crate) const SYNC: &str = "\
+Examples:
+  levada sync                               all that is followed
+  levada sync ana";
+
+/// Of `ls`.
+pub(crate) const LS: &str = "\
+Examples:
+  levada ls                                 the newest of all feeds
+  levada ls ana -n 10
+  levada ls ana --all                       with what cannot be read, and why";
+
+/// Of `show`.
+pub(crate) const SHOW: &str = "\
+Examples:
+  levada show ana                           the feed: link, head, profile
+  levada show ana/3                         one item and its files";
+
+/// Of `get`.
+pub(crate) const GET: &str = "\
+A file that exists is never written over.
+
+Examples:
+  levada get ana/3                          under its own name, into this folder
+  levada get ana/3 -o sea.jpg
+  levada get ana/3 -o - | mpv -
+  levada get ana/3 --file cover -o covers/
+  levada get ana/3 --range 1000000-1999999 -o -";
+
+/// Of `serve`.
+pub(crate) const SERVE: &str = "\
+Everybody who can reach the port can read what is served. Ctrl-C ends it.
+
+Examples:
+  levada serve
+  levada serve --listen 127.0.0.1:9327      this machine only
+  levada serve --listen 8080 --listen [::1]:9000";
+
+/// Of `status`.
+pub(crate) const STATUS: &str = "\
+Examples:
+  levada status
+  levada status --json";
+
+/// Of `prove`.
+pub(crate) const PROVE: &str = "\
+The file holds the author's head, the record and what proves it. `levada check` needs nothing else.
+
+Examples:
+  levada prove ana/3                        writes ana-3.bundle
+  levada prove ana/3 -o proof.bundle";
+
+/// Of `check`.
+pub(crate) const CHECK: &str = "\
+Exit code 0: what is printed is proven. Exit code 5: the file proves nothing, and why.
+
+Examples:
+  levada check ana-3.bundle
+  levada check ana-3.bundle --json";

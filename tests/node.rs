@@ -1,0 +1,246 @@
+//! A node in a folder of its own: calls carried out as a person's command would, and serving on loopback.
+
+use levada_peer::api::{Answer, Call, Event, Failure, Publish};
+use levada_peer::node::{self, Options};
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// What a call came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What happened on the way, the answer excepted.
+    pub events: Vec<Event>,
+    /// The answer, or why there is none.
+    pub result: Result<Answer, Failure>,
+}
+
+impl Outcome {
+    /// The answer.
+    ///
+    /// # Panics
+    /// When the call failed: the test has failed.
+    #[must_use]
+    #[track_caller]
+    pub fn answer(self) -> Answer {
+        match self.result {
+            Ok(answer) => answer,
+            Err(failure) => panic!("{failure:?}, after {:?}", self.events),
+        }
+    }
+
+    /// Why it failed.
+    ///
+    /// # Panics
+    /// When the call succeeded: the test has failed.
+    #[must_use]
+    #[track_caller]
+    pub fn failure(self) -> Failure {
+        match self.result {
+            Err(failure) => failure,
+            Ok(answer) => panic!("succeeded: {answer:?}"),
+        }
+    }
+
+    /// Bytes sent to standard output.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let parts = self.events.iter().filter_map(|event| match event {
+            Event::Bytes(bytes) => Some(bytes.as_slice()),
+            _ => None,
+        });
+        parts.flatten().copied().collect()
+    }
+}
+
+/// A node and its folders.
+pub struct TestNode {
+    folder: TempDir,
+    runtime: Runtime,
+}
+
+impl Default for TestNode {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TestNode {
+    /// A node that holds nothing yet.
+    ///
+    /// # Panics
+    /// When the machine gives no folder or threads.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder can be made"),
+            runtime: runtime(),
+        }
+    }
+
+    /// Where the node keeps things.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A folder for files of the test.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn files(&self) -> PathBuf {
+        let files = self.folder.path().join("files");
+        std::fs::create_dir_all(&files).expect("a folder can be made");
+        files
+    }
+
+    /// Writes a file below `files`.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn write(&self, path: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.files().join(path);
+        let folder = path.parent().expect("a file has a folder");
+        std::fs::create_dir_all(folder).expect("a folder can be made");
+        std::fs::write(&path, bytes).expect("a file can be written");
+        path
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            data_dir: Some(self.data_dir()),
+            passphrase: None,
+        }
+    }
+
+    /// Carries out a call, as one command would.
+    pub fn call(&self, call: Call) -> Outcome {
+        self.call_until(call, |_| false)
+    }
+
+    /// The same; the person interrupts it when `is_enough` says so of an event.
+    pub fn call_until(&self, call: Call, is_enough: impl Fn(&Event) -> bool) -> Outcome {
+        self.runtime.block_on(async {
+            let (stop, stopped) = watch::channel(false);
+            let (sender, mut receiver) = mpsc::channel(1);
+            let options = self.options();
+            let working =
+                tokio::spawn(async move { node::call(&options, call, sender, stopped).await });
+            let mut events = Vec::new();
+            let mut answer = None;
+            while let Some(event) = receiver.recv().await {
+                if is_enough(&event) {
+                    stop.send_replace(true);
+                }
+                match event {
+                    Event::Answer(given) => answer = Some(*given),
+                    event => events.push(event),
+                }
+            }
+            let ended = working.await.expect("a call does not panic");
+            let result = ended.map(|()| answer.expect("a call that succeeds gives an answer"));
+            Outcome { events, result }
+        })
+    }
+
+    /// Publishes files or folders as they are.
+    pub fn publish(&self, paths: &[&Path]) -> Outcome {
+        self.call(Call::Publish(Box::new(Publish {
+            paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+            ..Publish::default()
+        })))
+    }
+
+    /// Follows a link.
+    pub fn follow(&self, link: &str, keep: Option<&str>) -> Outcome {
+        self.call(Call::Follow {
+            feed: link.to_owned(),
+            via: Vec::new(),
+            keep: keep.map(str::to_owned),
+            max_size: None,
+        })
+    }
+
+    /// Serves on a free port of loopback until the handle is dropped.
+    ///
+    /// # Panics
+    /// When serving fails.
+    #[must_use]
+    pub fn serve(&self) -> TestServe {
+        let options = self.options();
+        let (stop, stopped) = watch::channel(false);
+        let (ready, is_ready) = oneshot::channel();
+        let serving = std::thread::spawn(move || {
+            runtime().block_on(async move {
+                let (events, mut ignored) = mpsc::channel(16);
+                tokio::spawn(async move { while ignored.recv().await.is_some() {} });
+                let listen = ["127.0.0.1:0".parse().expect("an address")];
+                let told = |serving| {
+                    // The test that waits for it may have failed.
+                    let _ = ready.send(serving);
+                };
+                node::serve(&options, &listen, told, events, stopped).await
+            })
+        });
+        match is_ready.blocking_recv() {
+            Ok(told) => TestServe {
+                told,
+                stop,
+                serving: Some(serving),
+            },
+            Err(_) => panic!("serving failed: {:?}", serving.join()),
+        }
+    }
+}
+
+fn runtime() -> Runtime {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("threads can be made")
+}
+
+/// A node that serves; ends when dropped.
+pub struct TestServe {
+    told: node::Serving,
+    stop: watch::Sender<bool>,
+    serving: Option<JoinHandle<Result<(), Failure>>>,
+}
+
+impl TestServe {
+    /// The link of its only feed, with where to ask.
+    ///
+    /// # Panics
+    /// When it serves none.
+    #[must_use]
+    pub fn link(&self) -> &str {
+        &self.told.links.first().expect("a feed is served").1
+    }
+
+    /// Where it listens, as `http://address`.
+    ///
+    /// # Panics
+    /// Never: it listens.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.told.listen.first().expect("it listens"))
+    }
+}
+
+impl Drop for TestServe {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(serving) = self.serving.take() {
+            let ended = serving.join();
+            if !std::thread::panicking() {
+                ended
+                    .expect("serving does not panic")
+                    .expect("serving ends well");
+            }
+        }
+    }
+}
