@@ -203,13 +203,7 @@ fn open_log(
     trust: Trust,
 ) -> Result<(AuthorLog, AuthorFile), Failure> {
     let feed = secret.feed_key();
-    if node.evidence.fork(&feed)?.is_some() {
-        return Err(Failure::new(
-            Code::Denied,
-            format!("feed {}: this key signed two histories", short(&feed)),
-        )
-        .hint("followers stay where they were, and nothing more is signed with it; `levada show` prints both heads"));
-    }
+    refuse_forked(node, &feed)?;
     let stored = node.disk.head(&feed)?;
     let known = [stored.as_deref().cloned(), node.remembered(&feed)];
     let signed = known
@@ -287,6 +281,18 @@ fn usable_mark(node: &Node, path: &Path, stored: &Head) -> Result<Option<Mark>, 
             Ok(Some(mark))
         }
         _ => Ok(None),
+    }
+}
+
+/// A key that signed two histories signs no more.
+fn refuse_forked(node: &Node, feed: &FeedKey) -> Result<(), Failure> {
+    match node.evidence.fork(feed)? {
+        None => Ok(()),
+        Some(_) => Err(Failure::new(
+            Code::Denied,
+            format!("feed {}: this key signed two histories", short(feed)),
+        )
+        .hint("followers stay where they were, and nothing more is signed with it; `levada show` prints both heads")),
     }
 }
 
