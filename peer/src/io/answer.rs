@@ -2,6 +2,9 @@
 //!
 //! Reads the store and proves what it gives; decides nothing about who asks. Used by the server and by `prove`.
 
+#[cfg(test)]
+mod tests;
+
 use crate::io::disk::Disk;
 use crate::store::StoreError;
 use levada_feed::bundle::{self, Slot};
@@ -12,6 +15,9 @@ use levada_feed::key::FeedKey;
 use levada_feed::limits::{BUNDLE_BYTES_TARGET, BUNDLE_SLOTS_MAX, HASH_BYTES, LIST_LEAF_HASHES};
 use levada_feed::tree::Pieces;
 use std::ops::Range;
+
+/// What the frame of a slot may cost besides its bytes.
+const SLOT_BYTES: usize = 8;
 
 /// The newest head with its slices. `None` when the feed, or what proves its head, is not here.
 ///
@@ -55,18 +61,25 @@ pub fn latest(disk: &Disk, feed: &FeedKey, count: u64) -> Result<Option<Vec<u8>>
         return Ok(None);
     };
     let length = head.body().length;
-    let mut from = length.saturating_sub(count);
-    let mut held = 0;
-    // Walk back from the end only as far as the bytes allow.
-    for index in (from..length).rev() {
-        held += disk
+    // A count of slots that no bundle has would leave the last record out.
+    let slots_max = u64::try_from(BUNDLE_SLOTS_MAX).unwrap_or(u64::MAX);
+    let mut from = length;
+    let mut bytes = 0;
+    let mut hashes = Hashes::of(disk, feed);
+    // Walk back from the end as far as the bytes allow and the list reaches: who keeps only the newest has no more of it.
+    // A bundle needs the hash before its first slot too.
+    for index in (length.saturating_sub(count.min(slots_max))..length).rev() {
+        bytes += disk
             .record(feed, index)?
             .map_or(HASH_BYTES, |record| record.len())
-            + 8;
-        if held > BUNDLE_BYTES_TARGET {
-            from = (index + 1).min(length - 1);
+            + SLOT_BYTES;
+        let is_last = from == length;
+        if (bytes > BUNDLE_BYTES_TARGET && !is_last)
+            || hashes.at(index.saturating_sub(1))?.is_none()
+        {
             break;
         }
+        from = index;
     }
     let Some(newest) = bundle_under(disk, &head, from..length)? else {
         return Ok(None);
@@ -97,66 +110,77 @@ fn bundle_under(
         return Ok(None);
     }
     let retracted = disk.retracted(&feed, range.clone())?;
-    let mut hashes = Hashes {
-        disk,
-        feed,
-        leaf: None,
+    let mut filling = Filling {
+        hashes: Hashes::of(disk, &feed),
+        kept: Vec::new(),
+        start: range.start,
+        bytes: 0,
     };
-    let mut kept: Vec<Kept> = Vec::new();
-    let mut bytes = 0;
-    let mut hole = false;
-    let fill =
-        |kept: &mut Vec<Kept>, hashes: &mut Hashes<'_>, to: u64| -> Result<bool, StoreError> {
-            while range.start + count(kept) < to {
-                let index = range.start + count(kept);
-                let Some(hash) = hashes.at(index)? else {
-                    return Ok(false);
-                };
-                kept.push(Kept::Back(hash, None));
-            }
-            Ok(true)
-        };
-    let mut failed = None;
+    let mut outcome = Ok(true);
     disk.records(&feed, range.clone(), &mut |index, record| {
-        bytes += record.len() + 8;
-        if bytes > BUNDLE_BYTES_TARGET && !kept.is_empty() {
-            hole = true;
-            return false;
-        }
-        let step = fill(&mut kept, &mut hashes, index).and_then(|filled| {
-            let back = retracted.get(&index).filter(|by| **by < head.body().length);
-            match (filled, back) {
-                (false, _) => return Ok(false),
-                (true, None) => kept.push(Kept::Record(record.to_vec())),
-                (true, Some(by)) => match hashes.at(index)? {
-                    Some(hash) => kept.push(Kept::Back(hash, Some(*by))),
-                    None => return Ok(false),
-                },
-            }
-            Ok(true)
-        });
-        match step {
-            Ok(goes_on) => {
-                hole |= !goes_on;
-                goes_on
-            }
-            Err(error) => {
-                failed = Some(error);
-                false
-            }
-        }
+        // Nobody is told of a retraction that the head does not cover.
+        let by = retracted.get(&index).copied();
+        let by = by.map(|by| Some(by).filter(|by| *by < head.body().length));
+        outcome = filling.record(index, record, by);
+        matches!(outcome, Ok(true))
     })?;
-    if let Some(error) = failed {
-        return Err(error);
+    if outcome? {
+        filling.hashes_until(range.end)?;
     }
-    if !hole {
-        fill(&mut kept, &mut hashes, range.end)?;
-    }
-    if kept.is_empty() {
+    if filling.kept.is_empty() {
         return Ok(None);
     }
-    let slots: Vec<Slot<'_>> = kept.iter().map(Kept::slot).collect();
+    let slots: Vec<Slot<'_>> = filling.kept.iter().map(Kept::slot).collect();
     bundle::prove(head, range.start, &slots, &disk.pieces(&feed))
+}
+
+/// A bundle that is being filled, slot by slot.
+struct Filling<'a> {
+    hashes: Hashes<'a>,
+    kept: Vec<Kept>,
+    start: u64,
+    bytes: usize,
+}
+
+impl Filling<'_> {
+    fn next(&self) -> u64 {
+        let count = u64::try_from(self.kept.len()).unwrap_or(u64::MAX);
+        self.start.saturating_add(count)
+    }
+
+    /// Records that are not held, as hashes. Says whether the list reached so far.
+    fn hashes_until(&mut self, to: u64) -> Result<bool, StoreError> {
+        while self.next() < to {
+            match self.hashes.at(self.next())? {
+                Some(hash) => self.kept.push(Kept::Back(hash, None)),
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// A record that is held; retracted ones travel as hashes. Says whether more fits.
+    fn record(
+        &mut self,
+        index: u64,
+        record: &[u8],
+        retracted: Option<Option<u64>>,
+    ) -> Result<bool, StoreError> {
+        if !self.hashes_until(index)? {
+            return Ok(false);
+        }
+        if let Some(by) = retracted {
+            let hash = self.hashes.at(index)?;
+            self.kept.extend(hash.map(|hash| Kept::Back(hash, by)));
+            return Ok(hash.is_some());
+        }
+        self.bytes += record.len() + SLOT_BYTES;
+        if self.bytes > BUNDLE_BYTES_TARGET && !self.kept.is_empty() {
+            return Ok(false);
+        }
+        self.kept.push(Kept::Record(record.to_vec()));
+        Ok(true)
+    }
 }
 
 /// A slot on its way into a bundle.
@@ -175,18 +199,22 @@ impl Kept {
     }
 }
 
-fn count(kept: &[Kept]) -> u64 {
-    u64::try_from(kept.len()).unwrap_or(u64::MAX)
-}
-
-/// Link hashes in rising order: each leaf of the list is read once.
+/// Link hashes in rising or falling order: each leaf of the list is read once.
 struct Hashes<'a> {
     disk: &'a Disk,
     feed: FeedKey,
     leaf: Option<(u64, Vec<u8>)>,
 }
 
-impl Hashes<'_> {
+impl<'a> Hashes<'a> {
+    fn of(disk: &'a Disk, feed: &FeedKey) -> Self {
+        Self {
+            disk,
+            feed: *feed,
+            leaf: None,
+        }
+    }
+
     fn at(&mut self, index: u64) -> Result<Option<Hash>, StoreError> {
         let wanted = index / LIST_LEAF_HASHES;
         if self.leaf.as_ref().is_none_or(|(leaf, _)| *leaf != wanted) {
