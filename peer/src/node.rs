@@ -6,6 +6,7 @@ mod author;
 mod find;
 mod follow;
 mod get;
+mod live;
 mod local;
 mod media;
 mod output;
@@ -113,6 +114,8 @@ struct Node {
     changing: Arc<Mutex<()>>,
     passphrase: Option<Zeroizing<String>>,
     news: watch::Sender<u64>,
+    /// Changes whenever the list of subscriptions does.
+    changes: Arc<watch::Sender<u64>>,
     /// Held while the node is open.
     _lock: Arc<Lock>,
 }
@@ -139,6 +142,7 @@ impl Node {
             changing: Arc::default(),
             passphrase: options.passphrase.clone().map(Zeroizing::new),
             news: watch::Sender::new(0),
+            changes: Arc::new(watch::Sender::new(0)),
             disk,
             dirs,
             _lock: Arc::new(lock),

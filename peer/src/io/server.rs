@@ -20,7 +20,6 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use levada_feed::fork::ForkProof;
-use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::{BATCH_HASHES_MAX, FEEDS_PAGE_MAX, FORK_BYTES_MAX, INLINE_BYTES_MAX};
 use levada_feed::reject::Reject;
@@ -181,12 +180,6 @@ fn read(served: &Served, ask: &Ask) -> Result<Option<Vec<u8>>, StoreError> {
     }
 }
 
-/// Strong tag of a head: the first 16 bytes of the hash of its wire form.
-fn head_tag(wire: &[u8]) -> String {
-    let hash = Hash::of(wire).to_string();
-    format!("\"{}\"", hash.get(..32).unwrap_or(&hash))
-}
-
 async fn head(
     served: &Arc<Served>,
     feed: FeedKey,
@@ -200,7 +193,7 @@ async fn head(
     loop {
         news.borrow_and_update();
         let tag = match served.disk.head(&feed) {
-            Ok(Some(head)) => head_tag(head.wire()),
+            Ok(Some(head)) => frame::head_tag(head.wire()),
             Ok(None) => return not_here(),
             Err(_) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed"),
         };
