@@ -2,3 +2,4 @@
 
 mod proof;
 mod travel;
+mod vectors;
