@@ -55,41 +55,19 @@ fn refuse(shelf: &mut Shelf, name: &str, must: &str, why: &str, wire: Vec<u8>) {
 
 fn taken(shelf: &mut Shelf) {
     let history = History::of(1, 100, "item");
-    for (length, range, why) in [
+    #[rustfmt::skip]
+    let cases = [
         (1, 0..1, "A feed of its record 0 alone: no edges, no pairs."),
         (3, 0..3, "A whole feed in one leaf: no edges, no pairs."),
-        (
-            3,
-            0..1,
-            "Record 0 of three; the edges are the hashes after it.",
-        ),
-        (
-            3,
-            2..3,
-            "The last of three; the edges are the hashes before it.",
-        ),
+        (3, 0..1, "Record 0 of three; the edges are the hashes after it."),
+        (3, 2..3, "The last of three; the edges are the hashes before it."),
         (40, 31..33, "Two records of two leaves."),
-        (
-            40,
-            32..33,
-            "The first record of a leaf: the leaf before it comes along, since the link begins there.",
-        ),
-        (
-            100,
-            50..52,
-            "Two records of four leaves: edges on both sides, and two pairs.",
-        ),
-        (
-            100,
-            30..70,
-            "Records of three leaves: a pair lies wholly inside.",
-        ),
-        (
-            100,
-            99..100,
-            "The last record, whose hash proves the head's length.",
-        ),
-    ] {
+        (40, 32..33, "The first record of a leaf: the leaf before it comes along, since the link begins there."),
+        (100, 50..52, "Two records of four leaves: edges on both sides, and two pairs."),
+        (100, 30..70, "Records of three leaves: a pair lies wholly inside."),
+        (100, 99..100, "The last record, whose hash proves the head's length."),
+    ];
+    for (length, range, why) in cases {
         let name = format!("records-{}-{}-of-{length}", range.start, range.end);
         let bundle = history.bundle(length, range);
         accept(shelf, &name, why, &history, length, &bundle).flip_all();
@@ -178,19 +156,13 @@ fn withheld(shelf: &mut Shelf) {
         bundle.hint(1, &history.link(5), hint);
         bundle.wire()
     };
-    for (name, hint, why) in [
+    #[rustfmt::skip]
+    let cases = [
         ("hint-itself", 5, "The hint of record 5 names record 5."),
-        (
-            "hint-before",
-            4,
-            "The hint of record 5 names an earlier one.",
-        ),
-        (
-            "hint-outside",
-            40,
-            "The hint names the record after the last one.",
-        ),
-    ] {
+        ("hint-before", 4, "The hint of record 5 names an earlier one."),
+        ("hint-outside", 40, "The hint names the record after the last one."),
+    ];
+    for (name, hint, why) in cases {
         refuse(shelf, name, "bundle-8", why, hinted(hint));
     }
     let mut bundle = history.bundle(40, 4..8);
@@ -301,34 +273,16 @@ fn wrong_forms(shelf: &mut Shelf) {
         parts[part] = value;
         array(&parts)
     };
+    #[rustfmt::skip]
     let cases = [
         ("five-parts", "The pairs are missing.", array(&parts[..5])),
-        (
-            "seven-parts",
-            "Something follows the pairs.",
-            array(&[&parts[..], &[null()]].concat()),
-        ),
-        (
-            "head-not-wrapped",
-            "The head is an array, not a byte string.",
-            with(1, bundle.head.clone()),
-        ),
-        (
-            "from-text",
-            "The first index is a text.",
-            with(2, text("50")),
-        ),
+        ("seven-parts", "Something follows the pairs.", array(&[&parts[..], &[null()]].concat())),
+        ("head-not-wrapped", "The head is an array, not a byte string.", with(1, bundle.head.clone())),
+        ("from-text", "The first index is a text.", with(2, text("50"))),
         ("from-null", "The first index is null.", with(2, null())),
-        (
-            "slots-bytes",
-            "The slots are one byte string.",
-            with(3, bytes(&bundle.slots.concat())),
-        ),
-        (
-            "edges-array",
-            "The edges are an array of hashes; they are one byte string.",
-            with(4, array(&[bytes(&bundle.edges)])),
-        ),
+        ("slots-bytes", "The slots are one byte string.", with(3, bytes(&bundle.slots.concat()))),
+        ("edges-array", "The edges are an array of hashes; they are one byte string.",
+            with(4, array(&[bytes(&bundle.edges)]))),
         ("pairs-text", "The pairs are a text.", with(5, text(""))),
         ("not-an-array", "A byte string.", bytes(&bundle.wire())),
         ("empty", "No bytes.", Vec::new()),
@@ -395,48 +349,17 @@ fn wrong_slots(shelf: &mut Shelf) {
         bundle.wire()
     };
     let link = bytes(&history.link(51));
+    #[rustfmt::skip]
     let cases = [
         ("slot-null", "A slot that is null.", with(null())),
-        (
-            "slot-text",
-            "A record that is a text.",
-            with(text("item 51")),
-        ),
-        (
-            "slot-map",
-            "A record that is not wrapped into a byte string.",
-            with(history.records[51].clone()),
-        ),
-        (
-            "slot-empty-array",
-            "Withheld, without the hash.",
-            with(array(&[])),
-        ),
-        (
-            "slot-hash-31",
-            "Withheld, with 31 bytes of hash.",
-            with(array(&[bytes(&[1; 31])])),
-        ),
-        (
-            "slot-hash-text",
-            "Withheld, with the hash in hex.",
-            with(array(&[text(&to_hex(&history.link(51)))])),
-        ),
-        (
-            "slot-hint-text",
-            "A hint that is a text.",
-            with(array(&[link.clone(), text("60")])),
-        ),
-        (
-            "slot-hint-null",
-            "A hint that is null.",
-            with(array(&[link.clone(), null()])),
-        ),
-        (
-            "slot-three",
-            "A third element.",
-            with(array(&[link, uint(60), uint(61)])),
-        ),
+        ("slot-text", "A record that is a text.", with(text("item 51"))),
+        ("slot-map", "A record that is not wrapped into a byte string.", with(history.records[51].clone())),
+        ("slot-empty-array", "Withheld, without the hash.", with(array(&[]))),
+        ("slot-hash-31", "Withheld, with 31 bytes of hash.", with(array(&[bytes(&[1; 31])]))),
+        ("slot-hash-text", "Withheld, with the hash in hex.", with(array(&[text(&to_hex(&history.link(51)))]))),
+        ("slot-hint-text", "A hint that is a text.", with(array(&[link.clone(), text("60")]))),
+        ("slot-hint-null", "A hint that is null.", with(array(&[link.clone(), null()]))),
+        ("slot-three", "A third element.", with(array(&[link, uint(60), uint(61)]))),
     ];
     for (name, why, wire) in cases {
         refuse(shelf, name, "bundle-3", why, wire);
@@ -480,125 +403,37 @@ fn wrong_slots(shelf: &mut Shelf) {
 fn wrong_proofs(shelf: &mut Shelf) {
     let (history, _) = base();
     type Change = fn(&mut Bundle);
+    #[rustfmt::skip]
     let changes: [(&str, &str, &str, Change); 19] = [
-        (
-            "edges-none",
-            "bundle-6",
-            "The edges are missing.",
-            |bundle| bundle.edges.clear(),
-        ),
-        (
-            "edges-hash-less",
-            "bundle-6",
-            "The last hash of the edges is missing.",
-            |bundle| bundle.edges.truncate(bundle.edges.len() - 32),
-        ),
-        (
-            "edges-hash-more",
-            "bundle-6",
-            "A hash follows the edges.",
-            |bundle| bundle.edges.extend([0; 32]),
-        ),
-        (
-            "edges-byte-less",
-            "bundle-6",
-            "The last byte of the edges is missing.",
-            |bundle| bundle.edges.truncate(bundle.edges.len() - 1),
-        ),
-        (
-            "edges-swapped",
-            "slice-4",
-            "Two hashes of the edges changed places.",
-            |bundle| bundle.edges[..64].rotate_left(32),
-        ),
-        (
-            "edges-after-before",
-            "slice-4",
-            "The edges after the slots stand before those before them.",
-            |bundle| bundle.edges.rotate_left(18 * 32),
-        ),
-        (
-            "edges-link-before-changed",
-            "slice-4",
-            "The hash from which the first record follows is another one.",
-            |bundle| bundle.edges[17 * 32] ^= 1,
-        ),
-        (
-            "pair-more",
-            "slice-1",
-            "A pair follows the last one.",
-            |bundle| bundle.pairs.extend([0; 64]),
-        ),
-        (
-            "pair-less",
-            "slice-1",
-            "The last pair is missing.",
-            |bundle| bundle.pairs.truncate(64),
-        ),
-        ("pairs-none", "slice-1", "No bytes of pairs.", |bundle| {
-            bundle.pairs.clear()
-        }),
-        (
-            "pairs-swapped",
-            "slice-3",
-            "Two pairs changed places.",
-            |bundle| bundle.pairs.rotate_left(64),
-        ),
-        (
-            "pair-sides-swapped",
-            "slice-3",
-            "Left and right of a pair changed places.",
-            |bundle| bundle.pairs[64..].rotate_left(32),
-        ),
-        (
-            "record-changed",
-            "slice-4",
-            "One bit of a record is another.",
-            |bundle| {
-                let last = bundle.slots[1].len() - 1;
-                bundle.slots[1][last] ^= 1;
-            },
-        ),
-        (
-            "records-swapped",
-            "slice-4",
-            "Two records changed places.",
-            |bundle| bundle.slots.swap(0, 1),
-        ),
-        (
-            "record-replaced",
-            "slice-4",
-            "A record that the author never wrote.",
-            |bundle| bundle.slots[2] = bytes(b"forged"),
-        ),
-        (
-            "record-twice",
-            "slice-4",
-            "A record stands in the place of the next one too.",
-            |bundle| bundle.slots[2] = bundle.slots[1].clone(),
-        ),
-        (
-            "record-longer",
-            "slice-4",
-            "A zero byte was added to a record.",
-            |bundle| {
-                let record = item("item 52", TIME + 52_000);
-                assert_eq!(bundle.slots[2], bytes(&record));
-                bundle.slots[2] = bytes(&[record, vec![0]].concat());
-            },
-        ),
-        (
-            "from-1-less",
-            "slice-4",
-            "The same slots one record earlier.",
-            |bundle| bundle.from -= 1,
-        ),
-        (
-            "from-1-more",
-            "slice-4",
-            "The same slots one record later.",
-            |bundle| bundle.from += 1,
-        ),
+        ("edges-none", "bundle-6", "The edges are missing.", |bundle| bundle.edges.clear()),
+        ("edges-hash-less", "bundle-6", "The last hash of the edges is missing.",
+            |bundle| bundle.edges.truncate(bundle.edges.len() - 32)),
+        ("edges-hash-more", "bundle-6", "A hash follows the edges.", |bundle| bundle.edges.extend([0; 32])),
+        ("edges-byte-less", "bundle-6", "The last byte of the edges is missing.",
+            |bundle| bundle.edges.truncate(bundle.edges.len() - 1)),
+        ("edges-swapped", "slice-4", "Two hashes of the edges changed places.",
+            |bundle| bundle.edges[..64].rotate_left(32)),
+        ("edges-after-before", "slice-4", "The edges after the slots stand before those before them.",
+            |bundle| bundle.edges.rotate_left(18 * 32)),
+        ("edges-link-before-changed", "slice-4", "The hash from which the first record follows is another one.",
+            |bundle| bundle.edges[17 * 32] ^= 1),
+        ("pair-more", "slice-1", "A pair follows the last one.", |bundle| bundle.pairs.extend([0; 64])),
+        ("pair-less", "slice-1", "The last pair is missing.", |bundle| bundle.pairs.truncate(64)),
+        ("pairs-none", "slice-1", "No bytes of pairs.", |bundle| { bundle.pairs.clear() }),
+        ("pairs-swapped", "slice-3", "Two pairs changed places.", |bundle| bundle.pairs.rotate_left(64)),
+        ("pair-sides-swapped", "slice-3", "Left and right of a pair changed places.",
+            |bundle| bundle.pairs[64..].rotate_left(32)),
+        ("record-changed", "slice-4", "One bit of a record is another.",
+            |bundle| { let last = bundle.slots[1].len() - 1; bundle.slots[1][last] ^= 1; }),
+        ("records-swapped", "slice-4", "Two records changed places.", |bundle| bundle.slots.swap(0, 1)),
+        ("record-replaced", "slice-4", "A record that the author never wrote.",
+            |bundle| bundle.slots[2] = bytes(b"forged")),
+        ("record-twice", "slice-4", "A record stands in the place of the next one too.",
+            |bundle| bundle.slots[2] = bundle.slots[1].clone()),
+        ("record-longer", "slice-4", "A zero byte was added to a record.",
+            |bundle| { let record = item("item 52", TIME + 52_000); assert_eq!(bundle.slots[2], bytes(&record)); bundle.slots[2] = bytes(&[record, vec![0]].concat()); }),
+        ("from-1-less", "slice-4", "The same slots one record earlier.", |bundle| bundle.from -= 1),
+        ("from-1-more", "slice-4", "The same slots one record later.", |bundle| bundle.from += 1),
     ];
     for (name, must, why, change) in changes {
         let mut bundle = history.bundle(100, 50..53);
@@ -628,60 +463,21 @@ fn wrong_heads(shelf: &mut Shelf) {
     let statement = history.statement(100);
     let body = statement.body();
     let thief = Author::new(2);
+    #[rustfmt::skip]
     let cases = [
-        (
-            "head-forged",
-            "key-7",
-            "The head was signed by somebody else.",
-            head_of(&body, &thief.sign(HEAD, &body)),
-        ),
-        (
-            "head-cofactored",
-            "key-7",
-            "The head's signature holds only when multiplied by the cofactor.",
-            head_of(
-                &body,
-                &cofactored(&history.author, &[HEAD, &body].concat(), false),
-            ),
-        ),
-        (
-            "head-version-2",
-            "head-2",
-            "The head is of a later version.",
-            array(&[uint(2), bytes(&body), bytes(&[0; 64])]),
-        ),
-        (
-            "head-body-alone",
-            "head-1",
-            "The body of the head stands in its place.",
-            body.clone(),
-        ),
-        (
-            "head-of-101",
-            "slice-3",
-            "The head of one record more, over the slice of this one.",
-            history_of_101().head(101),
-        ),
-        (
-            "head-of-other-feed",
-            "head-5",
-            "A head of another feed over the same list.",
-            Statement {
-                feed: thief.key(),
-                ..statement.clone()
-            }
-            .signed(&thief),
-        ),
-        (
-            "head-length-101-of-100",
-            "bundle-6",
+        ("head-forged", "key-7", "The head was signed by somebody else.", head_of(&body, &thief.sign(HEAD, &body))),
+        ("head-cofactored", "key-7", "The head's signature holds only when multiplied by the cofactor.",
+            head_of(&body, &cofactored(&history.author, &[HEAD, &body].concat(), false))),
+        ("head-version-2", "head-2", "The head is of a later version.",
+            array(&[uint(2), bytes(&body), bytes(&[0; 64])])),
+        ("head-body-alone", "head-1", "The body of the head stands in its place.", body.clone()),
+        ("head-of-101", "slice-3", "The head of one record more, over the slice of this one.",
+            history_of_101().head(101)),
+        ("head-of-other-feed", "head-5", "A head of another feed over the same list.",
+            Statement { feed: thief.key(), ..statement.clone() }.signed(&thief)),
+        ("head-length-101-of-100", "bundle-6",
             "The head claims one record more than its root covers, and the edges are one hash short.",
-            Statement {
-                length: 101,
-                ..statement
-            }
-            .signed(&history.author),
-        ),
+            Statement { length: 101, ..statement }.signed(&history.author)),
     ];
     for (name, must, why, head) in cases {
         // A slice that ends in the last leaf shows a wrong length; one that does not, may not.

@@ -476,29 +476,16 @@ fn odd_records(shelf: &mut Shelf) {
             "item 11 newest 11",
         ],
     );
-    for (name, why, first, state, row) in [
-        (
-            "record-0-unreadable",
-            "Record 0 cannot be read: the feed goes on, and has no recovery key.",
-            b"not CBOR".to_vec(),
-            "unreadable record-2",
-            "other 0 newest 0",
-        ),
-        (
-            "record-0-item",
-            "Record 0 is no profile: the feed goes on, and has no recovery key.",
-            item("first", TIME),
-            "item",
-            "item 0 newest 0",
-        ),
-        (
-            "record-0-empty",
-            "Record 0 has no bytes; its link hash is over the key alone.",
-            Vec::new(),
-            "unreadable record-2",
-            "other 0 newest 0",
-        ),
-    ] {
+    #[rustfmt::skip]
+    let cases = [
+        ("record-0-unreadable", "Record 0 cannot be read: the feed goes on, and has no recovery key.",
+            b"not CBOR".to_vec(), "unreadable record-2", "other 0 newest 0"),
+        ("record-0-item", "Record 0 is no profile: the feed goes on, and has no recovery key.",
+            item("first", TIME), "item", "item 0 newest 0"),
+        ("record-0-empty", "Record 0 has no bytes; its link hash is over the key alone.",
+            Vec::new(), "unreadable record-2", "other 0 newest 0"),
+    ];
+    for (name, why, first, state, row) in cases {
         let mut tale = Tale::new();
         tale.push(first, state);
         tale.grow(3, "item");
@@ -645,56 +632,27 @@ fn forks(shelf: &mut Shelf) {
         head: false_first(&mine.history, 20),
         ..mine.history.answer(20, 40)
     };
+    #[rustfmt::skip]
     let cases = [
-        (
-            "fork-equal-length",
-            "Another history of the same length.",
-            parted(35, 40).answer(40, 40).wire(),
-        ),
-        (
-            "fork-longer",
-            "A longer list that does not begin with ours.",
-            parted(35, 70).answer(70, 40).wire(),
-        ),
-        (
-            "fork-shorter",
-            "A shorter list that ours does not begin with.",
-            parted(30, 36).answer(36, 40).wire(),
-        ),
-        (
-            "fork-anew",
-            "A log that was started anew: another first.",
-            anew.answer(50, 40).wire(),
-        ),
-        (
-            "fork-without-slice",
+        ("fork-equal-length", "Another history of the same length.", parted(35, 40).answer(40, 40).wire()),
+        ("fork-longer", "A longer list that does not begin with ours.", parted(35, 70).answer(70, 40).wire()),
+        ("fork-shorter", "A shorter list that ours does not begin with.", parted(30, 36).answer(36, 40).wire()),
+        ("fork-anew", "A log that was started anew: another first.", anew.answer(50, 40).wire()),
+        ("fork-without-slice",
             "Two heads that contradict each other are a fork by themselves; the slice that came with one of them may be missing.",
-            answer.wire(),
-        ),
-        (
-            "fork-by-a-false-first",
-            "A head of our list with another first.",
-            void.wire(),
-        ),
+            answer.wire()),
+        ("fork-by-a-false-first", "A head of our list with another first.", void.wire()),
     ];
     for (name, why, wire) in cases {
         let mut script = begin();
         script.give("head", &[wire], "fork");
         script.accept(shelf, name, why, &shown);
     }
+    #[rustfmt::skip]
     let cases = [
-        (
-            "fork-in-a-bundle",
-            "Records of another history of the same length.",
-            parted(35, 40).bundle(40, 36..38).wire(),
-            36..38,
-        ),
-        (
-            "fork-in-a-bundle-anew",
-            "Records of a log that was started anew.",
-            anew.bundle(50, 0..2).wire(),
-            0..2,
-        ),
+        ("fork-in-a-bundle", "Records of another history of the same length.",
+            parted(35, 40).bundle(40, 36..38).wire(), 36..38),
+        ("fork-in-a-bundle-anew", "Records of a log that was started anew.", anew.bundle(50, 0..2).wire(), 0..2),
     ];
     for (name, why, wire, range) in cases {
         let mut script = begin();
@@ -782,83 +740,25 @@ fn wrong_starts(shelf: &mut Shelf) {
         ..first.clone()
     };
     let other = History::of(2, 100, "item");
+    #[rustfmt::skip]
     let cases: Vec<(&str, &str, &str, Vec<Vec<u8>>)> = vec![
         ("start-nothing", "wire-1", "No bundle.", vec![]),
-        (
-            "start-three",
-            "wire-1",
-            "Three bundles.",
-            vec![first.wire(), last.wire(), last.wire()],
-        ),
-        (
-            "start-not-at-0",
-            "wire-1",
-            "The newest records alone.",
-            vec![last.wire()],
-        ),
-        (
-            "start-backwards",
-            "wire-1",
-            "The newest records before record 0.",
-            vec![last.wire(), first.wire()],
-        ),
-        (
-            "start-two-heads",
-            "wire-1",
-            "Two bundles under heads of different lengths.",
-            vec![older.wire(), last.wire()],
-        ),
-        (
-            "start-two-times",
-            "wire-1",
-            "Two bundles under two heads of one list.",
-            vec![later.wire(), last.wire()],
-        ),
-        (
-            "start-0-withheld",
-            "list-6",
-            "Record 0 is withheld.",
-            vec![hidden.wire(), last.wire()],
-        ),
-        (
-            "start-0-retracted",
-            "list-6",
-            "Record 0 is said to be retracted.",
-            vec![hinted.wire(), last.wire()],
-        ),
-        (
-            "start-without-the-last",
-            "list-4",
-            "The first records, and nothing that holds the last hash.",
-            vec![bundle(0..3).wire()],
-        ),
-        (
-            "start-short-of-the-last-leaf",
-            "list-4",
-            "The newest records end right before the last leaf.",
-            vec![first.wire(), bundle(90..96).wire()],
-        ),
-        (
-            "start-other-feed",
-            "head-5",
-            "A good start of another feed.",
-            vec![
-                other.bundle(100, 0..1).wire(),
-                other.bundle(100, 98..100).wire(),
-            ],
-        ),
-        (
-            "start-0-swapped",
-            "list-3",
-            "Another profile in the place of record 0.",
-            vec![swapped.wire(), last.wire()],
-        ),
-        (
-            "start-false-first",
-            "list-3",
-            "The head's first is not the hash of record 0.",
-            vec![void.wire(), last.wire()],
-        ),
+        ("start-three", "wire-1", "Three bundles.", vec![first.wire(), last.wire(), last.wire()]),
+        ("start-not-at-0", "wire-1", "The newest records alone.", vec![last.wire()]),
+        ("start-backwards", "wire-1", "The newest records before record 0.", vec![last.wire(), first.wire()]),
+        ("start-two-heads", "wire-1", "Two bundles under heads of different lengths.", vec![older.wire(), last.wire()]),
+        ("start-two-times", "wire-1", "Two bundles under two heads of one list.", vec![later.wire(), last.wire()]),
+        ("start-0-withheld", "list-6", "Record 0 is withheld.", vec![hidden.wire(), last.wire()]),
+        ("start-0-retracted", "list-6", "Record 0 is said to be retracted.", vec![hinted.wire(), last.wire()]),
+        ("start-without-the-last", "list-4", "The first records, and nothing that holds the last hash.",
+            vec![bundle(0..3).wire()]),
+        ("start-short-of-the-last-leaf", "list-4", "The newest records end right before the last leaf.",
+            vec![first.wire(), bundle(90..96).wire()]),
+        ("start-other-feed", "head-5", "A good start of another feed.",
+            vec![other.bundle(100, 0..1).wire(), other.bundle(100, 98..100).wire()]),
+        ("start-0-swapped", "list-3", "Another profile in the place of record 0.", vec![swapped.wire(), last.wire()]),
+        ("start-false-first", "list-3", "The head's first is not the hash of record 0.",
+            vec![void.wire(), last.wire()]),
     ];
     for (name, must, why, wires) in cases {
         let mut script = Script::default();
@@ -916,41 +816,16 @@ fn wrong_steps(shelf: &mut Shelf) {
         ..history.statement(100)
     }
     .signed(&thief);
+    #[rustfmt::skip]
     let cases = [
-        (
-            "head-pair-more",
-            "slice-1",
-            "A longer head with a pair too many.",
-            more.wire(),
-        ),
-        (
-            "head-leaf-changed",
-            "slice-4",
-            "A longer head with one bit of a leaf changed.",
-            other.wire(),
-        ),
-        (
-            "head-without-the-old-leaf",
-            "slice-1",
+        ("head-pair-more", "slice-1", "A longer head with a pair too many.", more.wire()),
+        ("head-leaf-changed", "slice-4", "A longer head with one bit of a leaf changed.", other.wire()),
+        ("head-without-the-old-leaf", "slice-1",
             "A longer head with the slice of its last hash alone: nobody can tell whether it extends ours.",
-            history.answer(100, 0).wire(),
-        ),
-        (
-            "head-wrong-length",
-            "slice-2",
-            "A head that claims one record more than its root covers.",
-            lied.wire(),
-        ),
-        (
-            "head-of-other-feed",
-            "head-5",
-            "Our list, signed by somebody else as his own feed's.",
-            Answer {
-                head: stolen,
-                ..history.answer(100, 40)
-            }
-            .wire(),
-        ),
+            history.answer(100, 0).wire()),
+        ("head-wrong-length", "slice-2", "A head that claims one record more than its root covers.", lied.wire()),
+        ("head-of-other-feed", "head-5", "Our list, signed by somebody else as his own feed's.",
+            Answer { head: stolen, ..history.answer(100, 40) }.wire()),
     ];
     for (name, must, why, wire) in cases {
         let mut script = begin();
@@ -961,42 +836,16 @@ fn wrong_steps(shelf: &mut Shelf) {
     changed.slots[1] = bytes(&item("forged", TIME));
     let mut extra = history.bundle(40, 10..12);
     extra.slots.push(array(&[uint(1)]));
+    #[rustfmt::skip]
     let cases = [
-        (
-            "bundle-record-forged",
-            "slice-4",
-            "A record that the author never wrote.",
-            changed.wire(),
-            10..12,
-        ),
-        (
-            "bundle-slot-of-nothing",
-            "bundle-3",
-            "A slot that is neither a record nor withheld.",
-            extra.wire(),
-            10..13,
-        ),
-        (
-            "bundle-before-what-was-asked",
-            "list-5",
-            "Good records that begin before those that were asked for.",
-            history.bundle(40, 9..12).wire(),
-            10..12,
-        ),
-        (
-            "bundle-behind-what-was-asked",
-            "list-5",
-            "Good records that begin after the first one that was asked for.",
-            history.bundle(40, 11..12).wire(),
-            10..12,
-        ),
-        (
-            "bundle-beyond-what-was-asked",
-            "list-5",
-            "Good records that go on after the last one that was asked for.",
-            history.bundle(40, 10..13).wire(),
-            10..12,
-        ),
+        ("bundle-record-forged", "slice-4", "A record that the author never wrote.", changed.wire(), 10..12),
+        ("bundle-slot-of-nothing", "bundle-3", "A slot that is neither a record nor withheld.", extra.wire(), 10..13),
+        ("bundle-before-what-was-asked", "list-5", "Good records that begin before those that were asked for.",
+            history.bundle(40, 9..12).wire(), 10..12),
+        ("bundle-behind-what-was-asked", "list-5", "Good records that begin after the first one that was asked for.",
+            history.bundle(40, 11..12).wire(), 10..12),
+        ("bundle-beyond-what-was-asked", "list-5", "Good records that go on after the last one that was asked for.",
+            history.bundle(40, 10..13).wire(), 10..12),
     ];
     for (name, must, why, wire, range) in cases {
         let mut script = begin();

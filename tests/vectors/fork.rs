@@ -157,41 +157,18 @@ fn by_heads(shelf: &mut Shelf) {
 }
 
 fn by_lists(shelf: &mut Shelf) {
-    for (short, long, at, why) in [
+    #[rustfmt::skip]
+    let cases = [
         (20, 30, 15, "Both last hashes lie in one leaf."),
-        (
-            3,
-            4,
-            2,
-            "The least lengths at which lists can part and go on.",
-        ),
+        (3, 4, 2, "The least lengths at which lists can part and go on."),
         (32, 33, 31, "The shorter list ends with its leaf."),
-        (
-            33,
-            64,
-            32,
-            "The shorter list has one hash in its last leaf.",
-        ),
-        (
-            40,
-            100,
-            35,
-            "The lists part in the leaf of the shorter one's last hash.",
-        ),
-        (
-            40,
-            100,
-            3,
-            "The lists part in a leaf that is not shown: its sibling differs.",
-        ),
-        (
-            600,
-            1025,
-            1,
-            "The lists part at the second record, far on the left.",
-        ),
+        (33, 64, 32, "The shorter list has one hash in its last leaf."),
+        (40, 100, 35, "The lists part in the leaf of the shorter one's last hash."),
+        (40, 100, 3, "The lists part in a leaf that is not shown: its sibling differs."),
+        (600, 1025, 1, "The lists part at the second record, far on the left."),
         (1024, 1025, 1023, "A list that filled its tree."),
-    ] {
+    ];
+    for (short, long, at, why) in cases {
         let (ours, theirs) = (parted(short, short), parted(at, long));
         let slice = slice_at(&theirs, long, short);
         let wire = proof(
@@ -236,31 +213,14 @@ fn no_forks(shelf: &mut Shelf) {
         bare(&head, &head),
     );
     let statement = history.statement(40);
+    #[rustfmt::skip]
     let changed = [
-        (
-            "other-time",
-            "Signed again later, over the same list.",
-            Statement {
-                time: statement.time + 1,
-                ..statement.clone()
-            },
-        ),
-        (
-            "other-bytes",
-            "The sum of bytes is a claim, and not part of a history.",
-            Statement {
-                bytes: statement.bytes + 1,
-                ..statement.clone()
-            },
-        ),
-        (
-            "other-media",
-            "The sum of media is a claim, and not part of a history.",
-            Statement {
-                media: statement.media + 1,
-                ..statement.clone()
-            },
-        ),
+        ("other-time", "Signed again later, over the same list.",
+            Statement { time: statement.time + 1, ..statement.clone() }),
+        ("other-bytes", "The sum of bytes is a claim, and not part of a history.",
+            Statement { bytes: statement.bytes + 1, ..statement.clone() }),
+        ("other-media", "The sum of media is a claim, and not part of a history.",
+            Statement { media: statement.media + 1, ..statement.clone() }),
     ];
     for (name, why, other) in changed {
         let [shorter, longer] = in_order(&statement, &other);
@@ -303,67 +263,21 @@ fn wrong_slices(shelf: &mut Shelf) {
     let mut swapped = slice.pairs.clone();
     swapped.rotate_left(64);
     let own = slice_at(&ours, 40, 40);
+    #[rustfmt::skip]
     let cases = [
-        (
-            "no-slice",
-            "slice-1",
-            "Heads of different lengths, and no slice: that is nobody's fault but the sender's.",
-            bare(&shorter, &longer),
-        ),
-        (
-            "no-leaf",
-            "slice-2",
-            "The pairs without the leaf.",
-            with(&slice.pairs, &[]),
-        ),
-        (
-            "pair-more",
-            "slice-1",
-            "A pair follows the last one.",
-            with(&more, &slice.leaves),
-        ),
-        (
-            "pair-less",
-            "slice-1",
-            "The last pair is missing.",
-            with(&slice.pairs[..64], &slice.leaves),
-        ),
-        (
-            "pairs-swapped",
-            "slice-3",
-            "The pairs changed places.",
-            with(&swapped, &slice.leaves),
-        ),
-        (
-            "leaf-changed",
-            "slice-4",
-            "One bit of the leaf is another.",
-            with(&slice.pairs, &changed),
-        ),
-        (
-            "leaf-cut-to-the-shorter",
-            "slice-2",
-            "The leaf was cut where the shorter list ends.",
-            with(&slice.pairs, &slice.leaves[..8 * 32]),
-        ),
-        (
-            "leaf-after",
-            "slice-3",
-            "The slice of the leaf after the right one, which folds to nothing.",
-            with(&other.pairs, &other.leaves),
-        ),
-        (
-            "leaf-before",
-            "slice-4",
-            "The slice of the leaf before the right one.",
-            with(&first.pairs, &first.leaves),
-        ),
-        (
-            "slice-of-the-shorter",
-            "slice-1",
-            "The slice of the shorter list.",
-            with(&own.pairs, &own.leaves),
-        ),
+        ("no-slice", "slice-1", "Heads of different lengths, and no slice: that is nobody's fault but the sender's.",
+            bare(&shorter, &longer)),
+        ("no-leaf", "slice-2", "The pairs without the leaf.", with(&slice.pairs, &[])),
+        ("pair-more", "slice-1", "A pair follows the last one.", with(&more, &slice.leaves)),
+        ("pair-less", "slice-1", "The last pair is missing.", with(&slice.pairs[..64], &slice.leaves)),
+        ("pairs-swapped", "slice-3", "The pairs changed places.", with(&swapped, &slice.leaves)),
+        ("leaf-changed", "slice-4", "One bit of the leaf is another.", with(&slice.pairs, &changed)),
+        ("leaf-cut-to-the-shorter", "slice-2", "The leaf was cut where the shorter list ends.",
+            with(&slice.pairs, &slice.leaves[..8 * 32])),
+        ("leaf-after", "slice-3", "The slice of the leaf after the right one, which folds to nothing.",
+            with(&other.pairs, &other.leaves)),
+        ("leaf-before", "slice-4", "The slice of the leaf before the right one.", with(&first.pairs, &first.leaves)),
+        ("slice-of-the-shorter", "slice-1", "The slice of the shorter list.", with(&own.pairs, &own.leaves)),
     ];
     for (name, must, why, wire) in cases {
         shelf.refuse(name, must, why, wire);
@@ -386,36 +300,16 @@ fn wrong_forms(shelf: &mut Shelf) {
         parts[part] = value;
         array(&parts)
     };
+    #[rustfmt::skip]
     let cases = [
         ("three-parts", "Two heads alone.", array(&parts[..3])),
         ("four-parts", "The leaf is missing.", array(&parts[..4])),
-        (
-            "six-parts",
-            "Something follows the leaf.",
-            array(&[&parts[..], &[null()]].concat()),
-        ),
-        (
-            "head-not-wrapped",
-            "A head is an array, not a byte string.",
-            with(1, shorter.clone()),
-        ),
+        ("six-parts", "Something follows the leaf.", array(&[&parts[..], &[null()]].concat())),
+        ("head-not-wrapped", "A head is an array, not a byte string.", with(1, shorter.clone())),
         ("pairs-text", "The pairs are a text.", with(3, text(""))),
-        (
-            "leaf-null",
-            "There is no leaf, said by null.",
-            with(4, null()),
-        ),
-        (
-            "heads-in-an-array",
-            "The heads stand in an array.",
-            array(&[
-                uint(1),
-                array(&parts[1..3]),
-                parts[3].clone(),
-                parts[4].clone(),
-                null(),
-            ]),
-        ),
+        ("leaf-null", "There is no leaf, said by null.", with(4, null())),
+        ("heads-in-an-array", "The heads stand in an array.",
+            array(&[uint(1), array(&parts[1..3]), parts[3].clone(), parts[4].clone(), null()])),
     ];
     for (name, why, wire) in cases {
         shelf.refuse(name, "fork-1", why, wire);
@@ -431,49 +325,17 @@ fn wrong_forms(shelf: &mut Shelf) {
     }
     .signed(&ours.author);
     let padding = proof(&shorter, &longer, &[0; 8000], &slice.leaves);
+    #[rustfmt::skip]
     let cases = [
-        (
-            "version-2",
-            "head-2",
-            "A proof of a later version.",
-            with(0, uint(2)),
-        ),
-        (
-            "head-version-2",
-            "head-2",
-            "One of the heads is of a later version.",
-            with(1, bytes(&hex("83 02 40 40"))),
-        ),
-        (
-            "head-forged",
-            "key-7",
-            "The longer head was signed by somebody else: anybody could make such a proof.",
-            with(2, bytes(&forged)),
-        ),
-        (
-            "head-length-0",
-            "head-4",
-            "The shorter head has no records.",
-            with(1, bytes(&void)),
-        ),
-        (
-            "trailing",
-            "codec-2",
-            "A byte follows the proof.",
-            [array(&parts), vec![0]].concat(),
-        ),
-        (
-            "long-count",
-            "codec-3",
-            "The count of the parts has a byte of its own.",
-            [hex("98 05"), parts.concat()].concat(),
-        ),
-        (
-            "too-long",
-            "bundle-7",
-            "More than 8,192 bytes: refused by its size, before anything is read.",
-            padding,
-        ),
+        ("version-2", "head-2", "A proof of a later version.", with(0, uint(2))),
+        ("head-version-2", "head-2", "One of the heads is of a later version.", with(1, bytes(&hex("83 02 40 40")))),
+        ("head-forged", "key-7", "The longer head was signed by somebody else: anybody could make such a proof.",
+            with(2, bytes(&forged))),
+        ("head-length-0", "head-4", "The shorter head has no records.", with(1, bytes(&void))),
+        ("trailing", "codec-2", "A byte follows the proof.", [array(&parts), vec![0]].concat()),
+        ("long-count", "codec-3", "The count of the parts has a byte of its own.",
+            [hex("98 05"), parts.concat()].concat()),
+        ("too-long", "bundle-7", "More than 8,192 bytes: refused by its size, before anything is read.", padding),
     ];
     for (name, must, why, wire) in cases {
         shelf.refuse(name, must, why, wire);

@@ -24,23 +24,13 @@ pub(crate) fn vectors() -> Vec<Vector> {
 }
 
 fn links(shelf: &mut Shelf) {
-    for (name, length, why) in [
-        (
-            "links-1",
-            1,
-            "The first link hash is over the feed key and record 0.",
-        ),
-        (
-            "links-3",
-            3,
-            "Each further one is over the one before it and the record.",
-        ),
-        (
-            "links-40",
-            40,
-            "Forty records: their links fill one leaf of the list and begin another.",
-        ),
-    ] {
+    #[rustfmt::skip]
+    let cases = [
+        ("links-1", 1, "The first link hash is over the feed key and record 0."),
+        ("links-3", 3, "Each further one is over the one before it and the record."),
+        ("links-40", 40, "Forty records: their links fill one leaf of the list and begin another."),
+    ];
+    for (name, length, why) in cases {
         let history = History::of(1, length, "item");
         let records: Vec<_> = history.records.iter().map(|record| bytes(record)).collect();
         let vector = shelf.accept(name, why, array(&records));
@@ -85,36 +75,13 @@ fn whole_lists(shelf: &mut Shelf) {
         .with("form", "whole")
         .with("head", &head)
         .flip_all();
+    #[rustfmt::skip]
     let cases = [
-        (
-            "whole-swapped",
-            "list-1",
-            "Two hashes changed places.",
-            swapped,
-            &head,
-        ),
-        (
-            "whole-short",
-            "head-6",
-            "The last hash is missing.",
-            list[..39 * 32].to_vec(),
-            &head,
-        ),
-        (
-            "whole-long",
-            "head-6",
-            "A hash too many.",
-            [list.as_slice(), &[0; 32]].concat(),
-            &head,
-        ),
+        ("whole-swapped", "list-1", "Two hashes changed places.", swapped, &head),
+        ("whole-short", "head-6", "The last hash is missing.", list[..39 * 32].to_vec(), &head),
+        ("whole-long", "head-6", "A hash too many.", [list.as_slice(), &[0; 32]].concat(), &head),
         ("whole-empty", "head-6", "No hashes.", Vec::new(), &head),
-        (
-            "whole-false-first",
-            "list-3",
-            "The head's first is not the first hash: the head is void.",
-            list,
-            &void,
-        ),
+        ("whole-false-first", "list-3", "The head's first is not the first hash: the head is void.", list, &void),
     ];
     for (name, must, why, body, head) in cases {
         shelf
@@ -155,31 +122,12 @@ fn records(shelf: &mut Shelf) {
     let alone = hash(&history.records[2]);
     let behind_key = hash(&[history.author.key().as_slice(), &history.records[2]].concat());
     let behind = hash(&[history.records[2].as_slice(), &links[1]].concat());
+    #[rustfmt::skip]
     let cases = [
-        (
-            "record-other-before",
-            "Hashed behind another link hash.",
-            &links[0],
-            &links[2],
-        ),
-        (
-            "record-hashed-alone",
-            "The plain hash of the record in the place of its link hash.",
-            &links[1],
-            &alone,
-        ),
-        (
-            "record-hashed-behind-the-key",
-            "A record other than 0, hashed behind the feed key.",
-            &links[1],
-            &behind_key,
-        ),
-        (
-            "record-hashed-before",
-            "The record stands before the hash and not behind it.",
-            &links[1],
-            &behind,
-        ),
+        ("record-other-before", "Hashed behind another link hash.", &links[0], &links[2]),
+        ("record-hashed-alone", "The plain hash of the record in the place of its link hash.", &links[1], &alone),
+        ("record-hashed-behind-the-key", "A record other than 0, hashed behind the feed key.", &links[1], &behind_key),
+        ("record-hashed-before", "The record stands before the hash and not behind it.", &links[1], &behind),
     ];
     for (name, why, before, link) in cases {
         let vector = shelf.refuse(name, "list-2", why, history.records[2].clone());

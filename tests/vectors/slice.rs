@@ -70,32 +70,15 @@ fn lists(shelf: &mut Shelf) {
             &format!("The last hash of {length}, which proves that length."),
         );
     }
-    for (name, length, hashes, why) in [
-        (
-            "list-1025-first",
-            1025,
-            0..1,
-            "The first hash: a whole leaf comes along.",
-        ),
-        (
-            "list-1025-middle",
-            1025,
-            700..701,
-            "A hash from the middle.",
-        ),
-        (
-            "list-100-several",
-            100,
-            20..70,
-            "Hashes of three leaves: the pair between two of them is wholly inside, and comes along.",
-        ),
-        (
-            "list-100-all",
-            100,
-            0..100,
-            "The whole list, with all pairs.",
-        ),
-    ] {
+    #[rustfmt::skip]
+    let cases = [
+        ("list-1025-first", 1025, 0..1, "The first hash: a whole leaf comes along."),
+        ("list-1025-middle", 1025, 700..701, "A hash from the middle."),
+        ("list-100-several",
+            100, 20..70, "Hashes of three leaves: the pair between two of them is wholly inside, and comes along."),
+        ("list-100-all", 100, 0..100, "The whole list, with all pairs."),
+    ];
+    for (name, length, hashes, why) in cases {
         Cut::of(length, hashes).accept(shelf, name, why);
     }
     let mut claim = Cut::of(1000, 0..1);
@@ -151,89 +134,28 @@ fn wrong_lists(shelf: &mut Shelf) {
         "A last leaf of one hash, filled up with zeros to a length of 64.",
     );
     type Change = fn(&mut Proof);
+    #[rustfmt::skip]
     let changes: [(&str, &str, &str, Change); 12] = [
-        (
-            "list-pair-more",
-            "slice-1",
-            "A pair of zeros follows the last one.",
-            |proof| proof.pairs.extend([0; 64]),
-        ),
-        (
-            "list-pair-twice",
-            "slice-1",
-            "The last pair comes twice.",
-            |proof| {
-                let last = proof.pairs[proof.pairs.len() - 64..].to_vec();
-                proof.pairs.extend(last);
-            },
-        ),
-        (
-            "list-pair-less",
-            "slice-1",
-            "The last pair of a list is missing.",
-            |proof| proof.pairs.truncate(proof.pairs.len() - 64),
-        ),
-        (
-            "list-pair-first-missing",
-            "slice-1",
-            "The root's pair is missing.",
-            |proof| drop(proof.pairs.drain(..64)),
-        ),
-        (
-            "list-pairs-swapped",
-            "slice-3",
-            "The first two pairs changed places.",
-            |proof| proof.pairs[..128].rotate_left(64),
-        ),
-        (
-            "list-pairs-from-the-leaf-up",
-            "slice-3",
-            "The pairs of a list in the opposite order.",
-            |proof| {
-                proof.pairs = proof.pairs.chunks(64).rev().flatten().copied().collect();
-            },
-        ),
-        (
-            "list-pair-sides-swapped",
-            "slice-3",
-            "Left and right of the pair under a list's root changed places.",
-            |proof| proof.pairs[..64].rotate_left(32),
-        ),
-        (
-            "list-pair-zeros",
-            "slice-3",
-            "The last pair is zeros.",
-            |proof| {
-                let from = proof.pairs.len() - 64;
-                proof.pairs[from..].fill(0);
-            },
-        ),
-        (
-            "list-leaf-byte-more",
-            "slice-2",
-            "A byte follows the leaf.",
-            |proof| proof.leaves.push(0),
-        ),
-        (
-            "list-leaf-byte-less",
-            "slice-2",
-            "The last byte of the leaf is missing.",
-            |proof| proof.leaves.truncate(proof.leaves.len() - 1),
-        ),
-        (
-            "list-leaf-empty",
-            "slice-2",
-            "The leaf is missing.",
-            |proof| proof.leaves.clear(),
-        ),
-        (
-            "list-leaf-changed",
-            "slice-4",
-            "One hash of the leaf is another one.",
-            |proof| {
-                proof.leaves[64..96].copy_from_slice(&table_hash(1_000_000));
-            },
-        ),
+        ("list-pair-more", "slice-1", "A pair of zeros follows the last one.", |proof| proof.pairs.extend([0; 64])),
+        ("list-pair-twice", "slice-1", "The last pair comes twice.",
+            |proof| { let last = proof.pairs[proof.pairs.len() - 64..].to_vec(); proof.pairs.extend(last); }),
+        ("list-pair-less", "slice-1", "The last pair of a list is missing.",
+            |proof| proof.pairs.truncate(proof.pairs.len() - 64)),
+        ("list-pair-first-missing", "slice-1", "The root's pair is missing.", |proof| drop(proof.pairs.drain(..64))),
+        ("list-pairs-swapped", "slice-3", "The first two pairs changed places.",
+            |proof| proof.pairs[..128].rotate_left(64)),
+        ("list-pairs-from-the-leaf-up", "slice-3", "The pairs of a list in the opposite order.",
+            |proof| { proof.pairs = proof.pairs.chunks(64).rev().flatten().copied().collect(); }),
+        ("list-pair-sides-swapped", "slice-3", "Left and right of the pair under a list's root changed places.",
+            |proof| proof.pairs[..64].rotate_left(32)),
+        ("list-pair-zeros", "slice-3", "The last pair is zeros.",
+            |proof| { let from = proof.pairs.len() - 64; proof.pairs[from..].fill(0); }),
+        ("list-leaf-byte-more", "slice-2", "A byte follows the leaf.", |proof| proof.leaves.push(0)),
+        ("list-leaf-byte-less", "slice-2", "The last byte of the leaf is missing.",
+            |proof| proof.leaves.truncate(proof.leaves.len() - 1)),
+        ("list-leaf-empty", "slice-2", "The leaf is missing.", |proof| proof.leaves.clear()),
+        ("list-leaf-changed", "slice-4", "One hash of the leaf is another one.",
+            |proof| { proof.leaves[64..96].copy_from_slice(&table_hash(1_000_000)); }),
     ];
     for (name, must, why, change) in changes {
         let mut cut = Cut::of(1025, 700..701);
@@ -272,19 +194,13 @@ fn wrong_lists(shelf: &mut Shelf) {
         "slice-1",
         "The pair wholly inside the range is missing, though it follows from the leaves.",
     );
-    for (name, hashes, why) in [
+    #[rustfmt::skip]
+    let cases = [
         ("list-range-empty", 5..5, "No hash is asked for."),
-        (
-            "list-range-outside",
-            100..101,
-            "The hash after the last one.",
-        ),
-        (
-            "list-range-over-the-end",
-            90..129,
-            "The range ends in a leaf that is not there.",
-        ),
-    ] {
+        ("list-range-outside", 100..101, "The hash after the last one."),
+        ("list-range-over-the-end", 90..129, "The range ends in a leaf that is not there."),
+    ];
+    for (name, hashes, why) in cases {
         let mut cut = Cut::of(100, 0..100);
         cut.hashes = hashes;
         cut.refuse(shelf, name, "slice-5", why);
@@ -476,17 +392,16 @@ impl Part {
 }
 
 fn blobs(shelf: &mut Shelf) {
-    for (size, why) in [
+    #[rustfmt::skip]
+    let cases = [
         (0, "An empty blob is one empty leaf."),
         (1, "One byte."),
         (1024, "One whole chunk of BLAKE3."),
-        (
-            1025,
-            "A chunk and a byte: there are parents inside the leaf, and no pairs.",
-        ),
+        (1025, "A chunk and a byte: there are parents inside the leaf, and no pairs."),
         (16_384, "One whole leaf."),
         (16_385, "A leaf and a byte: one pair."),
-    ] {
+    ];
+    for (size, why) in cases {
         let end = u64::try_from(size).expect("samples are small");
         Part::of(size, 0..end).accept(shelf, &format!("blob-{size}"), why);
     }
@@ -512,115 +427,42 @@ fn blobs(shelf: &mut Shelf) {
 
 fn wrong_sizes(shelf: &mut Shelf) {
     let large = u64::try_from(LARGE).expect("it is small");
+    #[rustfmt::skip]
     let cases = [
-        (
-            "0-as-1",
-            "slice-2",
-            "An empty blob claimed to have one byte, which did not come.",
-            Part::last(0).claimed(1),
-        ),
-        (
-            "0-as-1-padded",
-            "slice-4",
-            "An empty blob claimed to have one byte, which is zero.",
-            Part::last(0).claimed(1).resized(1),
-        ),
-        (
-            "1-as-0",
-            "slice-4",
-            "A blob of one byte claimed to be empty.",
-            Part::last(1).claimed(0).resized(0),
-        ),
-        (
-            "1-as-2",
-            "slice-4",
-            "A blob of one byte claimed to have two, the second of them zero.",
-            Part::last(1).claimed(2).resized(2),
-        ),
-        (
-            "1024-as-1023",
-            "slice-4",
-            "A chunk claimed to be one byte shorter.",
-            Part::last(1024).claimed(1023).resized(1023),
-        ),
-        (
-            "1024-as-1025",
-            "slice-4",
-            "A chunk claimed to be one byte longer, in another chunk.",
-            Part::last(1024).claimed(1025).resized(1025),
-        ),
-        (
-            "1025-as-1024",
-            "slice-4",
-            "A blob of a chunk and a byte claimed to end with the chunk.",
-            Part::last(1025).claimed(1024).resized(1024),
-        ),
-        (
-            "1025-as-2048",
-            "slice-4",
-            "A blob of a chunk and a byte, filled up to two chunks with zeros.",
-            Part::last(1025).claimed(2048).resized(2048),
-        ),
-        (
-            "16384-as-16383",
-            "slice-4",
-            "A leaf claimed to be one byte shorter.",
-            Part::last(16_384).claimed(16_383).resized(16_383),
-        ),
-        (
-            "16384-as-16385",
-            "slice-1",
-            "A leaf claimed to be one byte longer: that is a leaf more, and a pair is due.",
-            Part::last(16_384).claimed(16_385).resized(1),
-        ),
-        (
-            "16385-as-16384",
-            "slice-1",
-            "A blob of a leaf and a byte claimed to end with the leaf: no pair is due.",
-            Part::last(16_385).claimed(16_384),
-        ),
-        (
-            "16385-as-16386",
-            "slice-4",
-            "A blob of a leaf and a byte claimed to have a byte more, which is zero.",
-            Part::last(16_385).claimed(16_386).resized(2),
-        ),
-        (
-            "16385-as-32768",
-            "slice-4",
-            "A blob of a leaf and a byte, filled up to two leaves with zeros.",
-            Part::last(16_385).claimed(32_768).resized(16_384),
-        ),
-        (
-            "1048699-less-1",
-            "slice-4",
-            "A large blob claimed to be one byte shorter.",
-            Part::last(LARGE).claimed(large - 1).resized(122),
-        ),
-        (
-            "1048699-more-1",
-            "slice-4",
-            "A large blob claimed to have a byte more, which is zero.",
-            Part::last(LARGE).claimed(large + 1).resized(124),
-        ),
-        (
-            "1048699-more-1-short",
-            "slice-2",
-            "A large blob claimed to have a byte more, which did not come.",
-            Part::last(LARGE).claimed(large + 1),
-        ),
-        (
-            "1048699-as-1048576",
-            "slice-1",
-            "A large blob claimed to end before its last leaf.",
-            Part::last(LARGE).claimed(1 << 20),
-        ),
-        (
-            "1048699-as-1114112",
-            "slice-1",
-            "A large blob claimed to have three leaves more.",
-            Part::last(LARGE).claimed(1_114_112),
-        ),
+        ("0-as-1", "slice-2", "An empty blob claimed to have one byte, which did not come.", Part::last(0).claimed(1)),
+        ("0-as-1-padded", "slice-4", "An empty blob claimed to have one byte, which is zero.",
+            Part::last(0).claimed(1).resized(1)),
+        ("1-as-0", "slice-4", "A blob of one byte claimed to be empty.", Part::last(1).claimed(0).resized(0)),
+        ("1-as-2", "slice-4", "A blob of one byte claimed to have two, the second of them zero.",
+            Part::last(1).claimed(2).resized(2)),
+        ("1024-as-1023", "slice-4", "A chunk claimed to be one byte shorter.",
+            Part::last(1024).claimed(1023).resized(1023)),
+        ("1024-as-1025", "slice-4", "A chunk claimed to be one byte longer, in another chunk.",
+            Part::last(1024).claimed(1025).resized(1025)),
+        ("1025-as-1024", "slice-4", "A blob of a chunk and a byte claimed to end with the chunk.",
+            Part::last(1025).claimed(1024).resized(1024)),
+        ("1025-as-2048", "slice-4", "A blob of a chunk and a byte, filled up to two chunks with zeros.",
+            Part::last(1025).claimed(2048).resized(2048)),
+        ("16384-as-16383", "slice-4", "A leaf claimed to be one byte shorter.",
+            Part::last(16_384).claimed(16_383).resized(16_383)),
+        ("16384-as-16385", "slice-1", "A leaf claimed to be one byte longer: that is a leaf more, and a pair is due.",
+            Part::last(16_384).claimed(16_385).resized(1)),
+        ("16385-as-16384", "slice-1", "A blob of a leaf and a byte claimed to end with the leaf: no pair is due.",
+            Part::last(16_385).claimed(16_384)),
+        ("16385-as-16386", "slice-4", "A blob of a leaf and a byte claimed to have a byte more, which is zero.",
+            Part::last(16_385).claimed(16_386).resized(2)),
+        ("16385-as-32768", "slice-4", "A blob of a leaf and a byte, filled up to two leaves with zeros.",
+            Part::last(16_385).claimed(32_768).resized(16_384)),
+        ("1048699-less-1", "slice-4", "A large blob claimed to be one byte shorter.",
+            Part::last(LARGE).claimed(large - 1).resized(122)),
+        ("1048699-more-1", "slice-4", "A large blob claimed to have a byte more, which is zero.",
+            Part::last(LARGE).claimed(large + 1).resized(124)),
+        ("1048699-more-1-short", "slice-2", "A large blob claimed to have a byte more, which did not come.",
+            Part::last(LARGE).claimed(large + 1)),
+        ("1048699-as-1048576", "slice-1", "A large blob claimed to end before its last leaf.",
+            Part::last(LARGE).claimed(1 << 20)),
+        ("1048699-as-1114112", "slice-1", "A large blob claimed to have three leaves more.",
+            Part::last(LARGE).claimed(1_114_112)),
     ];
     for (name, must, why, part) in cases {
         part.refuse(shelf, &format!("blob-size-{name}"), must, why);
@@ -635,69 +477,21 @@ fn wrong_sizes(shelf: &mut Shelf) {
 
 fn wrong_blobs(shelf: &mut Shelf) {
     type Change = fn(&mut Proof);
+    #[rustfmt::skip]
     let changes: [(&str, &str, &str, Change); 9] = [
-        (
-            "pair-more",
-            "slice-1",
-            "A pair follows the last one.",
-            |proof| proof.pairs.extend([0; 64]),
-        ),
-        (
-            "pair-less",
-            "slice-1",
-            "The last pair is missing.",
-            |proof| proof.pairs.truncate(proof.pairs.len() - 64),
-        ),
-        (
-            "pairs-swapped",
-            "slice-3",
-            "The last two pairs changed places.",
-            |proof| {
-                let from = proof.pairs.len() - 128;
-                proof.pairs[from..].rotate_left(64);
-            },
-        ),
-        (
-            "pair-sides-swapped",
-            "slice-3",
-            "Left and right of the root's pair changed places.",
-            |proof| proof.pairs[..64].rotate_left(32),
-        ),
-        (
-            "pairs-from-the-leaf-up",
-            "slice-3",
-            "The pairs in the opposite order.",
-            |proof| {
-                proof.pairs = proof.pairs.chunks(64).rev().flatten().copied().collect();
-            },
-        ),
-        (
-            "byte-more",
-            "slice-2",
-            "A byte follows the last one.",
-            |proof| proof.leaves.push(0),
-        ),
-        (
-            "byte-less",
-            "slice-2",
-            "The last byte is missing.",
-            |proof| proof.leaves.truncate(proof.leaves.len() - 1),
-        ),
-        (
-            "byte-changed",
-            "slice-4",
-            "The last bit of the last byte is another.",
-            |proof| {
-                let last = proof.leaves.len() - 1;
-                proof.leaves[last] ^= 1;
-            },
-        ),
-        (
-            "bytes-zeros",
-            "slice-4",
-            "A hole: zeros where bytes were not written yet.",
-            |proof| proof.leaves.fill(0),
-        ),
+        ("pair-more", "slice-1", "A pair follows the last one.", |proof| proof.pairs.extend([0; 64])),
+        ("pair-less", "slice-1", "The last pair is missing.", |proof| proof.pairs.truncate(proof.pairs.len() - 64)),
+        ("pairs-swapped", "slice-3", "The last two pairs changed places.",
+            |proof| { let from = proof.pairs.len() - 128; proof.pairs[from..].rotate_left(64); }),
+        ("pair-sides-swapped", "slice-3", "Left and right of the root's pair changed places.",
+            |proof| proof.pairs[..64].rotate_left(32)),
+        ("pairs-from-the-leaf-up", "slice-3", "The pairs in the opposite order.",
+            |proof| { proof.pairs = proof.pairs.chunks(64).rev().flatten().copied().collect(); }),
+        ("byte-more", "slice-2", "A byte follows the last one.", |proof| proof.leaves.push(0)),
+        ("byte-less", "slice-2", "The last byte is missing.", |proof| proof.leaves.truncate(proof.leaves.len() - 1)),
+        ("byte-changed", "slice-4", "The last bit of the last byte is another.",
+            |proof| { let last = proof.leaves.len() - 1; proof.leaves[last] ^= 1; }),
+        ("bytes-zeros", "slice-4", "A hole: zeros where bytes were not written yet.", |proof| proof.leaves.fill(0)),
     ];
     for (name, must, why, change) in changes {
         let mut part = Part::last(114_811);
@@ -735,19 +529,13 @@ fn wrong_blobs(shelf: &mut Shelf) {
         "slice-4",
         "The first leaf, shown for the second.",
     );
-    for (name, bytes, why) in [
+    #[rustfmt::skip]
+    let cases = [
         ("blob-range-empty", 5..5, "No byte is asked for."),
-        (
-            "blob-range-outside",
-            16_385..16_386,
-            "The byte after the last one.",
-        ),
-        (
-            "blob-range-over-the-end",
-            0..16_386,
-            "One byte more than there is.",
-        ),
-    ] {
+        ("blob-range-outside", 16_385..16_386, "The byte after the last one."),
+        ("blob-range-over-the-end", 0..16_386, "One byte more than there is."),
+    ];
+    for (name, bytes, why) in cases {
         let mut part = Part::of(16_385, 0..16_385);
         part.bytes = bytes;
         part.refuse(shelf, name, "slice-5", why);
