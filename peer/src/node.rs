@@ -26,6 +26,7 @@ use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
 use crate::io::heads::HeadsFile;
 use crate::io::keys::Keys;
+use crate::io::marker::Markers;
 use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
@@ -95,6 +96,7 @@ struct Node {
     blobs: Blobs,
     evidence: Evidence,
     keys: Keys,
+    markers: Markers,
     client: Client,
     heads: Mutex<HeadsFile>,
     passphrase: Option<Zeroizing<String>>,
@@ -121,6 +123,7 @@ impl Node {
             blobs: Blobs::open(&dirs.blobs(), disk.clone(), was_clean)?,
             evidence: Evidence::open(&dirs.state().join("evidence"))?,
             keys: Keys::at(&dirs.keys()),
+            markers: Markers::open(&dirs.state().join("markers"))?,
             client: Client::default(),
             heads: Mutex::new(heads),
             passphrase: options.passphrase.clone().map(Zeroizing::new),

@@ -1,5 +1,7 @@
 //! Integration tests: one binary.
 
 mod proof;
+#[cfg(test)]
+mod spec;
 mod travel;
 mod vectors;
