@@ -1,5 +1,7 @@
 //! The vectors of spec/vectors: each is judged as it says, and they are complete.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
 mod feeds;
 mod judge;
 mod lists;
@@ -40,22 +42,16 @@ fn entries(folder: &Path) -> Vec<std::path::PathBuf> {
 
 #[test]
 fn every_vector_is_judged_as_it_says() {
+    let mut wrong = Vec::new();
     for vector in checked_in() {
-        let path = vector.path();
         let judged = judge(&vector, &vector.body);
-        match &vector.expect {
-            Expect::Accept => assert_eq!(judged.refused, None, "{path}: {}", vector.why),
-            Expect::Refuse(must) | Expect::Unreadable(must) => {
-                assert_eq!(
-                    judged.refused,
-                    Some(must.as_str()),
-                    "{path}: {}",
-                    vector.why
-                );
-            }
+        if judged.refused != index::broken(&vector) {
+            let (path, got, why) = (vector.path(), judged.refused, &vector.why);
+            wrong.push(format!("{path}: got {got:?}: {why}"));
         }
         check_facts(&vector, &judged);
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// Every header that is not an input has the value that was found, as often and in the order in which it was found.
@@ -145,7 +141,10 @@ fn vectors_are_well_formed_few_enough_and_mostly_refused() {
     for vector in &vectors {
         let path = vector.path();
         assert!(vector.flips().is_some(), "{path}: flip");
-        assert!(vector.why.ends_with('.'), "{path}: why is a sentence");
+        assert!(
+            vector.why.ends_with(['.', '?']),
+            "{path}: why is a sentence"
+        );
         let same = (vector.noun.clone(), vector.why.clone());
         assert!(whys.insert(same), "{path}: its reason is another vector's");
         bytes += vector.render().len();
@@ -171,14 +170,6 @@ fn every_must_has_a_vector_or_a_reason() {
     {
         let has_reason = musts::REASONS.iter().any(|(id, _)| *id == must);
         assert!(shown.contains(must) != has_reason, "{must}");
-    }
-}
-
-#[test]
-fn every_must_of_the_code_stands_in_a_page() {
-    let pages = of_the_pages();
-    for must in musts::all() {
-        assert!(pages.is_empty() || pages.contains(must), "{must}");
     }
 }
 
@@ -211,8 +202,12 @@ fn is_id(word: &str) -> bool {
 #[test]
 fn generator_does_not_use_what_it_judges() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = entries(&folder.join("vectors"));
-    for file in files.into_iter().chain([folder.join("vectors.rs")]) {
+    let mut files = vec![folder.join("vectors.rs"), folder.join("vectors")];
+    while let Some(file) = files.pop() {
+        if file.is_dir() {
+            files.extend(entries(&file));
+            continue;
+        }
         let source = std::fs::read_to_string(&file).unwrap();
         let uses = ["levada_feed::", "levada_peer::"];
         let is_independent = !uses.iter().any(|used| source.contains(used));

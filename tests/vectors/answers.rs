@@ -22,14 +22,23 @@ impl GhostFeed {
         let before = hash(b"ghost 30");
         let end = [before, hash(&[&before, last].concat())];
         let ghost = Ghost::new(&real.links, &end);
-        let statement = Statement {
-            length: GHOST_LENGTH,
-            root: ghost.root,
-            time: real.statement(3).time + 1000,
-            ..real.statement(3)
+        let mut made = Self {
+            real,
+            ghost,
+            head: Vec::new(),
         };
-        let head = statement.signed(&real.author);
-        Self { real, ghost, head }
+        made.head = made.statement().signed(&made.real.author);
+        made
+    }
+
+    pub(crate) fn statement(&self) -> Statement {
+        let last = self.real.statement(3);
+        Statement {
+            length: GHOST_LENGTH,
+            root: self.ghost.root,
+            time: last.time + 1000,
+            ..last
+        }
     }
 
     pub(crate) fn answer(&self, have: u64) -> Answer {
@@ -212,7 +221,9 @@ fn wrong_pairs(history: &History) -> Vec<Case> {
             with(&|pairs| { *pairs = pairs.chunks(64).rev().flatten().copied().collect(); })),
         ("pair-sides-swapped", "slice-3", "Left and right of the last pair changed places.",
             with(&|pairs| { let from = pairs.len() - 64; pairs[from..].rotate_left(32); })),
-        ("slice-of-other-hash", "slice-3", "The slice of hash 64, where hash 32 was asked for.", other.wire()),
+        ("slice-of-other-hash", "slice-1", "The slice of hash 64, where hash 32 was asked for.", other.wire()),
+        ("slice-of-first-hash", "slice-4", "The slice of hash 0, where hash 32 was asked for: the pairs are the same.",
+            history.answer(100, 1).wire()),
     ]
 }
 

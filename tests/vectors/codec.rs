@@ -47,91 +47,42 @@ const TAKEN: &[(&str, &str, &str)] = &[
     ("maps-apart", "82 a1616100 a1616100", "The same key may stand in two maps."),
 ];
 
+#[rustfmt::skip]
 fn bounds(shelf: &mut Shelf) {
     let nested = |depth: usize| [vec![0x81; depth], uint(0)].concat();
-    let nested_maps = |depth: usize| {
-        let inner = (1..depth).fold(map(&[]), |inner, _| map(&[("a", inner)]));
-        assert_eq!(inner.len(), 3 * depth - 2);
-        inner
-    };
+    let nested_maps = |depth: usize| (1..depth).fold(map(&[]), |inner, _| map(&[("a", inner)]));
     let many = |count: usize| array(&vec![uint(0); count]);
-    shelf.accept(
-        "nesting-16",
-        "Sixteen arrays, the outermost counted as one.",
-        nested(16),
-    );
-    shelf.accept(
-        "nesting-16-maps",
-        "Maps count like arrays.",
-        nested_maps(16),
-    );
-    shelf.accept(
-        "values-4096",
-        "An array and its 4,095 integers are 4,096 values.",
-        many(4095),
-    );
     let keys: Vec<String> = (0..4095).map(|at| format!("{at:04}")).collect();
     let entries: Vec<_> = keys.iter().map(|key| (key.as_str(), null())).collect();
-    shelf.accept(
-        "values-4096-in-a-map",
-        "A map and its 4,095 values: keys are not counted.",
-        map(&entries),
-    );
-    shelf.refuse(
-        "nesting-17",
-        "codec-10",
-        "Seventeen arrays, one within the other.",
-        nested(17),
-    );
-    shelf.refuse(
-        "nesting-17-empty",
-        "codec-10",
-        "The seventeenth array holds nothing, and still is too deep.",
-        [vec![0x81; 16], array(&[])].concat(),
-    );
-    shelf.refuse(
-        "nesting-17-maps",
-        "codec-10",
-        "Seventeen maps, one within the other.",
-        nested_maps(17),
-    );
-    shelf.refuse(
-        "nesting-60000",
-        "codec-10",
-        "A reader that calls itself for each array would run out of stack.",
-        nested(60_000),
-    );
-    shelf.refuse(
-        "values-4097",
-        "codec-11",
-        "An array and its 4,096 integers are one value too many.",
-        many(4096),
-    );
-    shelf.refuse(
-        "values-4097-nested",
-        "codec-11",
-        "64 arrays of 63 integers and the array around them are 4,097 values.",
-        array(&vec![many(63); 64]),
-    );
-    let long = [head(2, 1 << 53), vec![0; 8]].concat();
-    shelf.refuse(
-        "cut-huge-bytes",
-        "codec-1",
-        "A byte string that claims 2^53 bytes and brings eight: nothing may be reserved for the claim.",
-        long,
-    );
-    shelf.refuse(
-        "cut-huge-array",
-        "codec-1",
-        "An array that claims 2^56 values and brings one.",
-        [head(4, 1 << 56), uint(0)].concat(),
-    );
-    shelf.refuse(
-        "cut-huge-map",
-        "codec-1",
-        "A map that claims 2^63 entries, twice that many values, and brings one.",
-        [head(5, 1 << 63), text("a"), bytes(b"a")].concat(),
-    );
+    let taken = [
+        ("nesting-16", "Sixteen arrays, the outermost counted as one.", nested(16)),
+        ("nesting-16-maps", "Maps count like arrays.", nested_maps(16)),
+        ("values-4096", "An array and its 4,095 integers are 4,096 values.", many(4095)),
+        ("values-4096-in-a-map", "A map and its 4,095 values: keys are not counted.", map(&entries)),
+    ];
+    for (name, why, body) in taken {
+        shelf.accept(name, why, body);
+    }
+    let refused = [
+        ("nesting-17", "codec-10", "Seventeen arrays, one within the other.", nested(17)),
+        ("nesting-17-empty", "codec-10", "The seventeenth array holds nothing, and still is too deep.",
+            [vec![0x81; 16], array(&[])].concat()),
+        ("nesting-17-maps", "codec-10", "Seventeen maps, one within the other.", nested_maps(17)),
+        ("nesting-60000", "codec-10", "A reader that calls itself for each array would run out of stack.", nested(60_000)),
+        ("values-4097", "codec-11", "An array and its 4,096 integers are one value too many.", many(4096)),
+        ("values-4097-nested", "codec-11", "64 arrays of 63 integers and the array around them are 4,097 values.",
+            array(&vec![many(63); 64])),
+        ("cut-huge-bytes", "codec-1",
+            "A byte string that claims 2^53 bytes and brings eight: nothing may be reserved for the claim.",
+            [head(2, 1 << 53), vec![0; 8]].concat()),
+        ("cut-huge-array", "codec-1", "An array that claims 2^56 values and brings one.",
+            [head(4, 1 << 56), uint(0)].concat()),
+        ("cut-huge-map", "codec-1", "A map that claims 2^63 entries, twice that many values, and brings one.",
+            [head(5, 1 << 63), text("a"), bytes(b"a")].concat()),
+    ];
+    for (name, must, why, body) in refused {
+        shelf.refuse(name, must, why, body);
+    }
 }
 
 #[rustfmt::skip]

@@ -11,6 +11,7 @@ use super::{Shelf, Vector};
 pub(crate) fn vectors() -> Vec<Vector> {
     let mut shelf = Shelf::new("fork");
     by_heads(&mut shelf);
+    wrong_heads(&mut shelf);
     by_lists(&mut shelf);
     no_forks(&mut shelf);
     wrong_slices(&mut shelf);
@@ -63,97 +64,67 @@ fn accept(shelf: &mut Shelf, name: &str, why: &str, wire: Vec<u8>, lengths: (u64
         .flip_all();
 }
 
-fn by_heads(shelf: &mut Shelf) {
-    let author = Author::new(1);
-    let (ours, theirs) = (parted(40, 40), parted(35, 40));
-    let [shorter, longer] = in_order(&ours.statement(40), &theirs.statement(40));
-    let wire = bare(&shorter.signed(&author), &longer.signed(&author));
-    accept(
-        shelf,
-        "equal-lengths",
-        "Equal lengths and different roots: the two heads are the whole proof.",
-        wire,
-        (40, 40),
-    );
-    let wrong = bare(&longer.signed(&author), &shorter.signed(&author));
-    shelf.refuse(
-        "equal-lengths-out-of-order",
-        "fork-3",
-        "Of equal lengths, the head with the lesser body comes first.",
-        wrong,
-    );
+/// A log that was started anew.
+fn anew() -> History {
     let mut anew = History::new(1);
     anew.push(profile("Eva", TIME));
     anew.grow(9, "item");
-    let wire = bare(&ours.head(3), &anew.head(9));
-    accept(
-        shelf,
-        "first",
-        "Different first: a log that was started anew.",
-        wire,
-        (3, 9),
-    );
-    let wire = bare(&anew.head(9), &ours.head(40));
-    accept(
-        shelf,
-        "first-other-way",
-        "The same with the new log as the shorter one.",
-        wire,
-        (9, 40),
-    );
-    let [shorter, longer] = in_order(&ours.statement(9), &anew.statement(9));
-    let wire = bare(&shorter.signed(&author), &longer.signed(&author));
-    accept(
-        shelf,
-        "first-equal-lengths",
-        "Different first and equal lengths.",
-        wire,
-        (9, 9),
-    );
+    anew
+}
+
+fn by_heads(shelf: &mut Shelf) {
+    let author = Author::new(1);
+    let (ours, theirs, anew) = (parted(40, 40), parted(35, 40), anew());
     let void = Statement {
         first: hash(b"no record of this feed"),
         ..ours.statement(3)
     };
-    let wire = bare(&void.signed(&author), &ours.head(9));
-    accept(
-        shelf,
-        "first-of-one-list",
-        "Two heads that differ in first contradict each other, whatever their lists are.",
-        wire,
-        (3, 9),
-    );
     let later = Statement {
         time: 0,
         ..theirs.statement(40)
     };
-    let [shorter, longer] = in_order(&ours.statement(40), &later);
-    let wire = bare(&shorter.signed(&author), &longer.signed(&author));
-    accept(
-        shelf,
-        "equal-lengths-other-time",
-        "Times decide nothing, and are no excuse.",
-        wire,
-        (40, 40),
-    );
+    #[rustfmt::skip]
+    let cases = [
+        ("equal-lengths", "Equal lengths and different roots: the two heads are the whole proof.",
+            ours.statement(40), theirs.statement(40)),
+        ("first", "Different first: a log that was started anew.", ours.statement(3), anew.statement(9)),
+        ("first-other-way", "The same with the new log as the shorter one.", anew.statement(9), ours.statement(40)),
+        ("first-equal-lengths", "Different first and equal lengths.", ours.statement(9), anew.statement(9)),
+        ("first-of-one-list", "Two heads that differ in first contradict each other, whatever their lists are.",
+            void, ours.statement(9)),
+        ("equal-lengths-other-time", "Times decide nothing, and are no excuse.", ours.statement(40), later),
+    ];
+    for (name, why, one, other) in cases {
+        let lengths = (one.length, other.length);
+        let [shorter, longer] = if one.length == other.length {
+            in_order(&one, &other)
+        } else {
+            [one, other]
+        };
+        let wire = bare(&shorter.signed(&author), &longer.signed(&author));
+        accept(shelf, name, why, wire, lengths);
+    }
+}
+
+fn wrong_heads(shelf: &mut Shelf) {
+    let author = Author::new(1);
+    let (ours, theirs, anew) = (parted(40, 40), parted(35, 40), anew());
+    let [lesser, greater] = in_order(&ours.statement(40), &theirs.statement(40));
+    let (lesser, greater) = (lesser.signed(&author), greater.signed(&author));
     let (shorter, longer) = (ours.head(3), anew.head(9));
-    shelf.refuse(
-        "surplus-pairs",
-        "fork-4",
-        "The heads differ in first, and pairs are added.",
-        proof(&shorter, &longer, &[0; 64], &[]),
-    );
-    shelf.refuse(
-        "surplus-leaf",
-        "fork-4",
-        "The heads differ in first, and a leaf is added.",
-        proof(&shorter, &longer, &[], &anew.list(9)),
-    );
-    shelf.refuse(
-        "first-out-of-order",
-        "fork-3",
-        "The longer head comes first.",
-        bare(&longer, &shorter),
-    );
+    #[rustfmt::skip]
+    let cases = [
+        ("equal-lengths-out-of-order", "fork-3", "Of equal lengths, the head with the lesser body comes first.",
+            bare(&greater, &lesser)),
+        ("first-out-of-order", "fork-3", "The longer head comes first.", bare(&longer, &shorter)),
+        ("surplus-pairs", "fork-4", "The heads differ in first, and pairs are added.",
+            proof(&shorter, &longer, &[0; 64], &[])),
+        ("surplus-leaf", "fork-4", "The heads differ in first, and a leaf is added.",
+            proof(&shorter, &longer, &[], &anew.list(9))),
+    ];
+    for (name, must, why, wire) in cases {
+        shelf.refuse(name, must, why, wire);
+    }
 }
 
 fn by_lists(shelf: &mut Shelf) {

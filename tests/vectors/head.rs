@@ -18,7 +18,8 @@ pub(crate) fn vectors() -> Vec<Vector> {
     forms(&mut shelf);
     bodies(&mut shelf);
     encodings(&mut shelf);
-    keys_and_signatures(&mut shelf);
+    keys(&mut shelf);
+    signatures(&mut shelf);
     shelf.done()
 }
 
@@ -242,7 +243,7 @@ fn encodings(shelf: &mut Shelf) {
     }
 }
 
-fn keys_and_signatures(shelf: &mut Shelf) {
+fn keys(shelf: &mut Shelf) {
     let of = |feed: [u8; 32]| {
         Statement {
             feed,
@@ -281,8 +282,12 @@ fn keys_and_signatures(shelf: &mut Shelf) {
             wire,
         );
     }
+}
+
+fn signatures(shelf: &mut Shelf) {
+    let (neutral, high) = (torsion(0), above_the_prime(1));
     let body = statement().body();
-    let message = full(&body);
+    let message = [HEAD, &body].concat();
     let good = author().sign(HEAD, &body);
     let later = Statement {
         time: statement().time + 1,

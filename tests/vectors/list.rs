@@ -144,78 +144,64 @@ fn records(shelf: &mut Shelf) {
 }
 
 fn tables(shelf: &mut Shelf) {
-    let roots: Vec<(u64, Hash)> = LENGTHS
-        .iter()
-        .map(|length| (*length, hash(&table_list(*length))))
-        .collect();
+    let roots = LENGTHS.map(|length| (length, hash(&table_list(length))));
     let mut table = String::new();
     for (length, root) in &roots {
         line(&mut table, format_args!("{length} {}", to_hex(root)));
     }
+    let why = "The root of a list is the plain hash of its hashes in a row.";
     shelf
-        .accept(
-            "roots",
-            "The root of a list is the plain hash of its hashes in a row.",
-            table.into(),
-        )
+        .accept("roots", why, table.into())
         .with("form", "roots")
         .with("columns", "length root");
+    let why = "The slice of one hash, for the first, the middle and the last of each length.";
+    shelf
+        .accept("slices", why, slices().into())
+        .with("form", "slices")
+        .with("columns", "length index pairs hash-of-pairs-and-leaf");
+    let why = "For each pair of lengths: the slice of the old last hash under the new root, which folds to the old \
+               root, and the slice of a head's answer.";
+    let columns = "old new old-root pairs hash-of-pairs-and-leaf answer-pairs hash-of-answer-pairs-and-leaves";
+    shelf
+        .accept("extensions", why, extensions(&roots).into())
+        .with("form", "extensions")
+        .with("columns", columns);
+}
+
+fn slices() -> String {
     let mut table = String::new();
-    for (length, _) in &roots {
-        let list = table_list(*length);
+    for length in LENGTHS {
+        let list = table_list(length);
         let mut indices = vec![0, length / 2, length - 1];
         indices.dedup();
         for index in indices {
             let proof = slice(&list, Leaf::List, &[leaves_of(index..index + 1, 32)]);
-            assert!(
-                proof
-                    .leaves
-                    .chunks(32)
-                    .any(|link| link == table_hash(index))
-            );
+            let mut hashes = proof.leaves.chunks(32);
+            assert!(hashes.any(|link| link == table_hash(index)));
             let (count, sum) = (proof.pairs.len() / 64, to_hex(&hash(&proof.joined())));
             line(&mut table, format_args!("{length} {index} {count} {sum}"));
         }
     }
-    shelf
-        .accept(
-            "slices",
-            "The slice of one hash, for the first, the middle and the last of each length.",
-            table.into(),
-        )
-        .with("form", "slices")
-        .with("columns", "length index pairs hash-of-pairs-and-leaf");
+    table
+}
+
+fn extensions(roots: &[(u64, Hash)]) -> String {
     let mut table = String::new();
-    for (new, _) in &roots {
+    for (new, _) in roots {
         let list = table_list(*new);
         for (old, root) in roots.iter().filter(|(old, _)| old < new) {
             let old_leaf = leaves_of(old - 1..*old, 32);
             let one = slice(&list, Leaf::List, std::slice::from_ref(&old_leaf));
             let both = slice(&list, Leaf::List, &[old_leaf, leaves_of(new - 1..*new, 32)]);
-            line(
-                &mut table,
-                format_args!(
-                    "{old} {new} {} {} {} {} {}",
-                    to_hex(root),
-                    one.pairs.len() / 64,
-                    to_hex(&hash(&one.joined())),
-                    both.pairs.len() / 64,
-                    to_hex(&hash(&both.joined())),
-                ),
-            );
+            let mut row = format!("{old} {new} {}", to_hex(root));
+            for proof in [one, both] {
+                let sum = to_hex(&hash(&proof.joined()));
+                row.push_str(&format!(" {} {sum}", proof.pairs.len() / 64));
+            }
+            line(&mut table, format_args!("{row}"));
         }
     }
-    shelf
-        .accept(
-            "extensions",
-            "For each pair of lengths: the slice of the old last hash under the new root, which folds to the old root, and the slice of a head's answer.",
-            table.into(),
-        )
-        .with("form", "extensions")
-        .with(
-            "columns",
-            "old new old-root pairs hash-of-pairs-and-leaf answer-pairs hash-of-answer-pairs-and-leaves",
-        );
+    table
 }
 
 fn line(table: &mut String, row: std::fmt::Arguments<'_>) {

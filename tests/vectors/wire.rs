@@ -58,9 +58,9 @@ fn feeds(shelf: &mut Shelf) {
         ("head-not-wrapped", "wire-1", "A head is an array, not a byte string.",
             list(&[statement().signed(&Author::new(1))])),
         ("head-null", "wire-1", "A head that is null.", list(&[null()])),
-        ("map", "wire-1", "A map of heads.", map(&[("heads", array(&[one.clone()]))])),
-        ("version-2", "head-2", "A list of a later version.", array(&[uint(2), array(&[one.clone()])])),
-        ("trailing", "codec-2", "A byte follows the list.", [list(&[one.clone()]), vec![0]].concat()),
+        ("map", "wire-1", "A map of heads.", map(&[("heads", array(std::slice::from_ref(&one)))])),
+        ("version-2", "head-2", "A list of a later version.", array(&[uint(2), array(std::slice::from_ref(&one))])),
+        ("trailing", "codec-2", "A byte follows the list.", [list(std::slice::from_ref(&one)), vec![0]].concat()),
         ("indefinite", "codec-4", "The list has no count.", array(&[uint(1), [hex("9f"), one, hex("ff")].concat()])),
     ];
     refuse(shelf, "feeds", cases);

@@ -219,8 +219,10 @@ pub(super) fn slice(vector: &Vector, body: &[u8]) -> Result<Facts, Reject> {
             }
             verifier.finish()?;
             assert_eq!(verified, bytes);
-            // At once, it is the same verdict.
-            tree::check_slice(&hash_of(vector, "hash"), shape, one, pairs, bytes)?;
+            if body == vector.body {
+                // All at once it is the same verdict.
+                tree::check_slice(&hash_of(vector, "hash"), shape, one, pairs, bytes)?;
+            }
         }
         other => panic!("no form {other}"),
     }
