@@ -75,6 +75,7 @@ pub(crate) fn taken(shelf: &mut Shelf) {
         (33, 0, "The second leaf has one hash."),
         (100, 0, "Four leaves, the last of them with four hashes."),
         (1025, 0, "The last leaf stands alone on the right of 32 others."),
+        (100, 1, "The follower has record 0 alone: the first leaf and the last."),
         (3, 2, "Old and new last hash lie in one leaf, which comes once."),
         (32, 31, "The leaf was filled since."),
         (33, 32, "A leaf was begun since."),
