@@ -5,3 +5,4 @@ mod proof;
 #[cfg(test)]
 mod spec;
 mod travel;
+mod vectors;
