@@ -14,10 +14,8 @@ use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::{BUNDLE_BYTES_TARGET, BUNDLE_SLOTS_MAX, HASH_BYTES, LIST_LEAF_HASHES};
 use levada_feed::tree::Pieces;
+use std::collections::BTreeMap;
 use std::ops::Range;
-
-/// What the frame of a slot may cost besides its bytes.
-const SLOT_BYTES: usize = 8;
 
 /// The newest head with its slices. `None` when the feed, or what proves its head, is not here.
 ///
@@ -52,7 +50,7 @@ pub fn bundle(
 }
 
 /// Record 0 and the newest `count` records under one head, as one bundle or two in a row; fewer when they would pass
-/// 4 MiB, but always the last.
+/// 4 MiB or the slots of a bundle, or where the list has a hole, but always the last.
 ///
 /// # Errors
 /// Those of the store.
@@ -61,25 +59,17 @@ pub fn latest(disk: &Disk, feed: &FeedKey, count: u64) -> Result<Option<Vec<u8>>
         return Ok(None);
     };
     let length = head.body().length;
-    // A count of slots that no bundle has would leave the last record out.
     let slots_max = u64::try_from(BUNDLE_SLOTS_MAX).unwrap_or(u64::MAX);
-    let mut from = length;
+    let wanted = length.saturating_sub(count.min(slots_max));
+    let mut from = reach(disk, feed, wanted, length)?;
     let mut bytes = 0;
-    let mut hashes = Hashes::of(disk, feed);
-    // Walk back from the end as far as the bytes allow and the list reaches: who keeps only the newest has no more of it.
-    // A bundle needs the hash before its first slot too.
-    for index in (length.saturating_sub(count.min(slots_max))..length).rev() {
-        bytes += disk
-            .record(feed, index)?
-            .map_or(HASH_BYTES, |record| record.len())
-            + SLOT_BYTES;
-        let is_last = from == length;
-        if (bytes > BUNDLE_BYTES_TARGET && !is_last)
-            || hashes.at(index.saturating_sub(1))?.is_none()
-        {
+    // Walk back from the end only as far as the bytes allow.
+    for index in (from..length).rev() {
+        bytes += disk.record(feed, index)?.map_or(0, |record| record.len());
+        if bytes > BUNDLE_BYTES_TARGET {
+            from = (index + 1).min(length - 1);
             break;
         }
-        from = index;
     }
     let Some(newest) = bundle_under(disk, &head, from..length)? else {
         return Ok(None);
@@ -92,6 +82,19 @@ pub fn latest(disk: &Disk, feed: &FeedKey, count: u64) -> Result<Option<Vec<u8>>
     };
     answer.extend_from_slice(&newest);
     Ok(Some(answer))
+}
+
+/// The first record from `wanted` on from which the list is held without a hole up to its end, with the hash before it.
+fn reach(disk: &Disk, feed: &FeedKey, wanted: u64, length: u64) -> Result<u64, StoreError> {
+    let pieces = disk.pieces(feed);
+    let first = wanted.saturating_sub(1) / LIST_LEAF_HASHES;
+    let last = (length - 1) / LIST_LEAF_HASHES;
+    for leaf in (first..=last).rev() {
+        if pieces.leaf(leaf)?.is_none() {
+            return Ok(((leaf + 1) * LIST_LEAF_HASHES + 1).min(length - 1));
+        }
+    }
+    Ok(wanted)
 }
 
 fn bundle_under(
@@ -109,23 +112,26 @@ fn bundle_under(
     if range.is_empty() {
         return Ok(None);
     }
-    let retracted = disk.retracted(&feed, range.clone())?;
+    let hashes = Hashes {
+        disk,
+        feed,
+        leaf: None,
+    };
     let mut filling = Filling {
-        hashes: Hashes::of(disk, &feed),
+        length: head.body().length,
+        next: range.start,
+        retracted: disk.retracted(&feed, range.clone())?,
+        hashes,
         kept: Vec::new(),
-        start: range.start,
         bytes: 0,
     };
-    let mut outcome = Ok(true);
+    let mut goes_on = Ok(true);
     disk.records(&feed, range.clone(), &mut |index, record| {
-        // Nobody is told of a retraction that the head does not cover.
-        let by = retracted.get(&index).copied();
-        let by = by.map(|by| Some(by).filter(|by| *by < head.body().length));
-        outcome = filling.record(index, record, by);
-        matches!(outcome, Ok(true))
+        goes_on = filling.take(index, record);
+        matches!(goes_on, Ok(true))
     })?;
-    if outcome? {
-        filling.hashes_until(range.end)?;
+    if goes_on? {
+        filling.withhold_to(range.end)?;
     }
     if filling.kept.is_empty() {
         return Ok(None);
@@ -134,51 +140,54 @@ fn bundle_under(
     bundle::prove(head, range.start, &slots, &disk.pieces(&feed))
 }
 
-/// A bundle that is being filled, slot by slot.
+/// Slots being gathered for a bundle, in rising order.
 struct Filling<'a> {
+    /// Length of the head that the bundle is under.
+    length: u64,
+    next: u64,
+    /// Records that are retracted, each with the record that says so.
+    retracted: BTreeMap<u64, u64>,
     hashes: Hashes<'a>,
     kept: Vec<Kept>,
-    start: u64,
+    /// Bytes of the records so far.
     bytes: usize,
 }
 
 impl Filling<'_> {
-    fn next(&self) -> u64 {
-        let count = u64::try_from(self.kept.len()).unwrap_or(u64::MAX);
-        self.start.saturating_add(count)
+    /// Takes a record that is held; `false` when the bundle ends before it.
+    fn take(&mut self, index: u64, record: &[u8]) -> Result<bool, StoreError> {
+        if !self.withhold_to(index)? {
+            return Ok(false);
+        }
+        if let Some(by) = self.retracted.get(&index).copied() {
+            // Under a head that does not reach to the retract nobody could check the hint.
+            return self.withhold(Some(by).filter(|by| *by < self.length));
+        }
+        self.bytes += record.len();
+        if self.bytes > BUNDLE_BYTES_TARGET && !self.kept.is_empty() {
+            return Ok(false);
+        }
+        self.kept.push(Kept::Record(record.to_vec()));
+        self.next += 1;
+        Ok(true)
     }
 
-    /// Records that are not held, as hashes. Says whether the list reached so far.
-    fn hashes_until(&mut self, to: u64) -> Result<bool, StoreError> {
-        while self.next() < to {
-            match self.hashes.at(self.next())? {
-                Some(hash) => self.kept.push(Kept::Back(hash, None)),
-                None => return Ok(false),
+    /// Withholds what is not held up to a record; `false` when the list has a hole before it.
+    fn withhold_to(&mut self, index: u64) -> Result<bool, StoreError> {
+        while self.next < index {
+            if !self.withhold(None)? {
+                return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// A record that is held; retracted ones travel as hashes. Says whether more fits.
-    fn record(
-        &mut self,
-        index: u64,
-        record: &[u8],
-        retracted: Option<Option<u64>>,
-    ) -> Result<bool, StoreError> {
-        if !self.hashes_until(index)? {
+    fn withhold(&mut self, by: Option<u64>) -> Result<bool, StoreError> {
+        let Some(hash) = self.hashes.at(self.next)? else {
             return Ok(false);
-        }
-        if let Some(by) = retracted {
-            let hash = self.hashes.at(index)?;
-            self.kept.extend(hash.map(|hash| Kept::Back(hash, by)));
-            return Ok(hash.is_some());
-        }
-        self.bytes += record.len() + SLOT_BYTES;
-        if self.bytes > BUNDLE_BYTES_TARGET && !self.kept.is_empty() {
-            return Ok(false);
-        }
-        self.kept.push(Kept::Record(record.to_vec()));
+        };
+        self.kept.push(Kept::Back(hash, by));
+        self.next += 1;
         Ok(true)
     }
 }
@@ -199,22 +208,14 @@ impl Kept {
     }
 }
 
-/// Link hashes in rising or falling order: each leaf of the list is read once.
+/// Link hashes in rising order: each leaf of the list is read once.
 struct Hashes<'a> {
     disk: &'a Disk,
     feed: FeedKey,
     leaf: Option<(u64, Vec<u8>)>,
 }
 
-impl<'a> Hashes<'a> {
-    fn of(disk: &'a Disk, feed: &FeedKey) -> Self {
-        Self {
-            disk,
-            feed: *feed,
-            leaf: None,
-        }
-    }
-
+impl Hashes<'_> {
     fn at(&mut self, index: u64) -> Result<Option<Hash>, StoreError> {
         let wanted = index / LIST_LEAF_HASHES;
         if self.leaf.as_ref().is_none_or(|(leaf, _)| *leaf != wanted) {
