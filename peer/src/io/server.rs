@@ -7,8 +7,10 @@
 //! bytes of all answers under way together; one who takes nothing of his answer is cut off.
 
 mod blob;
+mod head;
 mod paced;
 mod places;
+mod post;
 #[cfg(test)]
 mod tests;
 
@@ -20,21 +22,17 @@ use crate::io::evidence::Evidence;
 use crate::store::StoreError;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::header::{self, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use levada_feed::fork::ForkProof;
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
-use levada_feed::limits::{
-    BATCH_HASHES_MAX, BUNDLE_BYTES_MAX, FEEDS_PAGE_MAX, FORK_BYTES_MAX, INLINE_BYTES_MAX,
-};
+use levada_feed::limits::{BUNDLE_BYTES_MAX, FEEDS_PAGE_MAX};
 use levada_feed::record;
 use levada_feed::reject::Reject;
-use levada_feed::succession::Succession;
 use paced::Paced;
 use places::Places;
 use std::convert::Infallible;
@@ -47,7 +45,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 const HEADERS_MAX: usize = 64;
 /// Bytes of all headers of a request together.
 const HEADERS_BYTES_MAX: usize = 16 << 10;
@@ -245,7 +242,7 @@ async fn answer_ask(
     request: Request<Incoming>,
 ) -> Answer {
     if is_post {
-        return post(served, ask, request.into_body()).await;
+        return post::post(served, ask, request.into_body()).await;
     }
     match ask {
         Ask::Health => plain(StatusCode::OK, "text/plain", b"ok\n".to_vec()),
@@ -254,7 +251,7 @@ async fn answer_ask(
         Ask::Have { hash } => blob::have(served, hash).await,
         Ask::Head { feed, have, wait } => {
             let known = request.headers().get(header::IF_NONE_MATCH).cloned();
-            head(served, feed, have, wait, known).await
+            head::answer(served, feed, have, wait, known).await
         }
         other => {
             let served = served.clone();
@@ -302,160 +299,6 @@ fn read(served: &Served, ask: &Ask) -> Result<Option<Vec<u8>>, StoreError> {
         }
         _ => Ok(None),
     }
-}
-
-/// Strong tag of a head: the first 16 bytes of the hash of its wire form.
-fn head_tag(wire: &[u8]) -> String {
-    let hash = Hash::of(wire).to_string();
-    format!("\"{}\"", hash.get(..32).unwrap_or(&hash))
-}
-
-async fn head(
-    served: &Arc<Served>,
-    feed: FeedKey,
-    have: u64,
-    wait: u64,
-    known: Option<HeaderValue>,
-) -> Answer {
-    let mut news = served.news.clone();
-    let limit = tokio::time::sleep(Duration::from_secs(wait));
-    tokio::pin!(limit);
-    loop {
-        news.borrow_and_update();
-        let tag = match stored_tag(served, feed).await {
-            Ok(Some(tag)) => tag,
-            Ok(None) => return not_here(),
-            Err(_) => return store_failed(),
-        };
-        if known
-            .as_ref()
-            .is_none_or(|known| known.as_bytes() != tag.as_bytes())
-        {
-            let served = served.clone();
-            let answer = blocking(move || answer::head(&served.disk, &feed, have)).await;
-            return tagged(answer, &tag);
-        }
-        let is_over = tokio::select! {
-            changed = news.changed() => changed.is_err(),
-            () = &mut limit => true,
-        };
-        if is_over {
-            return tagged(empty(StatusCode::NOT_MODIFIED), &tag);
-        }
-    }
-}
-
-async fn stored_tag(served: &Arc<Served>, feed: FeedKey) -> Result<Option<String>, StoreError> {
-    let served = served.clone();
-    let read = tokio::task::spawn_blocking(move || served.disk.head(&feed)).await;
-    let head = read.map_err(|error| StoreError::Database(error.to_string()))??;
-    Ok(head.map(|head| head_tag(head.wire())))
-}
-
-fn tagged(mut answer: Answer, tag: &str) -> Answer {
-    if let Ok(tag) = HeaderValue::from_str(tag) {
-        answer.headers_mut().insert(header::ETAG, tag);
-    }
-    answer
-}
-
-async fn post(served: &Arc<Served>, ask: Ask, body: Incoming) -> Answer {
-    let limit = match ask {
-        Ask::Batch => BATCH_HASHES_MAX * 32 + 64,
-        _ => FORK_BYTES_MAX,
-    };
-    if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long");
-    }
-    // Evidence is kept of feeds that are kept here: else any stranger could fill the disk with feeds of his own.
-    if let Ask::Fork { feed } | Ask::Succession { feed } = ask {
-        match stored_tag(served, feed).await {
-            Ok(Some(_)) => {}
-            Ok(None) => return not_here(),
-            Err(_) => return store_failed(),
-        }
-    }
-    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await;
-    let bytes = match collected {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) => {
-            return refuse(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the body is too long or broke off",
-            );
-        }
-        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
-    };
-    let served = served.clone();
-    let work = tokio::task::spawn_blocking(move || match ask {
-        Ask::Batch => batch(&served, &bytes),
-        Ask::Fork { feed } => take(ForkProof::check(&bytes), |proof| {
-            let is_of_feed = proof.longer().body().feed == feed;
-            is_of_feed.then(|| served.evidence.put_fork(proof))
-        }),
-        Ask::Succession { feed } => match recovery(&served.disk, &feed) {
-            Ok(named) => {
-                let checked = Succession::check(&bytes)
-                    .and_then(|file| file.check_recovery(named.as_ref()).map(|()| file));
-                take(checked, |file| {
-                    let is_of_feed = file.body().feed == feed;
-                    is_of_feed.then(|| served.evidence.put_succession(file))
-                })
-            }
-            Err(_) => store_failed(),
-        },
-        _ => not_here(),
-    });
-    work.await.unwrap_or_else(|_| store_failed())
-}
-
-/// The hash of the recovery key that record 0 of a feed names: without it anybody could hand over a succession.
-fn recovery(disk: &Disk, feed: &FeedKey) -> Result<Option<Hash>, StoreError> {
-    let Some(bytes) = disk.record(feed, 0)? else {
-        return Ok(None);
-    };
-    Ok(match record::read(&bytes, 0).map(|record| record.body) {
-        Ok(record::Body::Profile(profile)) => profile.recovery,
-        _ => None,
-    })
-}
-
-/// Keeps a file that was handed over, if it checks and is of the feed that the request names.
-fn take<T>(
-    checked: Result<T, Reject>,
-    keep: impl FnOnce(&T) -> Option<Result<bool, StoreError>>,
-) -> Answer {
-    let file = match checked {
-        Ok(file) => file,
-        Err(reject) => return refuse_bytes(&reject),
-    };
-    match keep(&file) {
-        Some(Ok(true)) => empty(StatusCode::NO_CONTENT),
-        Some(Ok(false)) => plain(StatusCode::OK, "text/plain", b"known already\n".to_vec()),
-        Some(Err(_)) => store_failed(),
-        None => refuse_bytes(&Reject::OtherFeed),
-    }
-}
-
-fn batch(served: &Served, body: &[u8]) -> Answer {
-    let hashes = match frame::read_batch(body) {
-        Ok(hashes) => hashes,
-        Err(reject) => return refuse_bytes(&reject),
-    };
-    let mut blobs = Vec::with_capacity(hashes.len());
-    for hash in &hashes {
-        match served.disk.small(hash) {
-            Ok(blob) => blobs.push(
-                blob.filter(|blob| u64::try_from(blob.len()).unwrap_or(0) <= INLINE_BYTES_MAX),
-            ),
-            Err(_) => return store_failed(),
-        }
-    }
-    plain(
-        StatusCode::OK,
-        "application/cbor",
-        frame::write_blobs(&blobs),
-    )
 }
 
 fn body_of(bytes: Vec<u8>) -> Body {
