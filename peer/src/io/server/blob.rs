@@ -65,10 +65,16 @@ pub(super) async fn answer(
     };
     let is_head = request.method() == Method::HEAD;
     let wanted = range.clone().unwrap_or(0..size);
-    let body = match body(reader, wanted.clone(), is_head).await {
+    let body = match body(reader, wanted, is_head).await {
         Ok(body) => body,
         Err(answer) => return *answer,
     };
+    dressed(body, &tag, range, size)
+}
+
+/// The answer with its headers; a part of the blob when a range is given.
+fn dressed(body: Body, tag: &str, range: Option<Range<u64>>, size: u64) -> Answer {
+    let wanted = range.clone().unwrap_or(0..size);
     let mut answer = plain(StatusCode::OK, "application/octet-stream", Vec::new());
     *answer.body_mut() = body;
     insert(
@@ -76,7 +82,7 @@ pub(super) async fn answer(
         header::CONTENT_LENGTH,
         &(wanted.end - wanted.start).to_string(),
     );
-    insert(&mut answer, header::ETAG, &tag);
+    insert(&mut answer, header::ETAG, tag);
     insert(&mut answer, header::ACCEPT_RANGES, "bytes");
     insert(&mut answer, header::CACHE_CONTROL, FOR_EVER);
     insert(

@@ -6,10 +6,11 @@ mod feeds;
 
 use super::*;
 use crate::io::blobs::{Blobs, Mode};
+use levada_feed::hash::Hash;
 use levada_feed::head::{Head, HeadBody};
 use levada_feed::key::FeedSecret;
 use levada_feed::log::AuthorLog;
-use levada_feed::record::{Body as RecordBody, Item, Profile, Record};
+use levada_feed::record::{self, Body as RecordBody, Item, Profile, Record};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
