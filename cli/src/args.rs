@@ -222,6 +222,9 @@ pub(crate) struct Publish {
     /// Retract items whose files are gone from the folders given
     #[arg(long)]
     pub(crate) retract_missing: bool,
+    /// Sign although the key or its files were restored or copied to this machine
+    #[arg(long)]
+    pub(crate) insist: bool,
     /// Serve afterwards, until told to stop
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) serve: bool,

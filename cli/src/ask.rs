@@ -111,6 +111,7 @@ fn publish(args: Publish) -> Result<Call, Failure> {
         dry_run: args.dry_run,
         strip_place: args.strip_place,
         retract_missing: args.retract_missing,
+        insist: args.insist,
     })))
 }
 

@@ -50,6 +50,24 @@ impl Bundle<'_> {
         self.from..self.from + count_of(&self.slots)
     }
 
+    /// Checks that it answers a request for these records: it begins with the first, and less may come.
+    ///
+    /// # Errors
+    /// list-5.
+    pub fn check_asked(&self, asked: &Range<u64>) -> Result<(), Reject> {
+        let range = self.range();
+        let (expected, got) = if range.start == asked.start {
+            (asked.end, range.end)
+        } else {
+            (asked.start, range.start)
+        };
+        if range.start == asked.start && range.end <= asked.end {
+            Ok(())
+        } else {
+            Err(Reject::Gap { expected, got })
+        }
+    }
+
     /// Whether the last hash of the list is among its slots or edges, which proves the head's length: then the last leaf
     /// was checked (spec/bundle.md, What it proves).
     #[must_use]
@@ -123,13 +141,45 @@ pub fn prove<P: Pieces>(
     Ok(Some(wire.finish()))
 }
 
+/// A bundle whose form and whose head's signature were checked: a claim until its slice was.
+#[derive(Debug)]
+pub struct Claim<'a> {
+    head: Head,
+    parts: Parts<'a>,
+}
+
+impl<'a> Claim<'a> {
+    /// Takes a bundle of a feed apart.
+    ///
+    /// # Errors
+    /// bundle-1 to bundle-3, bundle-5, bundle-7, and those of heads.
+    pub fn read(feed: &FeedKey, wire: &'a [u8]) -> Result<Self, Reject> {
+        let parts = parts(wire)?;
+        let head = Head::check_of(feed, parts.head)?;
+        Ok(Self { head, parts })
+    }
+
+    /// The head. Two that contradict each other are a fork, whatever came with them.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Checks the slots against the head.
+    ///
+    /// # Errors
+    /// bundle-4, bundle-6, bundle-8, list-3, and those of slices.
+    pub fn check(self) -> Result<Bundle<'a>, Reject> {
+        check_parts(self.head, self.parts)
+    }
+}
+
 /// Checks a bundle of a feed.
 ///
 /// # Errors
 /// bundle-1 to bundle-8, list-3, and those of heads and slices.
 pub fn check<'a>(feed: &FeedKey, wire: &'a [u8]) -> Result<Bundle<'a>, Reject> {
-    let parts = parts(wire)?;
-    check_parts(Head::check_of(feed, parts.head)?, parts)
+    Claim::read(feed, wire)?.check()
 }
 
 /// Checks a bundle of whatever feed its head names.
@@ -141,6 +191,7 @@ pub fn check_any(wire: &[u8]) -> Result<Bundle<'_>, Reject> {
     check_parts(Head::check(parts.head)?, parts)
 }
 
+#[derive(Debug)]
 struct Parts<'a> {
     head: &'a [u8],
     from: u64,

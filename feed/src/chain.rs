@@ -215,37 +215,71 @@ pub fn check_first(head: &Head, proven: &Proven) -> Result<(), Reject> {
     }
 }
 
+/// An answer to `head?have=N` whose form and signature were checked: a claim until its slice was.
+#[derive(Debug)]
+pub struct Claim<'a> {
+    head: Head,
+    pairs: &'a [u8],
+    leaves: &'a [u8],
+}
+
+impl<'a> Claim<'a> {
+    /// Takes an answer apart.
+    ///
+    /// # Errors
+    /// wire-1 for the form, and those of heads.
+    pub fn read(feed: &FeedKey, answer: &'a [u8]) -> Result<Self, Reject> {
+        if answer.len() > BUNDLE_BYTES_MAX {
+            return Err(Reject::TooLong {
+                got: answer.len(),
+                max: BUNDLE_BYTES_MAX,
+            });
+        }
+        codec::check_version(answer, Reject::AnswerForm)?;
+        codec::check(answer, 16)?;
+        let parts = codec::read_array(answer).ok_or(Reject::AnswerForm)?;
+        let [_, head, pairs, leaves] = parts.as_slice() else {
+            return Err(Reject::AnswerForm);
+        };
+        let part = |bytes: &'a [u8]| codec::read_bytes(bytes).ok_or(Reject::AnswerForm);
+        Ok(Self {
+            head: Head::check_of(feed, part(head)?)?,
+            pairs: part(pairs)?,
+            leaves: part(leaves)?,
+        })
+    }
+
+    /// The head. Two that contradict each other are a fork, whatever came with them.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Checks the slice that was asked for with `have`.
+    ///
+    /// # Errors
+    /// slice-1 to slice-4, list-3.
+    pub fn check(self, have: u64) -> Result<ProvenHead, Reject> {
+        let body = self.head.body();
+        let (shape, leaves) = (
+            Shape::of_list(body.length),
+            answer_leaves(body.length, have),
+        );
+        let proven = tree::check_slice(&body.root, shape, &leaves, self.pairs, self.leaves)?;
+        check_first(&self.head, &proven)?;
+        Ok(ProvenHead {
+            head: self.head,
+            proven,
+        })
+    }
+}
+
 /// Checks the answer to `head?have=N`.
 ///
 /// # Errors
 /// wire-1 for the form, those of heads, slice-1 to slice-4, list-3.
 pub fn check_head(feed: &FeedKey, answer: &[u8], have: u64) -> Result<ProvenHead, Reject> {
-    if answer.len() > BUNDLE_BYTES_MAX {
-        return Err(Reject::TooLong {
-            got: answer.len(),
-            max: BUNDLE_BYTES_MAX,
-        });
-    }
-    codec::check_version(answer, Reject::AnswerForm)?;
-    codec::check(answer, 16)?;
-    let parts = codec::read_array(answer).ok_or(Reject::AnswerForm)?;
-    let [_, head, pairs, bytes] = parts.as_slice() else {
-        return Err(Reject::AnswerForm);
-    };
-    let part = |bytes| codec::read_bytes(bytes).ok_or(Reject::AnswerForm);
-    let head = Head::check_of(feed, part(head)?)?;
-    let length = head.body().length;
-    let shape = Shape::of_list(length);
-    let leaves = answer_leaves(length, have);
-    let proven = tree::check_slice(
-        &head.body().root,
-        shape,
-        &leaves,
-        part(pairs)?,
-        part(bytes)?,
-    )?;
-    check_first(&head, &proven)?;
-    Ok(ProvenHead { head, proven })
+    Claim::read(feed, answer)?.check(have)
 }
 
 /// The root that the same list had at an earlier length, folded out of proven pieces. `None` when they do not reach.
@@ -298,7 +332,8 @@ mod tests {
         assert_eq!(refused(&void, &links), "list-3");
         for (index, record) in records.iter().enumerate() {
             let before = index.checked_sub(1).map(|before| &links[before]);
-            let link = |link| check_record(&feed, index as u64, before, link, record);
+            let link =
+                |link| check_record(&feed, u64::try_from(index).unwrap(), before, link, record);
             assert_eq!(link(&links[index]), Ok(()));
             assert_eq!(link(&first).unwrap_err().must(), "list-2");
         }

@@ -144,6 +144,8 @@ pub struct Publish {
     pub dry_run: bool,
     /// Remove places, serial numbers and owner names from copies before publishing.
     pub strip_place: bool,
+    /// Sign although the key or its files were restored or copied here.
+    pub insist: bool,
     /// Retract items whose files are gone from the folders given.
     pub retract_missing: bool,
 }

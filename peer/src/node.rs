@@ -27,6 +27,7 @@ use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
 use crate::io::heads::HeadsFile;
 use crate::io::keys::Keys;
+use crate::io::marker::Markers;
 use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
@@ -97,6 +98,7 @@ struct Node {
     blobs: Blobs,
     evidence: Evidence,
     keys: Keys,
+    markers: Markers,
     client: Client,
     heads: Mutex<HeadsFile>,
     passphrase: Option<Zeroizing<String>>,
@@ -114,15 +116,13 @@ impl Node {
             .map_err(LockError::from)
             .and_then(|()| Lock::take(&dirs));
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
-        let was_clean = !dirs.state().join("running").exists();
         let disk = Arc::new(Disk::open(&dirs.store())?);
-        let running = dirs.state().join("running");
-        std::fs::write(&running, b"").map_err(StoreError::file(&running, "writing"))?;
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
-            blobs: Blobs::open(&dirs.blobs(), disk.clone(), was_clean)?,
+            blobs: Blobs::open(&dirs.blobs(), disk.clone())?,
             evidence: Evidence::open(&dirs.state().join("evidence"))?,
             keys: Keys::at(&dirs.keys()),
+            markers: Markers::open(&dirs.state().join("markers"))?,
             client: Client::default(),
             heads: Mutex::new(heads),
             passphrase: options.passphrase.clone().map(Zeroizing::new),
@@ -133,11 +133,9 @@ impl Node {
         })
     }
 
-    /// Writes everything to the disk and notes that this was a clean stop.
+    /// Writes everything to the disk.
     fn close(&self) -> Result<(), StoreError> {
-        self.disk.close()?;
-        let running = self.dirs.state().join("running");
-        std::fs::remove_file(&running).map_err(StoreError::file(&running, "removing"))
+        self.disk.close()
     }
 
     async fn run(

@@ -26,18 +26,38 @@ pub fn row_change(bytes: &[u8], index: u64) -> RowChange {
     }
 }
 
-/// The date that people see for a record: its own, but never later than the head that covers it (spec/head.md, Time).
+/// The date that people see for a record: its own, but never later than the head that covers it, nor than the time when
+/// it was first seen here (spec/record.md, Dates).
 #[must_use]
-pub fn shown_time(record_time: u64, head_time: u64) -> u64 {
-    record_time.min(head_time)
+pub fn shown_time(record_time: u64, head_time: u64, first_seen: Option<u64>) -> u64 {
+    record_time
+        .min(head_time)
+        .min(first_seen.unwrap_or(u64::MAX))
 }
 
 /// When an item was published: what it says, or when its first record was written. Edits do not change it.
 #[must_use]
-pub fn published(first: &Record, head_time: u64) -> u64 {
+pub fn published(first: &Record, head_time: u64, first_seen: Option<u64>) -> u64 {
     let said = match &first.body {
         Body::Item(item) => item.published,
         _ => None,
     };
-    said.unwrap_or_else(|| shown_time(first.time, head_time))
+    said.unwrap_or_else(|| shown_time(first.time, head_time, first_seen))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown_time;
+
+    #[test]
+    fn date_ahead_of_its_head_or_of_us_is_brought_back() {
+        for (record, head, seen, shown) in [
+            (5, 9, Some(7), 5),
+            (9, 5, Some(7), 5),
+            (9, 9, Some(7), 7),
+            (9, 9, None, 9),
+        ] {
+            assert_eq!(shown_time(record, head, seen), shown);
+        }
+    }
 }

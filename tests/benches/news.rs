@@ -145,7 +145,7 @@ pub(crate) fn serve(data: &Path) -> Outcome {
         let (news, subscribed) = watch::channel(0);
         let (_stop, stopped) = watch::channel(false);
         let served = Served {
-            blobs: Blobs::open(&dirs.blobs(), disk.clone(), true)?,
+            blobs: Blobs::open(&dirs.blobs(), disk.clone())?,
             evidence: Evidence::open(&dirs.state().join("evidence"))?,
             listed: vec![author.log.feed()],
             news: subscribed,

@@ -1,4 +1,6 @@
 //! Integration tests: one binary.
 
 mod proof;
+#[cfg(test)]
+mod spec;
 mod travel;

@@ -1,6 +1,6 @@
 //! Proofs travel as files, forks are found, kept and passed on.
 
-use levada_peer::api::{Answer, Call, Checked, Code, State};
+use levada_peer::api::{Answer, Call, Checked, Code, Publish, State};
 use levada_tests::{TestNode, noise};
 use std::path::Path;
 
@@ -66,7 +66,15 @@ fn two_histories_under_one_key_are_found_kept_as_proof_and_the_feed_stays_readab
     published(&author, &[("a.bin", 1)]);
     levada_tests::copy_all(&author.data_dir(), &copy.data_dir());
     published(&author, &[("b.bin", 2)]);
-    published(&copy, &[("c.bin", 3), ("d.bin", 4)]);
+    copy.write("c.bin", &noise(3, 40_000));
+    copy.write("d.bin", &noise(4, 40_000));
+    assert_eq!(copy.publish(&[&copy.files()]).failure().code, Code::Denied);
+    let insisting = Publish {
+        paths: vec![copy.files()],
+        insist: true,
+        ..Publish::default()
+    };
+    let _ = copy.call(Call::Publish(Box::new(insisting))).answer();
     let feed = feed_of(&author);
     {
         let serving = author.serve();
@@ -103,4 +111,29 @@ fn two_histories_under_one_key_are_found_kept_as_proof_and_the_feed_stays_readab
     let kept = levada_tests::find(&follower.data_dir(), &format!("{feed}.fork"))
         .expect("the proof is kept");
     assert!(matches!(check(&copy, &kept), Ok(Checked::Fork { .. })));
+}
+
+#[test]
+fn disputed_feed_takes_no_new_head() {
+    let (author, copy, follower) = (TestNode::new(), TestNode::new(), TestNode::new());
+    published(&author, &[("a.bin", 1)]);
+    levada_tests::copy_all(&author.data_dir(), &copy.data_dir());
+    published(&author, &[("b.bin", 2)]);
+    let insisting = Publish {
+        paths: vec![copy.write("c.bin", &noise(3, 40_000))],
+        insist: true,
+        ..Publish::default()
+    };
+    let _ = copy.call(Call::Publish(Box::new(insisting))).answer();
+    for node in [&author, &copy] {
+        let serving = node.serve();
+        let _ = follower.follow(serving.link(), None);
+    }
+    published(&author, &[("d.bin", 4)]);
+    let serving = author.serve();
+    let followed = follower.follow(serving.link(), None).answer();
+    let Answer::Followed(synced) = followed else {
+        panic!("{followed:?}")
+    };
+    assert_eq!((synced.length, synced.is_disputed), (3, true));
 }

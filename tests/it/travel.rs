@@ -46,7 +46,7 @@ fn check_files(node: &TestNode, files: &[(&str, Vec<u8>)]) {
     let items = items(node);
     assert_eq!(items.len(), files.len());
     for item in items {
-        let held = &item.held[0];
+        let held = &item.files[0];
         let target = format!("{}/{}", item.feed, item.index);
         let bytes = get(node, &target, None);
         let (path, expected) = files
@@ -101,11 +101,11 @@ fn range_of_a_large_file_is_read_before_the_file_is_complete() {
     };
     let _ = follower.call(sync).answer();
     let item = &items(&follower)[0];
-    assert_eq!(item.held[0].held, 0);
+    assert_eq!(item.files[0].held, 0);
     let target = format!("{}/{}", item.feed, item.index);
     let middle = get(&follower, &target, Some((10_000_000, Some(10_065_535))));
     assert!(middle == film[10_000_000..10_065_536]);
-    let held = items(&follower)[0].held[0].held;
+    let held = items(&follower)[0].files[0].held;
     assert!(
         (65_536..1 << 20).contains(&held),
         "only what was asked for came: {held}"
@@ -129,7 +129,7 @@ fn interrupted_sync_goes_on_where_it_was() {
         |event: &Event| matches!(event, Event::Progress(progress) if progress.what == "media");
     let failure = follower.call_until(follow, has_begun).failure();
     assert_eq!(failure.code, Code::Interrupted);
-    let before = items(&follower)[0].held[0].held;
+    let before = items(&follower)[0].files[0].held;
     assert!((1..64 << 20).contains(&before), "{before}");
     let outcome = follower.call(Call::Sync { feed: None });
     let synced = outcome.events.iter().find_map(|event| match event {

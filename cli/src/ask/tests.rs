@@ -73,11 +73,11 @@ fn every_documented_form_is_understood() {
 #[test]
 fn publish_takes_all_its_options() {
     let all = "publish a /b --feed main --title T --text X --tag p --tag q --creator Ana --creator Zé --language pt \
-               --license MIT --in-place --dry-run --strip-place --retract-missing";
+               --license MIT --in-place --dry-run --strip-place --insist --retract-missing";
     let expected = format!(
         r#"{{"call":"publish","paths":["{}","/b"],"feed":"main","title":"T","text":"X","tags":["p","q"],"#,
         here("a")
-    ) + r#""creators":["Ana","Zé"],"language":"pt","licence":"MIT","in_place":true,"dry_run":true,"strip_place":true,"retract_missing":true}"#;
+    ) + r#""creators":["Ana","Zé"],"language":"pt","licence":"MIT","in_place":true,"dry_run":true,"strip_place":true,"insist":true,"retract_missing":true}"#;
     assert_eq!(call(all), expected);
     assert_eq!(call(&all.replace("--license", "--licence")), expected);
     let plain = call("publish /b");

@@ -32,9 +32,9 @@ fn rows(items: &[Shown]) -> Vec<String> {
     let has_kinds = items.iter().any(|item| kind(item) != "item");
     let mut table = Table::new(&[2]);
     for item in items {
-        let sizes = item.held.iter().map(|held| held.file.size);
+        let sizes = item.files.iter().map(|held| held.file.size);
         let size = sizes.fold(0_u64, u64::saturating_add);
-        let has_files = !item.held.is_empty();
+        let has_files = !item.files.is_empty();
         table.row([
             format!(
                 "{}/{}",
@@ -58,7 +58,7 @@ fn rows(items: &[Shown]) -> Vec<String> {
 /// What a row is to a reader: how much of it is here, or why it cannot be read. No author can write into this column.
 fn state(item: &Shown) -> String {
     match item.state {
-        State::Readable => held(&item.held),
+        State::Readable => held(&item.files),
         other => state_word(other).to_owned(),
     }
 }
@@ -173,7 +173,7 @@ pub(super) fn one(shown: &Shown) -> Vec<String> {
         .add_some("link hash", shown.link.map(|link| link.to_string()));
     let mut lines = fields.lines("");
     if let Some(Body::Item(item)) = &shown.body {
-        let held = |at: usize| shown.held.get(at).map(|held| held.held);
+        let held = |at: usize| shown.files.get(at).map(|held| held.held);
         let files = item.files.iter().enumerate();
         lines.extend(files.flat_map(|(at, file)| self::file(file, held(at))));
     }

@@ -3,13 +3,14 @@
 use super::Batch;
 use crate::bundle::{self, Bundle, Slot};
 use crate::chain;
-use crate::fork::{ForkProof, heads_contradict};
+use crate::fork::ForkProof;
 use crate::head::Head;
 use crate::key::FeedKey;
 use crate::limits::TIME_AHEAD_MS_MAX;
 use crate::link::First;
 use crate::reject::Reject;
 use crate::tree::{self, Pieces, Proven, Shape};
+use std::ops::Range;
 
 /// A feed that somebody else writes.
 #[derive(Clone, Debug)]
@@ -107,7 +108,12 @@ impl FollowedLog {
         now: u64,
     ) -> Result<Verdict, Failed<P::Error>> {
         let have = self.head.as_ref().map_or(0, |head| head.body().length);
-        let answer = chain::check_head(&self.feed, answer, have)?;
+        let claim = chain::Claim::read(&self.feed, answer)?;
+        // Before the slice, which such a fork does not need: a bad one must not hide it.
+        if let Some(fork) = self.fork_with(claim.head()) {
+            return Ok(fork);
+        }
+        let answer = claim.check(have)?;
         // Nothing is taken up by its head alone: record 0 has to come first.
         let Some(ours) = &self.head else {
             return Ok(Verdict::AskHead);
@@ -127,22 +133,26 @@ impl FollowedLog {
         Ok(Verdict::Accepted(Box::new(batch)))
     }
 
-    /// Judges a bundle of records. It counts under our head, or under an older one of the same list.
+    /// Judges the answer to a request for the records `asked`. It counts under our head, or under an older one of the
+    /// same list.
     ///
     /// # Errors
     /// See `Failed`.
     pub fn accept_bundle<P: Pieces>(
         &self,
         wire: &[u8],
+        asked: &Range<u64>,
         pieces: &P,
     ) -> Result<Verdict, Failed<P::Error>> {
-        let bundle = bundle::check(&self.feed, wire)?;
+        let claim = bundle::Claim::read(&self.feed, wire)?;
+        if let Some(fork) = self.fork_with(claim.head()) {
+            return Ok(fork);
+        }
+        let bundle = claim.check()?;
+        bundle.check_asked(asked)?;
         let Some(ours) = &self.head else {
             return Ok(Verdict::AskHead);
         };
-        if heads_contradict(ours, &bundle.head) {
-            return Ok(fork_of_heads(ours, &bundle.head));
-        }
         let (theirs, length) = (bundle.head.body(), ours.body().length);
         if theirs.length > length {
             return Ok(Verdict::AskHead);
@@ -161,19 +171,22 @@ impl FollowedLog {
         add_bundle(&mut batch, &bundle);
         Ok(Verdict::Accepted(Box::new(batch)))
     }
+
+    /// The fork, when a signed head and ours contradict each other by themselves.
+    fn fork_with(&self, other: &Head) -> Option<Verdict> {
+        let proof = ForkProof::of_heads(self.head.as_ref()?, other)?;
+        Some(Verdict::Fork(Box::new(proof)))
+    }
 }
 
-/// Looks for a contradiction between our head and another whose length is proven. `None` when the other one is ours
-/// again or extends ours.
+/// Compares our list with that of another head whose length is proven, and which does not contradict ours by itself.
+/// `None` when it is ours again or extends ours.
 fn compare<P: Pieces>(
     ours: &Head,
     other: &Head,
     proven: &Proven,
     pieces: &P,
 ) -> Result<Option<Verdict>, Failed<P::Error>> {
-    if heads_contradict(ours, other) {
-        return Ok(Some(fork_of_heads(ours, other)));
-    }
     let (length, root) = (other.body().length, other.body().root);
     if length < ours.body().length {
         return match tree::root(pieces, Shape::of_list(length)).map_err(Failed::Pieces)? {
@@ -201,10 +214,6 @@ fn is_fresher(ours: &Head, other: &Head, now: u64) -> bool {
     let limit = now.saturating_add(TIME_AHEAD_MS_MAX);
     let known = |head: &Head| Some(head.body().time).filter(|time| *time <= limit);
     known(other) > known(ours)
-}
-
-fn fork_of_heads(one: &Head, other: &Head) -> Verdict {
-    ForkProof::of_heads(one, other).map_or(Verdict::Stale, |proof| Verdict::Fork(Box::new(proof)))
 }
 
 /// `pieces` are those of the longer list.

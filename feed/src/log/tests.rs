@@ -205,7 +205,11 @@ fn follower_catches_up_through_head_and_bundles_and_can_serve_all_of_it() {
     ours.commit(&batch);
     for start in (0..2100).step_by(300) {
         let verdict = followed
-            .accept_bundle(&theirs.bundle(start..start + 300), &ours)
+            .accept_bundle(
+                &theirs.bundle(start..start + 300),
+                &(start..start + 300),
+                &ours,
+            )
             .unwrap();
         let Verdict::Accepted(batch) = verdict else {
             panic!("{verdict:?}")
@@ -281,8 +285,9 @@ fn every_kind_of_fork_is_found_and_its_proof_stands_alone() {
         let (mut followed, mut ours) = follower(&mine);
         for start in (0..ours_length).step_by(100) {
             let range = start..(start + 100).min(ours_length);
-            let Verdict::Accepted(batch) =
-                followed.accept_bundle(&mine.bundle(range), &ours).unwrap()
+            let Verdict::Accepted(batch) = followed
+                .accept_bundle(&mine.bundle(range.clone()), &range, &ours)
+                .unwrap()
             else {
                 panic!("own bundle")
             };
@@ -298,8 +303,9 @@ fn every_kind_of_fork_is_found_and_its_proof_stands_alone() {
             panic!("{ours_length} {theirs_length}: {verdict:?}")
         };
         assert_eq!(ForkProof::check(proof.wire()).as_ref(), Ok(proof.as_ref()));
-        let bundle = theirs.bundle(theirs_length - 1..theirs_length);
-        let verdict = followed.accept_bundle(&bundle, &ours).unwrap();
+        let last = theirs_length - 1..theirs_length;
+        let bundle = theirs.bundle(last.clone());
+        let verdict = followed.accept_bundle(&bundle, &last, &ours).unwrap();
         assert!(!matches!(verdict, Verdict::Accepted(_)), "{verdict:?}");
     }
 }
@@ -361,7 +367,11 @@ fn stale_mirror_is_no_fork_and_its_records_count() {
     let (mut followed, mut ours) = follower(&theirs);
     for start in (0..1300).step_by(100) {
         let Verdict::Accepted(batch) = followed
-            .accept_bundle(&theirs.bundle(start..start + 100), &ours)
+            .accept_bundle(
+                &theirs.bundle(start..start + 100),
+                &(start..start + 100),
+                &ours,
+            )
             .unwrap()
         else {
             panic!()
@@ -374,7 +384,7 @@ fn stale_mirror_is_no_fork_and_its_records_count() {
     ));
     assert!(matches!(
         followed
-            .accept_bundle(&stale.bundle(100..200), &ours)
+            .accept_bundle(&stale.bundle(100..200), &(100..200), &ours)
             .unwrap(),
         Verdict::Accepted(_)
     ));
@@ -459,4 +469,40 @@ fn head_that_denies_the_start_of_its_own_list_is_void_wherever_it_shows() {
     let shorter = Head::sign(&secret(), shorter);
     let proof = ForkProof::of_lists(&shorter, store.head(), &store);
     assert_eq!(proof, Ok(None));
+}
+
+#[test]
+fn contradicting_head_is_a_fork_whatever_comes_with_it() {
+    let (_, mine) = author(40);
+    let (mut followed, ours) = follower(&mine);
+    let (mut log, mut theirs) = author(35);
+    grow(&mut log, &mut theirs, 40, "other");
+    let other = HeadBody {
+        first: Hash::of(b"no record"),
+        ..theirs.head().body().clone()
+    };
+    theirs.head = Some(Head::sign(&secret(), other));
+    let (mut answer, mut bundle) = (theirs.answer(40), theirs.bundle(0..2));
+    for wire in [&mut answer, &mut bundle] {
+        *wire.last_mut().unwrap() ^= 1;
+    }
+    let verdict = followed.accept_head(&answer, &ours, 0).unwrap();
+    assert!(matches!(verdict, Verdict::Fork(_)), "{verdict:?}");
+    let verdict = followed.accept_bundle(&bundle, &(0..2), &ours).unwrap();
+    assert!(matches!(verdict, Verdict::Fork(_)), "{verdict:?}");
+}
+
+#[test]
+fn bundle_that_was_not_asked_for_is_refused() {
+    let (_, theirs) = author(40);
+    let (followed, ours) = follower(&theirs);
+    let judge = |given, asked| followed.accept_bundle(&theirs.bundle(given), &asked, &ours);
+    assert!(matches!(judge(5..8, 5..8), Ok(Verdict::Accepted(_))));
+    assert!(matches!(judge(5..8, 5..20), Ok(Verdict::Accepted(_))));
+    for asked in [4..8, 6..8, 5..7, 0..5] {
+        let Err(Failed::Rejected(reject)) = judge(5..8, asked) else {
+            panic!("a stray bundle")
+        };
+        assert_eq!(reject.must(), "list-5");
+    }
 }

@@ -212,11 +212,31 @@ pub struct Shown {
     pub reason: Option<String>,
     /// Why it cannot be read.
     pub unreadable: Option<String>,
+    /// Title of an item, a collection or a listing; name of a profile.
+    pub title: Option<String>,
+    /// Files of an item, and how much of each is here.
+    pub files: Vec<HeldFile>,
     /// Its newest state, when it can be read.
-    #[serde(flatten)]
     pub body: Option<Body>,
-    /// Its files and how much of each is here.
-    pub held: Vec<HeldFile>,
+}
+
+impl Shown {
+    /// The same with what the record says.
+    pub(crate) fn saying(self, body: Body) -> Self {
+        let title = match &body {
+            Body::Item(item) => Some(item.title.clone()),
+            Body::Collection(collection) => Some(collection.title.clone()),
+            Body::Listing(listing) => listing.title.clone(),
+            Body::Profile(profile) => Some(profile.name.clone()),
+            _ => None,
+        };
+        Self {
+            state: State::Readable,
+            title,
+            body: Some(body),
+            ..self
+        }
+    }
 }
 
 /// What a record is to a reader.

@@ -1,10 +1,12 @@
-//! Reads and writes the list of subscriptions as a file, whole or not at all.
+//! Reads and writes the list of subscriptions as a file, whole or not at all (spec/store.md, Sources).
+//!
+//! What the text means is `sources`'. A file that cannot be read is named and left as it is: nothing is written over it.
 
 use crate::io::dirs::Dirs;
+use crate::io::whole;
 use crate::sources::Sources;
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 /// The file could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,33 +56,86 @@ pub fn save_sources(dirs: &Dirs, sources: &Sources) -> Result<(), ConfigError> {
         path: path.clone(),
         why: error.to_string(),
     })?;
-    replace(&path, text.as_bytes()).map_err(|source| ConfigError::File { path, source })
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
+    // A list that lies elsewhere behind a link stays there.
+    let target = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+    match whole::replace(&target, text.as_bytes(), 0o600) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(ConfigError::File { path, source }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use levada_feed::key::FeedSecret;
+    use levada_feed::link::Link;
+
+    fn dirs(folder: &tempfile::TempDir) -> Dirs {
+        Dirs::find(Some(folder.path())).unwrap()
+    }
+
+    fn sources(byte: u8) -> Sources {
+        let feed = FeedSecret::from_bytes(&[byte; 32]).feed_key();
+        let mut sources = Sources::default();
+        sources.add(&Link::to(feed), &[], None, None, 5).unwrap();
+        sources
+    }
 
     #[test]
     fn broken_file_is_named_with_its_line_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let dirs = Dirs::find(Some(folder.path())).unwrap();
+        let dirs = dirs(&folder);
         assert_eq!(load_sources(&dirs).unwrap(), Sources::default());
         save_sources(&dirs, &Sources::default()).unwrap();
-        std::fs::write(dirs.sources(), b"[[source]]\nfeed = 3\n").unwrap();
+        let broken = b"[[source]]\nfeed = 3\n";
+        std::fs::write(dirs.sources(), broken).unwrap();
         let error = load_sources(&dirs).unwrap_err().to_string();
         assert!(
             error.contains("sources.toml") && error.contains("line 2"),
             "{error}"
         );
+        assert_eq!(std::fs::read(dirs.sources()).unwrap(), broken);
+    }
+
+    #[test]
+    fn file_cut_at_any_byte_is_read_as_it_was_or_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let dirs = dirs(&folder);
+        save_sources(&dirs, &sources(1)).unwrap();
+        let whole = std::fs::read(dirs.sources()).unwrap();
+        for cut in 1..whole.len() - 2 {
+            std::fs::write(dirs.sources(), &whole[..cut]).unwrap();
+            match load_sources(&dirs) {
+                Ok(read) => assert!(cut >= whole.len() - 12, "cut at {cut}: {read:?}"),
+                Err(error) => assert!(error.to_string().contains("sources.toml"), "{error}"),
+            }
+        }
+        std::fs::write(dirs.sources(), [0xff, 0xfe]).unwrap();
+        let error = load_sources(&dirs).unwrap_err().to_string();
+        assert!(error.contains("sources.toml"), "{error}");
+    }
+
+    #[test]
+    fn list_behind_a_link_is_changed_where_it_lies() {
+        let folder = tempfile::tempdir().unwrap();
+        let dirs = dirs(&folder);
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::write(&elsewhere, b"").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, dirs.sources()).unwrap();
+        save_sources(&dirs, &sources(1)).unwrap();
+        let link = std::fs::symlink_metadata(dirs.sources()).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(load_sources(&dirs).unwrap(), sources(1));
+    }
+
+    #[test]
+    fn failed_write_names_the_file_and_keeps_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let dirs = dirs(&folder);
+        save_sources(&dirs, &sources(1)).unwrap();
+        let gone = Dirs::find(Some(&folder.path().join("gone"))).unwrap();
+        let error = save_sources(&gone, &sources(2)).unwrap_err().to_string();
+        assert!(error.contains("sources.toml"), "{error}");
+        assert_eq!(load_sources(&dirs).unwrap(), sources(1));
     }
 }

@@ -208,4 +208,56 @@ mod tests {
         drop(lock);
         Lock::take(&dirs).unwrap();
     }
+
+    #[test]
+    fn everything_lies_below_the_data_dir_and_keys_and_state_are_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("a/b");
+        let dirs = Dirs::find(Some(&root)).unwrap();
+        dirs.create_all().unwrap();
+        for path in [
+            &dirs.sources(),
+            &dirs.keys(),
+            &dirs.store(),
+            &dirs.blobs(),
+            dirs.state(),
+            dirs.cache(),
+        ] {
+            assert!(path.starts_with(&root), "{}", path.display());
+        }
+        for path in [dirs.keys().as_path(), dirs.state()] {
+            let mode = std::fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", path.display());
+        }
+        dirs.create_all().unwrap();
+    }
+
+    #[test]
+    fn folder_that_cannot_be_made_and_lock_that_cannot_be_taken_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, b"x").unwrap();
+        let dirs = Dirs::find(Some(&file)).unwrap();
+        let error = dirs.create_all().unwrap_err().to_string();
+        assert!(error.contains(file.to_str().unwrap()), "{error}");
+        let error = Lock::take(&dirs).unwrap_err();
+        assert!(matches!(error, LockError::File { .. }), "{error}");
+    }
+
+    #[test]
+    fn lock_goes_with_its_process_and_garbage_in_it_is_no_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let dirs = Dirs::find(Some(folder.path())).unwrap();
+        dirs.create_all().unwrap();
+        let path = dirs.state().join("lock");
+        std::fs::write(&path, b"99999999999999999999999999").unwrap();
+        let lock = Lock::take(&dirs).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, std::process::id().to_string());
+        std::fs::write(&path, b"\xff\xffnobody").unwrap();
+        let held = Lock::take(&dirs).unwrap_err();
+        assert!(matches!(held, LockError::Held { pid: None, .. }), "{held}");
+        drop(lock);
+    }
 }

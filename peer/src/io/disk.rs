@@ -10,6 +10,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
+use crate::io::clock;
 use crate::runs::Runs;
 use crate::store::StoreError;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
@@ -36,6 +37,8 @@ pub struct Disk {
     db: Database,
     feeds: Keyspace,
     heads: Keyspace,
+    /// When a head of this length was first seen here.
+    seen: Keyspace,
     records: Keyspace,
     leaves: Keyspace,
     nodes: Keyspace,
@@ -79,6 +82,7 @@ impl Disk {
             path: path.to_owned(),
             feeds: keyspace("feeds")?,
             heads: keyspace("heads")?,
+            seen: keyspace("seen")?,
             records: keyspace("records")?,
             leaves: keyspace("leaves")?,
             nodes: keyspace("nodes")?,
@@ -177,7 +181,11 @@ impl Disk {
             write.insert(&self.records, key(number, *index), record.as_slice());
         }
         if let Some(head) = batch.head() {
-            write.insert(&self.heads, key(number, head.body().length), head.wire());
+            let name = key(number, head.body().length);
+            write.insert(&self.heads, name, head.wire());
+            if !self.seen.contains_key(name)? {
+                write.insert(&self.seen, name, clock::now_ms().to_be_bytes());
+            }
             state.head = Some(Arc::new(head.clone()));
         }
         self.write_rows(&mut write, number, batch)?;
@@ -241,6 +249,22 @@ impl Disk {
         Head::check_of(feed, &wire)
             .map(Some)
             .map_err(|_| self.damaged("a stored head"))
+    }
+
+    /// When a record was first seen here, Unix milliseconds: with the first head that covers it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn first_seen(&self, feed: &FeedKey, index: u64) -> Result<Option<u64>, StoreError> {
+        let Some(number) = self.number(feed) else {
+            return Ok(None);
+        };
+        let heads = key(number, index.saturating_add(1))..=key(number, u64::MAX);
+        let Some(first) = self.seen.range(heads).next() else {
+            return Ok(None);
+        };
+        let value = first.value()?;
+        Ok(value.as_ref().try_into().ok().map(u64::from_be_bytes))
     }
 
     /// Which records are held.
@@ -344,7 +368,13 @@ impl Disk {
             return Ok(());
         };
         self.drop_records(feed, 0..u64::MAX)?;
-        for keyspace in [&self.heads, &self.leaves, &self.nodes, &self.rows] {
+        for keyspace in [
+            &self.heads,
+            &self.seen,
+            &self.leaves,
+            &self.nodes,
+            &self.rows,
+        ] {
             let mut write = self.db.batch();
             for entry in keyspace.prefix(number.to_be_bytes()) {
                 write.remove(keyspace, entry.key()?);
@@ -457,6 +487,7 @@ impl Disk {
         let keyspaces = [
             &self.feeds,
             &self.heads,
+            &self.seen,
             &self.records,
             &self.leaves,
             &self.nodes,

@@ -1,13 +1,15 @@
-//! Fork proofs and successions as files: small, kept for ever, passed on (spec/fork.md, spec/succession.md).
+//! Fork proofs and successions as files: small, kept for ever, passed on (spec/store.md, Evidence).
 //!
-//! Plain files beside the store, so that losing the store loses no evidence.
+//! Plain files beside the store, so that losing the store loses no evidence. Of which feeds evidence is taken is decided by
+//! who puts it here; that it checks is seen in its type, and again when it is read.
 
+use crate::io::whole;
 use crate::store::StoreError;
 use levada_feed::fork::ForkProof;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::FORK_BYTES_MAX;
 use levada_feed::succession::Succession;
-use std::io::{Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The folder of fork proofs and successions.
@@ -23,6 +25,7 @@ impl Evidence {
     /// Those of the file system.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         std::fs::create_dir_all(folder).map_err(StoreError::file(folder, "making the folder"))?;
+        whole::sweep(folder).map_err(StoreError::file(folder, "reading"))?;
         Ok(Self {
             folder: folder.to_owned(),
         })
@@ -91,19 +94,10 @@ impl Evidence {
     }
 
     fn put(&self, path: &Path, bytes: &[u8]) -> Result<bool, StoreError> {
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)
-            .map_err(StoreError::file(&self.folder, "making a file"))?;
-        file.write_all(bytes)
-            .and_then(|()| file.as_file().sync_all())
-            .map_err(StoreError::file(path, "writing"))?;
-        match file.persist_noclobber(path) {
-            Ok(_) => {
-                let folder = std::fs::File::open(&self.folder).and_then(|folder| folder.sync_all());
-                folder.map_err(StoreError::file(&self.folder, "syncing the folder"))?;
-                Ok(true)
-            }
-            Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(StoreError::file(path, "writing")(error.error)),
+        match whole::create(path, bytes, 0o600) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(StoreError::file(path, "writing")(error)),
         }
     }
 }
@@ -111,7 +105,7 @@ impl Evidence {
 fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(StoreError::file(path, "opening")(error)),
     };
     let mut bytes = Vec::new();
@@ -120,4 +114,92 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
         .read_to_end(&mut bytes)
         .map_err(StoreError::file(path, "reading"))?;
     Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use levada_feed::hash::Hash;
+    use levada_feed::head::{Head, HeadBody};
+    use levada_feed::key::FeedSecret;
+    use levada_feed::succession::SuccessionBody;
+
+    fn secret(byte: u8) -> FeedSecret {
+        FeedSecret::from_bytes(&[byte; 32])
+    }
+
+    fn head(byte: u8, root: &[u8]) -> Head {
+        let body = HeadBody {
+            feed: secret(byte).feed_key(),
+            first: Hash::of(b"first"),
+            length: 3,
+            bytes: 1,
+            media: 0,
+            root: Hash::of(root),
+            time: 1,
+        };
+        Head::sign(&secret(byte), body)
+    }
+
+    fn fork(byte: u8, other: &[u8]) -> ForkProof {
+        ForkProof::of_heads(&head(byte, b"a"), &head(byte, other)).unwrap()
+    }
+
+    fn succession(byte: u8) -> Succession {
+        let body = SuccessionBody {
+            feed: secret(byte).feed_key(),
+            recovery: secret(8).feed_key(),
+            next: secret(9).feed_key(),
+            length: 1,
+            root: Hash::of(b"root"),
+            time: 5,
+        };
+        Succession::sign(&secret(8), &secret(9), &body).unwrap()
+    }
+
+    #[test]
+    fn first_evidence_of_a_feed_stays_and_is_there_after_reopening() {
+        let folder = tempfile::tempdir().unwrap();
+        let evidence = Evidence::open(folder.path()).unwrap();
+        let feed = secret(1).feed_key();
+        assert!(evidence.fork(&feed).unwrap().is_none());
+        assert!(evidence.put_fork(&fork(1, b"b")).unwrap());
+        assert!(!evidence.put_fork(&fork(1, b"c")).unwrap());
+        assert!(evidence.put_succession(&succession(1)).unwrap());
+        assert!(!evidence.put_succession(&succession(1)).unwrap());
+        let reopened = Evidence::open(folder.path()).unwrap();
+        assert_eq!(reopened.fork(&feed).unwrap(), Some(fork(1, b"b")));
+        assert_eq!(reopened.succession(&feed).unwrap(), Some(succession(1)));
+        assert!(reopened.fork(&secret(2).feed_key()).unwrap().is_none());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn evidence_that_was_changed_or_is_of_another_feed_is_named_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let evidence = Evidence::open(folder.path()).unwrap();
+        let feed = secret(1).feed_key();
+        let path = |ending: &str| folder.path().join(format!("{feed}.{ending}"));
+        let mut flipped = fork(1, b"b").wire().to_vec();
+        flipped[60] ^= 1;
+        let long = vec![0x85; FORK_BYTES_MAX + 1];
+        for wrong in [flipped, fork(2, b"b").wire().to_vec(), vec![], long] {
+            std::fs::write(path("fork"), &wrong).unwrap();
+            let found = evidence.fork(&feed);
+            assert!(matches!(found, Err(StoreError::Damaged { .. })));
+        }
+        for wrong in [succession(2).wire().to_vec(), vec![0x84]] {
+            std::fs::write(path("succession"), &wrong).unwrap();
+            let found = evidence.succession(&feed);
+            assert!(matches!(found, Err(StoreError::Damaged { .. })));
+        }
+    }
+
+    #[test]
+    fn what_a_crash_left_is_swept_when_the_folder_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".unfinished-1"), b"half").unwrap();
+        Evidence::open(folder.path()).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 }

@@ -1,160 +1,171 @@
-//! The highest head of every feed, in a plain file: a lost store is no rollback.
+//! The highest head of every feed, in a plain file: a lost store is no rollback (spec/store.md, Heads file).
 //!
-//! Lines of feed, length and the head's wire form in hex; the last line of a feed counts. Appended without a sync: a crash
-//! loses the newest lines at most, and those heads are in the store too.
+//! One line a head, with a check; the highest of a feed counts. Appended without a sync: a loss of power loses the newest
+//! lines at most. Whether a head extends the one before was seen by `levada_feed::log`; here none takes the place of a
+//! longer one.
 
+#[cfg(test)]
+mod tests;
+
+use crate::io::whole;
 use crate::store::StoreError;
+use levada_feed::hash::Hash;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Lines more than twice the feeds before the file is written anew.
 const SPARE_LINES: usize = 1_024;
+/// Characters of the check at the end of a line: 8 bytes of a BLAKE3 hash.
+const CHECK_CHARS: usize = 16;
 
 /// The file, open.
 #[derive(Debug)]
 pub struct HeadsFile {
     path: PathBuf,
     file: File,
-    wires: BTreeMap<FeedKey, Vec<u8>>,
+    highest: BTreeMap<FeedKey, Line>,
     lines: usize,
+    /// The file ends in the middle of a line.
+    is_torn: bool,
+}
+
+#[derive(Debug)]
+struct Line {
+    length: u64,
+    wire: Vec<u8>,
 }
 
 impl HeadsFile {
-    /// Opens the file, or makes it. Lines that cannot be read are left out: the store knows those heads too.
+    /// Opens the file, or makes it. Lines that were torn or damaged are left out (store-9).
     ///
     /// # Errors
     /// Those of the file system.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let folder = whole::folder_of(path);
+        whole::sweep(folder).map_err(StoreError::file(folder, "reading"))?;
         let opened = OpenOptions::new()
             .read(true)
             .append(true)
             .create(true)
+            .mode(0o600)
             .open(path);
         let file = opened.map_err(StoreError::file(path, "opening"))?;
-        let mut heads = Self {
+        let mut highest: BTreeMap<FeedKey, Line> = BTreeMap::new();
+        let (mut lines, mut is_torn) = (0, false);
+        let mut reader = BufReader::new(&file);
+        let mut text = Vec::new();
+        while reader
+            .read_until(b'\n', &mut text)
+            .map_err(StoreError::file(path, "reading"))?
+            > 0
+        {
+            lines += 1;
+            is_torn = text.pop_if(|last| *last == b'\n').is_none();
+            if let Some((feed, line)) = read_line(&text)
+                && highest
+                    .get(&feed)
+                    .is_none_or(|known| known.length <= line.length)
+            {
+                highest.insert(feed, line);
+            }
+            text.clear();
+        }
+        Ok(Self {
             path: path.to_owned(),
             file,
-            wires: BTreeMap::new(),
-            lines: 0,
-        };
-        let reader = BufReader::new(
-            heads
-                .file
-                .try_clone()
-                .map_err(StoreError::file(path, "reading"))?,
-        );
-        for line in reader.lines() {
-            let line = line.map_err(StoreError::file(path, "reading"))?;
-            heads.lines += 1;
-            let mut words = line.split(' ');
-            let feed = words.next().and_then(|word| word.parse().ok());
-            let wire = words
-                .nth(1)
-                .and_then(|word| data_encoding::HEXLOWER.decode(word.as_bytes()).ok());
-            if let (Some(feed), Some(wire)) = (feed, wire) {
-                heads.wires.insert(feed, wire);
-            }
-        }
-        Ok(heads)
+            highest,
+            lines,
+            is_torn,
+        })
     }
 
     /// The highest head of a feed; its signature is checked as it is read.
     #[must_use]
     pub fn get(&self, feed: &FeedKey) -> Option<Head> {
-        Head::check_of(feed, self.wires.get(feed)?).ok()
+        Head::check_of(feed, &self.highest.get(feed)?.wire).ok()
     }
 
-    /// Notes a head that extends the one before.
+    /// Notes a head. One that is shorter than what is known, or of the same length with another root, changes nothing
+    /// (store-10).
     ///
     /// # Errors
-    /// Those of the file system.
+    /// Those of the file system; then the head is not noted.
     pub fn put(&mut self, head: &Head) -> Result<(), StoreError> {
         let body = head.body();
-        if self
-            .wires
-            .get(&body.feed)
-            .is_some_and(|wire| wire == head.wire())
-        {
-            return Ok(());
+        if let Some(known) = self.highest.get(&body.feed) {
+            let is_other = || {
+                self.get(&body.feed)
+                    .is_some_and(|known| known.body().root != body.root)
+            };
+            if known.wire == head.wire()
+                || known.length > body.length
+                || (known.length == body.length && is_other())
+            {
+                return Ok(());
+            }
         }
-        self.wires.insert(body.feed, head.wire().to_vec());
-        self.lines += 1;
-        if self.lines > 2 * self.wires.len() + SPARE_LINES {
-            return self.write_anew();
+        let mut text = String::new();
+        if self.is_torn {
+            text.push('\n');
         }
-        let line = line(&body.feed, body.length, head.wire());
+        text.push_str(&write_line(&body.feed, body.length, head.wire()));
+        self.is_torn = true;
         self.file
-            .write_all(line.as_bytes())
-            .map_err(StoreError::file(&self.path, "writing"))
+            .write_all(text.as_bytes())
+            .map_err(StoreError::file(&self.path, "writing"))?;
+        self.is_torn = false;
+        let line = Line {
+            length: body.length,
+            wire: head.wire().to_vec(),
+        };
+        self.highest.insert(body.feed, line);
+        self.lines += 1;
+        if self.lines > 2 * self.highest.len() + SPARE_LINES {
+            self.write_anew()?;
+        }
+        Ok(())
     }
 
     fn write_anew(&mut self) -> Result<(), StoreError> {
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        let failed = || StoreError::file(&self.path, "writing");
-        let mut fresh = tempfile::NamedTempFile::new_in(folder).map_err(failed())?;
-        for (feed, wire) in &self.wires {
-            let length = Head::check_of(feed, wire).map_or(0, |head| head.body().length);
-            fresh
-                .write_all(line(feed, length, wire).as_bytes())
-                .map_err(failed())?;
-        }
-        fresh.as_file().sync_all().map_err(failed())?;
-        fresh
-            .persist(&self.path)
-            .map_err(|error| failed()(error.error))?;
-        self.file = OpenOptions::new()
-            .append(true)
-            .open(&self.path)
-            .map_err(failed())?;
-        self.lines = self.wires.len();
+        let text: String = self
+            .highest
+            .iter()
+            .map(|(feed, line)| write_line(feed, line.length, &line.wire))
+            .collect();
+        self.file = whole::replace(&self.path, text.as_bytes(), 0o600)
+            .map_err(StoreError::file(&self.path, "writing"))?;
+        self.lines = self.highest.len();
         Ok(())
     }
 }
 
-fn line(feed: &FeedKey, length: u64, wire: &[u8]) -> String {
-    format!("{feed} {length} {}\n", data_encoding::HEXLOWER.encode(wire))
+fn check_of(line: &[u8]) -> String {
+    let mut check = Hash::of(line).to_string();
+    check.truncate(CHECK_CHARS);
+    check
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use levada_feed::hash::Hash;
-    use levada_feed::head::HeadBody;
-    use levada_feed::key::FeedSecret;
+fn write_line(feed: &FeedKey, length: u64, wire: &[u8]) -> String {
+    let line = format!("{feed} {length} {}", data_encoding::HEXLOWER.encode(wire));
+    let check = check_of(line.as_bytes());
+    format!("{line} {check}\n")
+}
 
-    fn head(length: u64) -> Head {
-        let secret = FeedSecret::from_bytes(&[1; 32]);
-        let (first, root) = (Hash::of(b"f"), Hash::of(&length.to_be_bytes()));
-        Head::sign(
-            &secret,
-            HeadBody {
-                feed: secret.feed_key(),
-                first,
-                length,
-                bytes: 1,
-                media: 0,
-                root,
-                time: 1,
-            },
-        )
+fn read_line(text: &[u8]) -> Option<(FeedKey, Line)> {
+    let (line, check) = std::str::from_utf8(text).ok()?.rsplit_once(' ')?;
+    if check != check_of(line.as_bytes()) {
+        return None;
     }
-
-    #[test]
-    fn last_head_of_a_feed_is_kept_and_the_file_stays_small() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("heads");
-        let mut heads = HeadsFile::open(&path).unwrap();
-        for length in 1..=2_000 {
-            heads.put(&head(length)).unwrap();
-        }
-        let reopened = HeadsFile::open(&path).unwrap();
-        assert_eq!(reopened.get(&head(1).body().feed), Some(head(2_000)));
-        assert!(reopened.lines < 1_100);
-        std::fs::write(&path, b"garbage\nlev1x 1 zz\n").unwrap();
-        assert!(HeadsFile::open(&path).unwrap().wires.is_empty());
-    }
+    let mut words = line.split(' ');
+    let feed = words.next()?.parse().ok()?;
+    let length = words.next()?.parse().ok()?;
+    let wire = data_encoding::HEXLOWER
+        .decode(words.next()?.as_bytes())
+        .ok()?;
+    Some((feed, Line { length, wire }))
 }

@@ -1,15 +1,18 @@
-//! Key files: PKCS#8 v1 PEM that openssl reads, mode 0600, with a passphrase or without (spec/key.md, Key files).
+//! Key files: PKCS#8 v1 PEM that openssl reads, mode 0600, with a passphrase or without (spec/store.md, Key file).
 //!
 //! `<name>.pem` is the secret, `<name>.pub` the feed's text form, so that an encrypted key's feed is known without its
 //! passphrase. Secret bytes are wiped after use, and no error holds any.
 
+#[cfg(test)]
+mod tests;
+
+use crate::io::whole;
 use ed25519_dalek::pkcs8::KeypairBytes;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use levada_feed::key::{FeedKey, FeedSecret};
 use pkcs8::{DecodePrivateKey, EncodePrivateKey, PrivateKeyInfoRef};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -130,14 +133,12 @@ impl Keys {
     }
 
     fn pem(&self, name: &str) -> Result<PathBuf, KeyError> {
-        let is_plain =
-            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-        if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.chars().all(is_plain) {
-            return Err(KeyError::Name {
-                name: name.to_owned(),
-            });
+        if is_plain(name) {
+            return Ok(self.folder.join(format!("{name}.pem")));
         }
-        Ok(self.folder.join(format!("{name}.pem")))
+        Err(KeyError::Name {
+            name: name.to_owned(),
+        })
     }
 
     /// All keys, by name.
@@ -153,10 +154,10 @@ impl Keys {
         let mut keys = Vec::new();
         for entry in entries {
             let path = entry.map_err(failed(&self.folder))?.path();
+            let is_pem = path.extension().is_some_and(|ending| ending == "pem");
             let name = path.file_stem().and_then(|stem| stem.to_str());
-            if let Some(name) =
-                name.filter(|_| path.extension().is_some_and(|ending| ending == "pem"))
-            {
+            // Other people's files are not ours to judge.
+            if let Some(name) = name.filter(|name| is_pem && is_plain(name)) {
                 keys.push(self.entry(name)?);
             }
         }
@@ -200,14 +201,18 @@ impl Keys {
         Ok(secret)
     }
 
+    /// The feed's name first: an encrypted key without it would tell nobody which feed it is.
     fn put(&self, path: &Path, pem: &[u8], feed: &FeedKey) -> Result<(), KeyError> {
+        if path.try_exists().map_err(failed(path))? {
+            return Err(KeyError::Exists {
+                path: path.to_owned(),
+            });
+        }
         let public = path.with_extension("pub");
-        write_new(path, pem, 0o600)?;
-        // An old name without its key says nothing any more.
-        let _ = std::fs::remove_file(&public);
-        write_new(&public, format!("{feed}\n").as_bytes(), 0o644)?;
-        let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
-        synced.map_err(failed(&self.folder))
+        whole::replace(&public, format!("{feed}\n").as_bytes(), 0o644).map_err(failed(&public))?;
+        whole::create(path, pem, 0o600)
+            .map(drop)
+            .map_err(failed(path))
     }
 
     /// Opens a key.
@@ -228,7 +233,10 @@ impl Keys {
     /// # Errors
     /// See `KeyError`.
     pub fn backup(&self, name: &str, to: &Path) -> Result<(), KeyError> {
-        write_new(to, read(&self.pem(name)?)?.as_bytes(), 0o600)
+        let pem = read(&self.pem(name)?)?;
+        whole::create(to, pem.as_bytes(), 0o600)
+            .map(drop)
+            .map_err(failed(to))
     }
 
     /// Puts a key file in place under a name. The passphrase is needed for an encrypted one.
@@ -249,6 +257,12 @@ impl Keys {
     }
 }
 
+/// Whether this may be a key's name, and with it a file's.
+fn is_plain(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    (1..=NAME_CHARS_MAX).contains(&name.len()) && name.chars().all(is_plain)
+}
+
 fn read(path: &Path) -> Result<Zeroizing<String>, KeyError> {
     let file = File::open(path).map_err(failed(path))?;
     let mut pem = Zeroizing::new(String::new());
@@ -259,18 +273,6 @@ fn read(path: &Path) -> Result<Zeroizing<String>, KeyError> {
         }),
         Err(error) => Err(failed(path)(error)),
     }
-}
-
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .map_err(failed(path))?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(failed(path))
 }
 
 fn is_encrypted(pem: &str) -> bool {
@@ -317,147 +319,4 @@ fn decode(path: &Path, pem: &str, passphrase: Option<&str>) -> Result<FeedSecret
     };
     let bytes = Zeroizing::new(pair.secret_key);
     Ok(FeedSecret::from_bytes(&bytes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-    use std::process::Command;
-
-    fn openssl(args: &[&str]) -> Option<String> {
-        let output = Command::new("openssl").args(args).output().ok()?;
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        Some(String::from_utf8_lossy(&output.stdout).into_owned())
-    }
-
-    #[test]
-    fn keys_are_made_once_and_read_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::at(folder.path());
-        let secret = keys.create("main", None).unwrap();
-        assert!(matches!(
-            keys.create("main", None),
-            Err(KeyError::Exists { .. })
-        ));
-        assert_eq!(
-            keys.load("main", None).unwrap().feed_key(),
-            secret.feed_key()
-        );
-        let entry = &keys.list().unwrap()[0];
-        assert_eq!(
-            (entry.name.as_str(), entry.feed, entry.is_encrypted),
-            ("main", secret.feed_key(), false)
-        );
-        assert_eq!(
-            std::fs::metadata(&entry.path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
-        for name in ["", "../x", "A", "a.b", &"a".repeat(65)] {
-            assert!(
-                matches!(keys.create(name, None), Err(KeyError::Name { .. })),
-                "{name}"
-            );
-        }
-    }
-
-    #[test]
-    fn encrypted_keys_open_with_their_passphrase_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::at(folder.path());
-        let feed = keys.create("safe", Some("open sesame")).unwrap().feed_key();
-        assert!(keys.list().unwrap()[0].is_encrypted);
-        assert!(matches!(
-            keys.load("safe", None),
-            Err(KeyError::NeedsPassphrase { .. })
-        ));
-        assert!(matches!(
-            keys.load("safe", Some("wrong")),
-            Err(KeyError::WrongPassphrase { .. })
-        ));
-        assert_eq!(
-            keys.load("safe", Some("open sesame")).unwrap().feed_key(),
-            feed
-        );
-        let backup = folder.path().join("backup.key");
-        keys.backup("safe", &backup).unwrap();
-        assert_eq!(
-            keys.restore(&backup, "again", Some("open sesame")).unwrap(),
-            feed
-        );
-        assert!(
-            keys.restore(&backup, "third", None)
-                .unwrap_err()
-                .is_passphrase()
-        );
-    }
-
-    #[test]
-    fn openssl_reads_our_keys_and_we_read_its() {
-        let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::at(folder.path());
-        let secret = keys.create("main", None).unwrap();
-        keys.create("safe", Some("pass")).unwrap();
-        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-        let Some(text) = openssl(&["pkey", "-in", &path("main.pem"), "-noout", "-text"]) else {
-            return;
-        };
-        let digits: String = text
-            .split("pub:")
-            .nth(1)
-            .unwrap()
-            .chars()
-            .filter(char::is_ascii_hexdigit)
-            .collect();
-        assert_eq!(
-            digits,
-            data_encoding::HEXLOWER.encode(secret.feed_key().as_bytes())
-        );
-        openssl(&[
-            "pkey",
-            "-in",
-            &path("safe.pem"),
-            "-passin",
-            "pass:pass",
-            "-noout",
-        ])
-        .unwrap();
-        openssl(&["genpkey", "-algorithm", "ed25519", "-out", &path("theirs")]).unwrap();
-        keys.restore(&folder.path().join("theirs"), "plain", None)
-            .unwrap();
-        openssl(&[
-            "genpkey",
-            "-algorithm",
-            "ed25519",
-            "-aes-256-cbc",
-            "-pass",
-            "pass:x",
-            "-out",
-            &path("sealed"),
-        ])
-        .unwrap();
-        keys.restore(&folder.path().join("sealed"), "sealed", Some("x"))
-            .unwrap();
-    }
-
-    #[test]
-    fn files_that_are_no_keys_are_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::at(folder.path());
-        let file = folder.path().join("x");
-        std::fs::write(
-            &file,
-            b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-        )
-        .unwrap();
-        assert!(matches!(
-            keys.restore(&file, "x", None),
-            Err(KeyError::Damaged { .. })
-        ));
-        assert!(keys.load("nobody", None).unwrap_err().is_missing());
-    }
 }

@@ -2,7 +2,8 @@
 //!
 //! The same way as `publish`: the author's file first, the store after it, and a head is told only once it is durable.
 
-use super::author::Author;
+use super::author::{Author, Trust};
+use super::own::DEFAULT_NAME;
 use super::{Node, Options};
 use crate::api::{Code, Failure};
 use crate::io::clock;
@@ -21,7 +22,7 @@ pub fn append(
     mut signed: impl FnMut(&Head),
 ) -> Result<(), Failure> {
     let node = Arc::new(Node::open(options)?);
-    let mut author = Author::open_or_make(&node, None, false)?;
+    let mut author = Author::open_or_make(&node, None, DEFAULT_NAME, false, Trust::Marked)?;
     for batch in batches {
         for body in batch {
             author.append(body, clock::now_ms())?;

@@ -33,6 +33,10 @@ pub(super) async fn follow(
             ),
         ));
     }
+    for hint in via {
+        let known = node.client.remote(hint);
+        known.map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
+    }
     let source = node.change_sources(|sources| {
         sources
             .add(&link, via, keep, max_size, clock::now_ms())
@@ -94,16 +98,22 @@ pub(super) async fn sync(
                 super::tell(&events, Event::Synced(done)).await;
             }
             Err(failure) if failure.code == Code::Interrupted => return Err(failure),
-            Err(failure) => {
-                let Failure { message, hint, .. } = failure.clone();
-                super::tell(&events, Event::Warning { message, hint }).await;
-                failures.push(failure);
-            }
+            Err(failure) => failures.push(failure),
+        }
+    }
+    // The failure of all is told once, at the end.
+    if synced > 0 || failures.len() > 1 {
+        for Failure { message, hint, .. } in failures.iter().cloned() {
+            super::tell(&events, Event::Warning { message, hint }).await;
         }
     }
     let failed = u64::try_from(failures.len()).unwrap_or(u64::MAX);
     match failures.into_iter().next() {
-        Some(first) if synced == 0 => Err(first),
+        Some(first) if synced == 0 && failed == 1 => Err(first),
+        Some(first) if synced == 0 => Err(Failure::new(
+            first.code,
+            format!("none of {failed} sources could be synced"),
+        )),
         _ => Ok(Answer::Sync { synced, failed }),
     }
 }

@@ -3,12 +3,10 @@
 //! The author's file is the truth: an append is durable there before anybody sees its head, and the store follows.
 
 use super::Node;
-use super::author::Author;
+use super::author::{Author, Trust};
 use crate::api::{Answer, Code, Failure, KeyInfo};
-use crate::io::clock;
 use crate::io::keys::KeyEntry;
 use levada_feed::key::FeedKey;
-use levada_feed::record::{Body, Profile};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -80,16 +78,8 @@ pub(super) fn make(
     }
     node.keys.create(name, passphrase)?;
     let entry = find(node, Some(name))?;
-    let mut author = Author::open(node, &entry)?;
-    let name = title.unwrap_or(name).to_owned();
-    author.append(
-        Body::Profile(Box::new(Profile {
-            name,
-            ..Profile::default()
-        })),
-        clock::now_ms(),
-    )?;
-    author.sign(node, &[], clock::now_ms())?;
+    // Its first record is its profile.
+    Author::open(node, &entry, title.unwrap_or(name), Trust::New)?;
     Ok(entry)
 }
 

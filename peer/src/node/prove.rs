@@ -83,8 +83,12 @@ pub(crate) fn check(path: &Path) -> Result<Answer, Failure> {
     let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX) + 1;
     let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
     read.map_err(|error| {
+        let code = match error.kind() {
+            std::io::ErrorKind::NotFound => Code::NotFound,
+            _ => Code::Failed,
+        };
         Failure::new(
-            Code::Failed,
+            code,
             format!("{}: {}", path.display(), super::words::io_words(&error)),
         )
     })?;
@@ -159,15 +163,15 @@ fn of_slot(feed: FeedKey, slot: &Slot<'_>, index: u64, link: Hash, head_time: u6
         retracted_by: None,
         reason: None,
         unreadable: None,
+        title: None,
+        files: Vec::new(),
         body: None,
-        held: Vec::new(),
     };
     match slot {
         Slot::Record(bytes) => match record::read(bytes, index) {
             Ok(record) => {
-                shown.state = State::Readable;
-                shown.published = Some(crate::query::published(&record, head_time));
-                shown.body = Some(record.body);
+                shown.published = Some(crate::query::published(&record, head_time, None));
+                return shown.saying(record.body);
             }
             Err(Unreadable::NeedsNewer) => shown.state = State::NeedsNewer,
             Err(why) => {

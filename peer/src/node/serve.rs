@@ -30,31 +30,7 @@ pub async fn serve(
     mut stop: Stop,
 ) -> Result<(), Failure> {
     let node = open(options).await?;
-    let mut listeners = Vec::new();
-    for address in listen {
-        match TcpListener::bind(address).await {
-            Ok(listener) => listeners.push(listener),
-            // The first one may serve both kinds of addresses already.
-            Err(error) if !listeners.is_empty() => {
-                let message = format!("{address}: cannot listen: {}", why(&error));
-                super::tell(
-                    &events,
-                    Event::Warning {
-                        message,
-                        hint: None,
-                    },
-                )
-                .await;
-            }
-            Err(error) => {
-                return Err(Failure::new(
-                    Code::Failed,
-                    format!("{address}: cannot listen: {}", why(&error)),
-                )
-                .hint("choose another address with --listen ADDRESS:PORT"));
-            }
-        }
-    }
+    let listeners = bind(listen, &events).await?;
     let addresses: Vec<SocketAddr> = listeners
         .iter()
         .filter_map(|listener| listener.local_addr().ok())
@@ -81,6 +57,49 @@ pub async fn serve(
     closed
         .map_err(|_| Failure::new(Code::Failed, "the store was not closed"))?
         .map_err(Failure::from)
+}
+
+/// Listens on each address. One that cannot be had is told; it is an error when none can.
+async fn bind(
+    listen: &[SocketAddr],
+    events: &mpsc::Sender<Event>,
+) -> Result<Vec<TcpListener>, Failure> {
+    let mut listeners: Vec<TcpListener> = Vec::new();
+    let mut failures = Vec::new();
+    for address in listen {
+        match TcpListener::bind(address).await {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => failures.push((address, error)),
+        }
+    }
+    // Where `[::]` serves both kinds of addresses, `0.0.0.0` is taken by ourselves.
+    let is_served = |address: &SocketAddr| {
+        address.ip() == IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+            && listeners.iter().any(|listener| {
+                listener.local_addr().is_ok_and(|local| {
+                    local.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+                        && local.port() == address.port()
+                })
+            })
+    };
+    for (address, error) in failures {
+        let message = format!("{address}: cannot listen: {}", why(&error));
+        if listeners.is_empty() {
+            return Err(Failure::new(Code::Failed, message)
+                .hint("choose another address with --listen ADDRESS:PORT"));
+        }
+        if !is_served(address) {
+            super::tell(
+                events,
+                Event::Warning {
+                    message,
+                    hint: None,
+                },
+            )
+            .await;
+        }
+    }
+    Ok(listeners)
 }
 
 fn why(error: &std::io::Error) -> String {
@@ -117,9 +136,10 @@ fn hints(addresses: &[SocketAddr]) -> Vec<String> {
     let mut hints = Vec::new();
     for address in addresses {
         if address.ip().is_unspecified() {
-            let out = outward(address.is_ipv6());
+            // A socket for IPv6 serves IPv4 too.
+            let out_v6 = address.is_ipv6().then(|| outward(true)).flatten();
             let loopback: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-            for ip in out.into_iter().chain([loopback]) {
+            for ip in outward(false).into_iter().chain(out_v6).chain([loopback]) {
                 hints.push(format!("http://{}", SocketAddr::new(ip, address.port())));
             }
         } else {

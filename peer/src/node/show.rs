@@ -68,15 +68,9 @@ fn missing(
     let held = node.disk.held(feed);
     // What the policy does not keep is not missing; gaps between held records are.
     let first = held.iter().map(|run| run.end).next().unwrap_or(0);
-    let gaps = held
-        .missing(first..head.body().length)
-        .flatten()
-        .collect::<Vec<_>>();
-    for index in gaps
-        .into_iter()
-        .rev()
-        .take(usize::try_from(limit).unwrap_or(usize::MAX))
-    {
+    let gaps: Vec<_> = held.missing(first..head.body().length).collect();
+    let newest_first = gaps.into_iter().rev().flat_map(Iterator::rev);
+    for index in newest_first.take(usize::try_from(limit).unwrap_or(usize::MAX)) {
         let link = node.disk.link(feed, index)?;
         let state = if link.is_some() {
             State::Withheld
@@ -105,8 +99,9 @@ fn empty(node: &Node, feed: &FeedKey, index: u64) -> Shown {
         retracted_by: None,
         reason: None,
         unreadable: None,
+        title: None,
+        files: Vec::new(),
         body: None,
-        held: Vec::new(),
     }
 }
 
@@ -134,9 +129,10 @@ pub(super) fn shown(node: &Node, feed: &FeedKey, row: &Row) -> Result<Shown, Sto
         } else {
             record
         };
-        shown.published = Some(query::published(by, head_time));
-        shown.edited =
-            Some(query::shown_time(record.time, head_time)).filter(|_| row.index != row.newest);
+        let seen = |index| node.disk.first_seen(feed, index);
+        shown.published = Some(query::published(by, head_time, seen(row.index)?));
+        shown.edited = Some(query::shown_time(record.time, head_time, seen(row.newest)?))
+            .filter(|_| row.index != row.newest);
     }
     if let Some(by) = row.retracted_by {
         if let Some(Ok(Record {
@@ -169,16 +165,15 @@ fn fill(
             shown.unreadable = Some(format!("{}: {why}", why.must()));
         }
         Some(Ok(record)) => {
-            shown.state = State::Readable;
             if let Body::Item(item) = &record.body {
                 for file in &item.files {
-                    shown.held.push(HeldFile {
+                    shown.files.push(HeldFile {
                         held: held_bytes(node, file)?,
                         file: file.clone(),
                     });
                 }
             }
-            shown.body = Some(record.body);
+            *shown = shown.clone().saying(record.body);
         }
     }
     Ok(())

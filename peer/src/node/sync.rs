@@ -78,7 +78,8 @@ fn remotes(node: &Node, source: &Source) -> Result<Vec<Remote>, Failure> {
     }
 }
 
-/// Records from the first peer that has them; every other failure tries the next one.
+/// Records from the first peer that has news; a peer that fails, lies or is behind costs one answer, and the next one is
+/// asked.
 async fn sync_records(
     node: &Arc<Node>,
     source: &Source,
@@ -87,8 +88,17 @@ async fn sync_records(
     stop: &Stop,
 ) -> Result<(Came, Remote), Failure> {
     let mut worst: Option<SyncError> = None;
+    let fork = node.evidence.fork(&source.feed)?;
+    if let Some(proof) = &fork
+        && node.disk.head(&source.feed)?.is_none()
+    {
+        // Nothing was verified before the fork, so there is no history to stay at.
+        return Err(failure(source, &SyncError::Fork(Box::new(proof.clone()))));
+    }
     for round in 0..ROUNDS {
-        for remote in remotes {
+        let mut answered: Option<(Came, Remote)> = None;
+        let mut waiting = remotes.iter().peekable();
+        while let Some(remote) = waiting.next() {
             let sync = RecordSync {
                 node,
                 feed: source.feed,
@@ -96,17 +106,19 @@ async fn sync_records(
                 wanted: wanted(source.keep),
                 remote: remote.clone(),
                 nickname: source.nickname.clone(),
+                is_disputed: fork.is_some(),
                 events: events.clone(),
             };
             match sync.run(stop).await {
-                Ok(came) => return Ok((came, remote.clone())),
+                Ok(came) if !came.is_stale => return Ok((came, remote.clone())),
+                Ok(came) => {
+                    answered.get_or_insert_with(|| (came, remote.clone()));
+                }
                 Err(
                     error @ (SyncError::Interrupted | SyncError::Store(_) | SyncError::Fork(_)),
-                ) => {
-                    return Err(failure(source, &error));
-                }
+                ) => return Err(failure(source, &error)),
                 Err(error) => {
-                    if remotes.len() > 1 {
+                    if waiting.peek().is_some() {
                         let message = format!("{}: {error}", source.nickname);
                         let hint = Some("another peer is asked".to_owned());
                         super::tell(events, Event::Warning { message, hint }).await;
@@ -118,20 +130,27 @@ async fn sync_records(
                 }
             }
         }
-        let is_worth_another = worst.as_ref().is_some_and(|error| {
-            matches!(
-                error,
-                SyncError::Ask(AskError::Unreachable(
-                    Unreachable::Stalled { .. } | Unreachable::Protocol { .. }
-                ))
-            )
-        });
-        if !is_worth_another || round + 1 == ROUNDS {
+        if let Some(answered) = answered {
+            return Ok(answered);
+        }
+        if !worst.as_ref().is_some_and(is_passing) {
             break;
         }
-        tokio::time::sleep(PAUSE).await;
+        if round + 1 < ROUNDS {
+            tokio::time::sleep(PAUSE).await;
+        }
     }
     Err(failure(source, &worst.unwrap_or(SyncError::Interrupted)))
+}
+
+/// Whether the same peer may do better in a moment.
+fn is_passing(error: &SyncError) -> bool {
+    matches!(
+        error,
+        SyncError::Ask(AskError::Unreachable(
+            Unreachable::Stalled { .. } | Unreachable::Protocol { .. }
+        ))
+    )
 }
 
 fn is_lie(error: &SyncError) -> bool {
@@ -169,6 +188,7 @@ pub(super) fn failure(source: &Source, error: &SyncError) -> Failure {
                 proof.shorter().body().length, heads[0], proof.longer().body().length, heads[1]))
             .hint("what was verified before stays readable; the proof is kept, and `levada show` prints it")
         }
+        SyncError::WrongSize { .. } => Failure::new(Code::NotVerified, message),
         SyncError::Behind { .. } => Failure::new(Code::NotVerified, message).hint(
             "it is a mirror that is behind, or an author's backup; ask another peer with --via",
         ),

@@ -105,6 +105,7 @@ impl From<KeyError> for Failure {
         let code = match error {
             _ if error.is_passphrase() => Code::WrongPassphrase,
             _ if error.is_missing() => Code::NotFound,
+            KeyError::Name { .. } => Code::Usage,
             _ => Code::Failed,
         };
         let failure = Self::new(code, error.to_string());

@@ -20,7 +20,8 @@ fn shown(index: u64, state: State, body: Option<Body>) -> Shown {
         retracted_by: None,
         reason: None,
         unreadable: None,
-        held: files
+        title: None,
+        files: files
             .into_iter()
             .map(|file| HeldFile { held: 512, file })
             .collect(),

@@ -129,7 +129,7 @@ fn rows_are_the_same_when_records_come_newest_first() {
         .unwrap();
     for index in [4, 3, 2, 1] {
         let verdict = followed
-            .accept_bundle(&bundle(index), &follower.pieces(&feed))
+            .accept_bundle(&bundle(index), &(index..index + 1), &follower.pieces(&feed))
             .unwrap();
         let levada_feed::log::Verdict::Accepted(batch) = verdict else {
             panic!()
@@ -171,5 +171,5 @@ fn store_opens_again_with_what_was_committed() {
     disk.purge(&feed).unwrap();
     assert!(disk.record(&feed, 0).unwrap().is_none());
     assert!(rows(&disk).is_empty());
-    assert_eq!(disk.head(&feed).unwrap().unwrap().body().length, 6);
+    assert!(disk.head(&feed).unwrap().is_none());
 }
