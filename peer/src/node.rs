@@ -2,6 +2,7 @@
 //!
 //! What each call does is in the files below this one; this file only opens, finds and hands over.
 
+mod append;
 mod author;
 mod find;
 mod follow;
@@ -38,6 +39,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
+pub use append::append;
 pub use serve::{Serving, serve};
 
 /// Where a node lives and what it may unlock.
