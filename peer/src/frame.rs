@@ -243,6 +243,9 @@ pub fn read_feeds(bytes: &[u8]) -> Result<Vec<Vec<u8>>, Reject> {
         return Err(Reject::AnswerForm);
     };
     let heads = codec::read_array(heads).ok_or(Reject::AnswerForm)?;
+    if heads.len() > FEEDS_PAGE_MAX {
+        return Err(Reject::AnswerForm);
+    }
     heads
         .into_iter()
         .map(|head| {

@@ -114,13 +114,10 @@ impl Node {
             .map_err(LockError::from)
             .and_then(|()| Lock::take(&dirs));
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
-        let was_clean = !dirs.state().join("running").exists();
         let disk = Arc::new(Disk::open(&dirs.store())?);
-        let running = dirs.state().join("running");
-        std::fs::write(&running, b"").map_err(StoreError::file(&running, "writing"))?;
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
-            blobs: Blobs::open(&dirs.blobs(), disk.clone(), was_clean)?,
+            blobs: Blobs::open(&dirs.blobs(), disk.clone())?,
             evidence: Evidence::open(&dirs.state().join("evidence"))?,
             keys: Keys::at(&dirs.keys()),
             markers: Markers::open(&dirs.state().join("markers"))?,
@@ -134,11 +131,9 @@ impl Node {
         })
     }
 
-    /// Writes everything to the disk and notes that this was a clean stop.
+    /// Writes everything to the disk.
     fn close(&self) -> Result<(), StoreError> {
-        self.disk.close()?;
-        let running = self.dirs.state().join("running");
-        std::fs::remove_file(&running).map_err(StoreError::file(&running, "removing"))
+        self.disk.close()
     }
 
     async fn run(

@@ -113,10 +113,12 @@ async fn answer_one(served: &Arc<Served>, request: Request<Incoming>) -> Answer 
         }
     };
     let is_post = match (request.method(), &ask) {
-        (&Method::GET, Ask::Batch) => return allow("POST"),
-        (&Method::GET, _) => false,
+        (&Method::GET, ask) if !matches!(ask, Ask::Batch) => false,
         (&Method::HEAD, Ask::Blob { .. } | Ask::Health) => false,
         (&Method::POST, Ask::Fork { .. } | Ask::Succession { .. } | Ask::Batch) => true,
+        (_, Ask::Fork { .. } | Ask::Succession { .. }) => return allow("GET, POST"),
+        (_, Ask::Batch) => return allow("POST"),
+        (_, Ask::Blob { .. } | Ask::Health) => return allow("GET, HEAD"),
         _ => return allow("GET"),
     };
     if is_post {
@@ -167,8 +169,11 @@ fn read(served: &Served, ask: &Ask) -> Result<Option<Vec<u8>>, StoreError> {
                 .iter()
                 .filter(|feed| after.is_none_or(|after| **feed > after));
             let mut heads = Vec::new();
-            for feed in next.take(FEEDS_PAGE_MAX) {
+            for feed in next {
                 heads.extend(served.disk.head(feed)?.map(|head| head.wire().to_vec()));
+                if heads.len() == FEEDS_PAGE_MAX {
+                    break;
+                }
             }
             Ok(Some(frame::write_feeds(&heads)))
         }
