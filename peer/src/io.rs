@@ -17,4 +17,4 @@ mod private;
 pub mod server;
 pub mod strip;
 pub mod walk;
-mod whole;
+pub(crate) mod whole;

@@ -1,6 +1,6 @@
 //! What differs from run to run, and what stands for it on a page.
 //!
-//! A key is `lev1…a`, the next one `lev1…b`; the same for hashes (`hash…a`), the `first` of links, times and ports. It goes
+//! A key is `lev1…a`, the next one `lev1…b`; the same for hashes (`hash…a`), heads (`head…a`), the `first` of links, times and ports. It goes
 //! both ways: a page can use in a command what an earlier output printed, as a person copies it.
 
 use std::path::Path;
@@ -21,10 +21,13 @@ const TIME_DIGITS: usize = 13;
 #[derive(Default)]
 pub(crate) struct Shown {
     pairs: Vec<(String, String)>,
+    /// Shorter forms of keys, which nobody types.
+    short: Vec<(String, String)>,
     keys: usize,
     hashes: usize,
+    heads: usize,
     firsts: usize,
-    /// Hashes that are the same in each run.
+    /// Keys and hashes that are the same in each run.
     stable: Vec<String>,
 }
 
@@ -58,13 +61,23 @@ impl Shown {
         }
     }
 
+    /// Keys that a page names itself.
+    pub(crate) fn add_named(&mut self, page: &str) {
+        let keys = words(page).into_iter().map(|(_, word)| word.to_owned());
+        self.stable
+            .extend(keys.filter(|word| word.len() == KEY_CHARS));
+    }
+
     /// From the output of a command to what a page shows.
     pub(crate) fn page(&mut self, output: &str) -> String {
         for (before, word) in words(output) {
             self.learn(before, word);
         }
         let mut text = output.to_owned();
-        for (real, shown) in &self.pairs {
+        // Longer ones first: a head holds hashes.
+        let mut pairs: Vec<_> = self.pairs.iter().chain(&self.short).collect();
+        pairs.sort_by_key(|(real, _)| std::cmp::Reverse(real.len()));
+        for (real, shown) in pairs {
             text = text.replace(real, shown);
         }
         let lines: Vec<String> = text.split('\n').map(without_times).collect();
@@ -81,21 +94,30 @@ impl Shown {
         text
     }
 
+    fn is_known(&self, word: &str) -> bool {
+        let is_it = |(real, _): &(String, String)| real == word;
+        self.pairs.iter().any(is_it) || self.stable.iter().any(|stable| stable == word)
+    }
+
     fn learn(&mut self, before: &str, word: &str) {
-        let is_known = |pairs: &[(String, String)]| pairs.iter().any(|(real, _)| real == word);
+        if self.is_known(word) {
+            return;
+        }
         let is_hex = |word: &str| word.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if word.starts_with("lev1") && word.len() == KEY_CHARS && !is_known(&self.pairs) {
+        if word.starts_with("lev1") && word.len() == KEY_CHARS {
             let shown = format!("lev1…{}", letter(&mut self.keys));
-            let short = format!("{}…{}", &word[..10], &word[58..]);
-            self.pairs.push((short, shown.clone()));
+            // As messages name a feed, and as a nickname.
+            let cut = format!("{}…{}", &word[..10], &word[58..]);
+            self.short.push((cut, shown.clone()));
+            self.short.push((word[..12].to_owned(), shown.clone()));
             self.pairs.push((word.to_owned(), shown));
-        } else if word.len() == HASH_CHARS && is_hex(word) && !is_known(&self.pairs) {
-            if !self.stable.iter().any(|stable| stable == word) {
-                let shown = format!("hash…{}", letter(&mut self.hashes));
-                self.pairs.push((word.to_owned(), shown));
-            }
-        } else if before.ends_with("first=") && word.len() == FIRST_CHARS && !is_known(&self.pairs)
-        {
+        } else if word.len() == HASH_CHARS && is_hex(word) {
+            let shown = format!("hash…{}", letter(&mut self.hashes));
+            self.pairs.push((word.to_owned(), shown));
+        } else if word.len() > 2 * HASH_CHARS && is_hex(word) {
+            let shown = format!("head…{}", letter(&mut self.heads));
+            self.pairs.push((word.to_owned(), shown));
+        } else if before.ends_with("first=") && word.len() == FIRST_CHARS {
             let shown = format!("first…{}", letter(&mut self.firsts));
             self.pairs.push((word.to_owned(), shown));
         }
@@ -128,9 +150,13 @@ fn words(text: &str) -> Vec<(&str, &str)> {
 
 /// Dates, times and free space, which are of this run.
 fn without_times(line: &str) -> String {
-    if let Some(("free", rest)) = line.split_once(' ') {
-        let spaces = rest.len() - rest.trim_start().len();
-        return format!("free {}…", &rest[..spaces]);
+    for name in ["free ", "\"free_bytes\":", "another levada (process"] {
+        if let Some((before, rest)) = line.split_once(name) {
+            let value = rest.trim_start();
+            let spaces = &rest[..rest.len() - value.len()];
+            let after = value.find([',', ')']).map_or("", |end| &value[end..]);
+            return format!("{before}{name}{spaces}…{after}");
+        }
     }
     let mut shown = String::new();
     let mut rest = line;
