@@ -11,6 +11,7 @@ pub mod disk;
 pub mod evidence;
 pub mod heads;
 pub mod keys;
+pub mod local;
 pub mod marker;
 pub mod media;
 mod private;

@@ -79,6 +79,12 @@ impl Dirs {
         self.data.join("blobs")
     }
 
+    /// Where a running node takes calls of this user's other processes.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.state.join("socket")
+    }
+
     /// Lock, markers, evidence, highest heads.
     #[must_use]
     pub fn state(&self) -> &Path {

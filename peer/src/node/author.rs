@@ -30,6 +30,7 @@ pub(super) struct Author {
 struct Open {
     log: AuthorLog,
     file: AuthorFile,
+    _signing: tokio::sync::OwnedMutexGuard<()>,
 }
 
 /// Why an own feed may be signed here.
@@ -91,6 +92,7 @@ impl Author {
         title: &str,
         trust: Trust,
     ) -> Result<Self, Failure> {
+        let signing = node.signing.clone().blocking_lock_owned();
         let secret = node.keys.load(&entry.name, node.passphrase())?;
         let path = author_path(node, &entry.name);
         let (log, file) = open_log(node, secret, &path, trust)?;
@@ -99,7 +101,11 @@ impl Author {
             name: entry.name.clone(),
             new_key: None,
             feed: entry.feed,
-            open: Some(Open { log, file }),
+            open: Some(Open {
+                log,
+                file,
+                _signing: signing,
+            }),
             pending: Vec::new(),
         };
         if is_empty {

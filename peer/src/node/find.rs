@@ -20,6 +20,10 @@ impl Node {
         &self,
         change: impl FnOnce(&mut Sources) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        let _changing = self
+            .changing
+            .lock()
+            .expect("nobody panics while holding this lock");
         let mut sources = self.sources()?;
         let result = change(&mut sources)?;
         config::save_sources(&self.dirs, &sources)

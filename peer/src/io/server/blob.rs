@@ -71,10 +71,16 @@ pub(super) async fn answer(
     };
     let is_head = request.method() == Method::HEAD;
     let wanted = range.clone().unwrap_or(0..size);
-    let body = match body(reader, wanted.clone(), is_head).await {
+    let body = match body(reader, wanted, is_head).await {
         Ok(body) => body,
         Err(answer) => return *answer,
     };
+    dressed(body, &tag, range, size)
+}
+
+/// The answer with its headers; a part of the blob when a range is given.
+fn dressed(body: Body, tag: &str, range: Option<Range<u64>>, size: u64) -> Answer {
+    let wanted = range.clone().unwrap_or(0..size);
     let mut answer = plain(StatusCode::OK, "application/octet-stream", Vec::new());
     *answer.body_mut() = body;
     insert(
@@ -82,7 +88,7 @@ pub(super) async fn answer(
         header::CONTENT_LENGTH,
         &(wanted.end - wanted.start).to_string(),
     );
-    insert(&mut answer, header::ETAG, &tag);
+    insert(&mut answer, header::ETAG, tag);
     insert(&mut answer, header::ACCEPT_RANGES, "bytes");
     insert(
         &mut answer,
@@ -316,12 +322,15 @@ pub(super) async fn have(served: &Arc<Served>, hash: Hash) -> Answer {
 mod tests {
     use super::*;
 
+    /// Stands for a range past the end.
+    const OUTSIDE: Range<u64> = u64::MAX..u64::MAX;
+
     #[test]
     fn ranges_are_read_as_http_defines_them() {
         let part = |text, size| match read_range(text, size) {
             Asked::All => None,
             Asked::Part(range) => Some(range),
-            Asked::Outside => Some(u64::MAX..0),
+            Asked::Outside => Some(OUTSIDE),
         };
         assert_eq!(part("bytes=0-0", 10), Some(0..1));
         assert_eq!(part("bytes=5-", 10), Some(5..10));
@@ -329,7 +338,7 @@ mod tests {
         assert_eq!(part("bytes=-3", 10), Some(7..10));
         assert_eq!(part("bytes=-99", 10), Some(0..10));
         for outside in ["bytes=10-", "bytes=10-11", "bytes=-0"] {
-            assert_eq!(part(outside, 10), Some(u64::MAX..0), "{outside}");
+            assert_eq!(part(outside, 10), Some(OUTSIDE), "{outside}");
         }
         for whole in [
             "bytes=3-2",
