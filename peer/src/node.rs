@@ -2,10 +2,13 @@
 //!
 //! What each call does is in the files below this one; this file only opens, finds and hands over.
 
+mod append;
 mod author;
 mod find;
 mod follow;
 mod get;
+mod live;
+mod local;
 mod media;
 mod output;
 mod own;
@@ -36,6 +39,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
+pub use append::append;
 pub use serve::{Serving, serve};
 
 /// Where a node lives and what it may unlock.
@@ -64,7 +68,13 @@ pub async fn call(
         tell(&events, Event::Answer(Box::new(prove::check(file)?))).await;
         return Ok(());
     }
-    let node = open(options).await?;
+    let node = match open(options).await {
+        Ok(node) => node,
+        Err(failure) if failure.code == Code::Locked => {
+            return local::ask(options, call, &events, stop, failure).await;
+        }
+        Err(failure) => return Err(failure),
+    };
     let answer = node.run(call, &events, stop).await;
     let closing = node.clone();
     let closed = tokio::task::spawn_blocking(move || closing.close()).await;
@@ -89,7 +99,8 @@ async fn tell(events: &mpsc::Sender<Event>, event: Event) {
     let _ = events.send(event).await;
 }
 
-/// Everything of one node, open.
+/// Everything of one node, open. Cheap to clone.
+#[derive(Clone)]
 struct Node {
     dirs: Dirs,
     disk: Arc<Disk>,
@@ -97,12 +108,18 @@ struct Node {
     evidence: Evidence,
     keys: Keys,
     markers: Markers,
-    client: Client,
-    heads: Mutex<HeadsFile>,
+    client: Arc<Client>,
+    heads: Arc<Mutex<HeadsFile>>,
+    /// Held while an own feed is open for signing: one history, one hand.
+    signing: Arc<tokio::sync::Mutex<()>>,
+    /// Held while the list of subscriptions is changed.
+    changing: Arc<Mutex<()>>,
     passphrase: Option<Zeroizing<String>>,
     news: watch::Sender<u64>,
+    /// Changes whenever the list of subscriptions does.
+    changes: Arc<watch::Sender<u64>>,
     /// Held while the node is open.
-    _lock: Lock,
+    _lock: Arc<Lock>,
 }
 
 impl Node {
@@ -114,31 +131,29 @@ impl Node {
             .map_err(LockError::from)
             .and_then(|()| Lock::take(&dirs));
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
-        let was_clean = !dirs.state().join("running").exists();
         let disk = Arc::new(Disk::open(&dirs.store())?);
-        let running = dirs.state().join("running");
-        std::fs::write(&running, b"").map_err(StoreError::file(&running, "writing"))?;
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
-            blobs: Blobs::open(&dirs.blobs(), disk.clone(), was_clean)?,
+            blobs: Blobs::open(&dirs.blobs(), disk.clone())?,
             evidence: Evidence::open(&dirs.state().join("evidence"))?,
             keys: Keys::at(&dirs.keys()),
             markers: Markers::open(&dirs.state().join("markers"))?,
-            client: Client::default(),
-            heads: Mutex::new(heads),
+            client: Arc::default(),
+            heads: Arc::new(Mutex::new(heads)),
+            signing: Arc::default(),
+            changing: Arc::default(),
             passphrase: options.passphrase.clone().map(Zeroizing::new),
             news: watch::Sender::new(0),
+            changes: Arc::new(watch::Sender::new(0)),
             disk,
             dirs,
-            _lock: lock,
+            _lock: Arc::new(lock),
         })
     }
 
-    /// Writes everything to the disk and notes that this was a clean stop.
+    /// Writes everything to the disk.
     fn close(&self) -> Result<(), StoreError> {
-        self.disk.close()?;
-        let running = self.dirs.state().join("running");
-        std::fs::remove_file(&running).map_err(StoreError::file(&running, "removing"))
+        self.disk.close()
     }
 
     async fn run(

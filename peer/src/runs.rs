@@ -110,6 +110,12 @@ impl Runs {
             .fold(0, |sum: u64, run| sum.saturating_add(run.end - run.start))
     }
 
+    /// Whether all that is in is below a number.
+    #[must_use]
+    pub fn is_below(&self, end: u64) -> bool {
+        self.iter().next_back().is_none_or(|run| run.end <= end)
+    }
+
     /// Whether nothing is in.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -171,6 +177,7 @@ mod tests {
         runs.remove(3..3);
         check(&runs, &[5..7, 9..40]);
         assert_eq!(runs.count(), 33);
+        assert!(runs.is_below(40) && !runs.is_below(39) && Runs::new().is_below(0));
         assert!(runs.contains(9) && !runs.contains(7) && !runs.contains_all(6..10));
     }
 

@@ -1,5 +1,6 @@
 //! Integration tests: one binary.
 
+mod live;
 mod proof;
 #[cfg(test)]
 mod spec;

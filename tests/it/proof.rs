@@ -112,3 +112,28 @@ fn two_histories_under_one_key_are_found_kept_as_proof_and_the_feed_stays_readab
         .expect("the proof is kept");
     assert!(matches!(check(&copy, &kept), Ok(Checked::Fork { .. })));
 }
+
+#[test]
+fn disputed_feed_takes_no_new_head() {
+    let (author, copy, follower) = (TestNode::new(), TestNode::new(), TestNode::new());
+    published(&author, &[("a.bin", 1)]);
+    levada_tests::copy_all(&author.data_dir(), &copy.data_dir());
+    published(&author, &[("b.bin", 2)]);
+    let insisting = Publish {
+        paths: vec![copy.write("c.bin", &noise(3, 40_000))],
+        insist: true,
+        ..Publish::default()
+    };
+    let _ = copy.call(Call::Publish(Box::new(insisting))).answer();
+    for node in [&author, &copy] {
+        let serving = node.serve();
+        let _ = follower.follow(serving.link(), None);
+    }
+    published(&author, &[("d.bin", 4)]);
+    let serving = author.serve();
+    let followed = follower.follow(serving.link(), None).answer();
+    let Answer::Followed(synced) = followed else {
+        panic!("{followed:?}")
+    };
+    assert_eq!((synced.length, synced.is_disputed), (3, true));
+}

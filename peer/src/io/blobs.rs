@@ -1,6 +1,6 @@
 //! Blobs on disk: small ones in the store, large ones as plain files with their outboards.
 //!
-//! Below the root, `ab/cd/<hex>` holds the bytes, `<hex>.obao` the pairs in pre-order, `<hex>.part` what of a partial blob
+//! Bytes and folders: spec/store.md, Blobs. Below the root, `ab/cd/<hex>` holds the bytes, `<hex>.obao` the pairs in pre-order, `<hex>.part` what of a partial blob
 //! is verified, `<hex>.ref` where a blob that was published in place lies. A blob is complete when it has no `.part`.
 //! Everything about large blobs is in these files, so losing the store loses none. Only verified bytes get in.
 
@@ -14,7 +14,7 @@ mod tests;
 use crate::io::disk::Disk;
 use crate::runs::Runs;
 use crate::store::StoreError;
-use files::{Paths, Place};
+use files::{Paths, Place, Reference};
 use levada_feed::hash::Hash;
 use levada_feed::limits::INLINE_BYTES_MAX;
 use levada_feed::reject::Reject;
@@ -22,7 +22,7 @@ use levada_feed::tree::Shape;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 pub use import::{ImportError, Imported, Mode};
 pub use partial::{Partial, Window};
@@ -37,10 +37,18 @@ pub struct Blobs {
 struct Inner {
     root: PathBuf,
     disk: Arc<Disk>,
-    /// The last stop was clean: what is noted of partial blobs was written.
-    was_clean: bool,
     /// Partial blobs that are open, so that all tasks share one state of each.
     open: Mutex<BTreeMap<Hash, Weak<Partial>>>,
+    /// Held while a partial blob is opened, begun or taken away, so that two tasks never do it at once.
+    opening: Mutex<()>,
+}
+
+/// Where a large blob is.
+enum Found {
+    Nowhere,
+    Copy { size: u64 },
+    Reference(Reference),
+    Partial(Arc<Partial>),
 }
 
 /// How much of a blob is here.
@@ -86,27 +94,17 @@ pub enum ReceiveError {
 }
 
 impl Blobs {
-    /// Opens the folder of blobs. Nothing is read yet. `was_clean` says that the last stop was no crash.
+    /// Opens the folder of blobs. Nothing is read yet.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn open(root: &Path, disk: Arc<Disk>, was_clean: bool) -> Result<Self, StoreError> {
-        let temporary = root.join(files::TEMPORARY);
-        std::fs::create_dir_all(&temporary)
-            .map_err(StoreError::file(&temporary, "making the folder"))?;
-        // What an import that was cut off left behind.
-        for entry in std::fs::read_dir(&temporary)
-            .map_err(StoreError::file(&temporary, "reading"))?
-            .flatten()
-        {
-            // A file that stays costs room and harms nothing.
-            let _ = std::fs::remove_file(entry.path());
-        }
+    pub fn open(root: &Path, disk: Arc<Disk>) -> Result<Self, StoreError> {
+        files::open_temporary(root)?;
         let inner = Inner {
             root: root.to_owned(),
             disk,
-            was_clean,
             open: Mutex::default(),
+            opening: Mutex::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -130,19 +128,16 @@ impl Blobs {
                 in_place: None,
             }));
         }
-        Ok(match self.paths(hash).place()? {
-            Place::Nowhere => None,
-            Place::Copy { size } => Some(BlobState {
-                size,
-                held: Held::Complete,
-                in_place: None,
-            }),
-            Place::Reference(reference) => Some(BlobState {
-                size: reference.size,
-                held: Held::Complete,
-                in_place: Some(reference.path),
-            }),
-            Place::Partial => self.resume(hash)?.map(|partial| BlobState {
+        let complete = |size, in_place| BlobState {
+            size,
+            held: Held::Complete,
+            in_place,
+        };
+        Ok(match self.place(hash)? {
+            Found::Nowhere => None,
+            Found::Copy { size } => Some(complete(size, None)),
+            Found::Reference(reference) => Some(complete(reference.size, Some(reference.path))),
+            Found::Partial(partial) => Some(BlobState {
                 size: partial.size(),
                 held: Held::Partial(partial.held()),
                 in_place: None,
@@ -159,16 +154,13 @@ impl Blobs {
             return Ok(Some(BlobReader::small(small)));
         }
         let paths = self.paths(hash);
-        match paths.place()? {
-            Place::Nowhere => Ok(None),
-            Place::Copy { size } => BlobReader::copy(&paths, size).map(Some),
-            Place::Reference(reference) => {
+        match self.place(hash)? {
+            Found::Nowhere => Ok(None),
+            Found::Copy { size } => BlobReader::copy(&paths, size).map(Some),
+            Found::Reference(reference) => {
                 BlobReader::reference(&paths, *hash, reference).map(Some)
             }
-            Place::Partial => self
-                .resume(hash)?
-                .map(|partial| BlobReader::partial(&paths, partial))
-                .transpose(),
+            Found::Partial(partial) => BlobReader::partial(&paths, partial).map(Some),
         }
     }
 
@@ -205,8 +197,20 @@ impl Blobs {
         pairs: &[u8],
         leaf: &[u8],
     ) -> Result<Arc<Partial>, ReceiveError> {
-        let begun = Partial::begin(&self.paths(hash), *hash, size, pairs, leaf)?;
-        Ok(self.share(*hash, begun))
+        let proven = partial::check_size(hash, size, pairs, leaf)?;
+        let _opening = self.opening();
+        // Somebody else may have begun or ended meanwhile; what is verified stays.
+        if let Some(open) = self.resume_alone(hash)? {
+            return Ok(open);
+        }
+        let paths = self.paths(hash);
+        let partial = match paths.place()? {
+            Place::Copy { size } if size == proven.bytes() => {
+                Partial::complete_copy(&paths, *hash, proven)?
+            }
+            _ => Partial::begin(&paths, *hash, proven, pairs, leaf)?,
+        };
+        Ok(self.share(*hash, partial))
     }
 
     /// A partial blob that was begun before.
@@ -217,43 +221,75 @@ impl Blobs {
         if let Some(open) = self.shared(hash) {
             return Ok(Some(open));
         }
+        let _opening = self.opening();
+        self.resume_alone(hash)
+    }
+
+    fn resume_alone(&self, hash: &Hash) -> Result<Option<Arc<Partial>>, StoreError> {
+        if let Some(open) = self.shared(hash) {
+            return Ok(Some(open));
+        }
         let paths = self.paths(hash);
         if !matches!(paths.place()?, Place::Partial) {
             return Ok(None);
         }
-        let partial = Partial::resume(&paths, *hash, self.inner.was_clean)?;
-        Ok(Some(self.share(*hash, partial)))
+        let resumed = Partial::resume(&paths, *hash)?;
+        Ok(resumed.map(|partial| self.share(*hash, partial)))
+    }
+
+    /// Where a large blob is, its partial state opened.
+    fn place(&self, hash: &Hash) -> Result<Found, StoreError> {
+        let paths = self.paths(hash);
+        let mut place = paths.place()?;
+        if matches!(place, Place::Partial) {
+            if let Some(partial) = self.resume(hash)? {
+                return Ok(Found::Partial(partial));
+            }
+            // It was completed meanwhile, or nothing of it was worth keeping.
+            place = paths.place()?;
+        }
+        Ok(match place {
+            Place::Copy { size } => Found::Copy { size },
+            Place::Reference(reference) => Found::Reference(reference),
+            Place::Nowhere | Place::Partial => Found::Nowhere,
+        })
+    }
+
+    fn opening(&self) -> MutexGuard<'_, ()> {
+        self.inner
+            .opening
+            .lock()
+            .expect("nobody panics while holding this lock")
+    }
+
+    fn open_partials(&self) -> MutexGuard<'_, BTreeMap<Hash, Weak<Partial>>> {
+        self.inner
+            .open
+            .lock()
+            .expect("nobody panics while holding this lock")
     }
 
     fn shared(&self, hash: &Hash) -> Option<Arc<Partial>> {
-        let open = self
-            .inner
-            .open
-            .lock()
-            .expect("nobody panics while holding this lock");
-        open.get(hash)
+        self.open_partials()
+            .get(hash)
             .and_then(Weak::upgrade)
             .filter(|partial| !partial.is_finished())
     }
 
-    /// Keeps one state of each partial blob: the first that was opened.
+    /// Keeps one state of each partial blob.
     fn share(&self, hash: Hash, partial: Partial) -> Arc<Partial> {
-        let mut open = self
-            .inner
-            .open
-            .lock()
-            .expect("nobody panics while holding this lock");
-        open.retain(|_, weak| weak.strong_count() > 0);
-        if let Some(shared) = open
-            .get(&hash)
-            .and_then(Weak::upgrade)
-            .filter(|shared| !shared.is_finished())
-        {
-            return shared;
-        }
         let shared = Arc::new(partial);
+        let mut open = self.open_partials();
+        open.retain(|_, weak| weak.strong_count() > 0);
         open.insert(hash, Arc::downgrade(&shared));
         shared
+    }
+
+    /// Ends the state of a partial blob whose files are about to go: its tasks note nothing more.
+    fn forget(&self, hash: &Hash) {
+        if let Some(partial) = self.shared(hash) {
+            partial.end();
+        }
     }
 
     /// Writes a blob to a file that does not exist yet, by reflink where the file system can.
@@ -276,6 +312,8 @@ impl Blobs {
     /// Those of the disk.
     pub fn drop_blob(&self, hash: &Hash) -> Result<(), StoreError> {
         self.inner.disk.drop_small(hash)?;
+        let _opening = self.opening();
+        self.forget(hash);
         self.paths(hash).remove()
     }
 

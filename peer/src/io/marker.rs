@@ -1,4 +1,4 @@
-//! Markers: what tells an own feed that lives here from one whose files were restored or copied (spec/store.md, Markers).
+//! Markers: what tells an own feed that lives here from one whose files were restored or copied (spec/author-file.md, Copies).
 //!
 //! A marker lies in the state directory and names the machine and the author's file as the file system knows it. A copy
 //! of the files has another identity, and another machine another name: then this node has no way to know what was

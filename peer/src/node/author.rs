@@ -30,6 +30,7 @@ pub(super) struct Author {
 struct Open {
     log: AuthorLog,
     file: AuthorFile,
+    _signing: tokio::sync::OwnedMutexGuard<()>,
 }
 
 /// Why an own feed may be signed here.
@@ -91,6 +92,7 @@ impl Author {
         title: &str,
         trust: Trust,
     ) -> Result<Self, Failure> {
+        let signing = node.signing.clone().blocking_lock_owned();
         let secret = node.keys.load(&entry.name, node.passphrase())?;
         let path = author_path(node, &entry.name);
         let (log, file) = open_log(node, secret, &path, trust)?;
@@ -99,7 +101,11 @@ impl Author {
             name: entry.name.clone(),
             new_key: None,
             feed: entry.feed,
-            open: Some(Open { log, file }),
+            open: Some(Open {
+                log,
+                file,
+                _signing: signing,
+            }),
             pending: Vec::new(),
         };
         if is_empty {
@@ -203,6 +209,7 @@ fn open_log(
     trust: Trust,
 ) -> Result<(AuthorLog, AuthorFile), Failure> {
     let feed = secret.feed_key();
+    refuse_forked(node, &feed)?;
     let stored = node.disk.head(&feed)?;
     let known = [stored.as_deref().cloned(), node.remembered(&feed)];
     let signed = known
@@ -226,13 +233,8 @@ fn open_log(
     let secret_bytes = zeroize::Zeroizing::new(secret.to_bytes());
     let fresh = || FeedSecret::from_bytes(&secret_bytes);
     let mark = match &stored {
-        Some(head) => read_mark(node, &feed)?.filter(|mark| mark.length == head.body().length),
+        Some(head) => usable_mark(node, path, head)?,
         None => None,
-    };
-    // A file that was put back from a backup has its heads elsewhere: then all of it is replayed.
-    let mark = match mark {
-        Some(mark) if AuthorFile::has_mark(path, &feed, mark)? => Some(mark),
-        _ => None,
     };
     let opened = match (&mark, &stored) {
         (Some(_), Some(head)) => AuthorLog::open(fresh(), head, &node.disk.pieces(&feed))?,
@@ -272,6 +274,32 @@ fn open_log(
     }
     node.markers.put(&feed, path)?;
     Ok((replay.log, file))
+}
+
+/// How far the store has followed the author's file, if a head of the file ends there.
+fn usable_mark(node: &Node, path: &Path, stored: &Head) -> Result<Option<Mark>, Failure> {
+    let body = stored.body();
+    match read_mark(node, &body.feed)? {
+        // A file that was put back from a backup has its heads elsewhere: then all of it is replayed.
+        Some(mark)
+            if mark.length == body.length && AuthorFile::has_mark(path, &body.feed, mark)? =>
+        {
+            Ok(Some(mark))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// A key that signed two histories signs no more.
+fn refuse_forked(node: &Node, feed: &FeedKey) -> Result<(), Failure> {
+    match node.evidence.fork(feed)? {
+        None => Ok(()),
+        Some(_) => Err(Failure::new(
+            Code::Denied,
+            format!("feed {}: this key signed two histories", short(feed)),
+        )
+        .hint("followers stay where they were, and nothing more is signed with it; `levada show` prints both heads")),
+    }
 }
 
 fn gone(path: &Path) -> Failure {

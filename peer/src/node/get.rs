@@ -222,6 +222,7 @@ fn of_sync(error: &SyncError) -> Failure {
     match error {
         SyncError::Interrupted => interrupted(),
         SyncError::Store(error) => super::words::store_failure(error),
+        SyncError::WrongSize { .. } => Failure::new(Code::NotVerified, error.to_string()),
         SyncError::Ask(crate::io::client::AskError::Rejected { .. }) => {
             Failure::new(Code::NotVerified, error.to_string())
                 .hint("nothing wrong was kept; try another peer with --via")

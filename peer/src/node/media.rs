@@ -127,7 +127,10 @@ impl MediaFetch {
                     self.warn(&format!("nobody who was asked has {}", blob.name))
                         .await;
                 }
-                Some(Ok((blob, Err(SyncError::Ask(error))))) => {
+                Some(Ok((
+                    blob,
+                    Err(error @ (SyncError::Ask(_) | SyncError::WrongSize { .. })),
+                ))) => {
                     self.warn(&format!("{}: {error}", blob.name)).await;
                 }
                 Some(Ok((_, Err(error)))) => return Err(error),
@@ -235,7 +238,7 @@ impl MediaFetch {
             *reported = Some(clock::tick());
         }
         let progress = Progress {
-            what: "media",
+            what: "media".into(),
             of: self.of.clone(),
             bytes: self.bytes(),
             bytes_total: Some(self.came.bytes_wanted.load(Ordering::Relaxed)),

@@ -46,6 +46,9 @@ pub(super) enum SyncError {
         expected: u64,
         got: u64,
     },
+    /// A record is wrong about a file of its own.
+    #[error("its record says {claimed} bytes, and it has {actual}: the author has to correct that")]
+    WrongSize { claimed: u64, actual: u64 },
     /// Both heads are in the proof, which was kept.
     #[error("the author of this feed signed two histories")]
     Fork(Box<ForkProof>),
@@ -66,6 +69,8 @@ pub(super) struct RecordSync<'a> {
     pub(super) wanted: Wanted,
     pub(super) remote: Remote,
     pub(super) nickname: String,
+    /// A fork of the feed is known: it stays at the head that was verified before.
+    pub(super) is_disputed: bool,
     pub(super) events: mpsc::Sender<Event>,
 }
 
@@ -79,6 +84,9 @@ impl RecordSync<'_> {
 
     async fn to_the_end(&self) -> Result<Came, SyncError> {
         let mut session = Session::new(self.wanted);
+        if self.is_disputed {
+            session.head_judged();
+        }
         let mut came = Came::default();
         let mut waiting: VecDeque<Answering> = VecDeque::new();
         let mut under_way = Runs::new();
@@ -110,9 +118,12 @@ impl RecordSync<'_> {
             };
             under_way.remove(range.clone());
             let outcome = match answer.await {
-                Ok(Ok(answer)) => self.accept_bundle(&mut session, range, answer).await?,
+                Ok(Ok(answer)) => {
+                    self.accept_bundle(&mut session, range.clone(), answer)
+                        .await?
+                }
                 Ok(Err(AskError::Unreachable(Unreachable::NotThere { .. }))) => {
-                    session.refused(range);
+                    session.refused(range.clone());
                     Outcome::Records(0)
                 }
                 Ok(Err(error)) => return Err(error.into()),
@@ -120,6 +131,7 @@ impl RecordSync<'_> {
             };
             match outcome {
                 Outcome::Records(records) => came.records += records,
+                Outcome::NewHead if self.is_disputed => session.refused(range),
                 Outcome::NewHead if heads < HEADS_MAX => session.head_outdated(),
                 Outcome::NewHead => return Ok(came),
             }
@@ -129,7 +141,7 @@ impl RecordSync<'_> {
 
     async fn progress(&self, records: u64) {
         let progress = Progress {
-            what: "records",
+            what: "records".into(),
             of: self.nickname.clone(),
             count: records,
             ..Progress::default()

@@ -88,6 +88,13 @@ async fn sync_records(
     stop: &Stop,
 ) -> Result<(Came, Remote), Failure> {
     let mut worst: Option<SyncError> = None;
+    let fork = node.evidence.fork(&source.feed)?;
+    if let Some(proof) = &fork
+        && node.disk.head(&source.feed)?.is_none()
+    {
+        // Nothing was verified before the fork, so there is no history to stay at.
+        return Err(failure(source, &SyncError::Fork(Box::new(proof.clone()))));
+    }
     for round in 0..ROUNDS {
         let mut answered: Option<(Came, Remote)> = None;
         let mut waiting = remotes.iter().peekable();
@@ -99,6 +106,7 @@ async fn sync_records(
                 wanted: wanted(source.keep),
                 remote: remote.clone(),
                 nickname: source.nickname.clone(),
+                is_disputed: fork.is_some(),
                 events: events.clone(),
             };
             match sync.run(stop).await {
@@ -180,6 +188,7 @@ pub(super) fn failure(source: &Source, error: &SyncError) -> Failure {
                 proof.shorter().body().length, heads[0], proof.longer().body().length, heads[1]))
             .hint("what was verified before stays readable; the proof is kept, and `levada show` prints it")
         }
+        SyncError::WrongSize { .. } => Failure::new(Code::NotVerified, message),
         SyncError::Behind { .. } => Failure::new(Code::NotVerified, message).hint(
             "it is a mirror that is behind, or an author's backup; ask another peer with --via",
         ),

@@ -1,15 +1,21 @@
 //! Names and small files of blobs, and outboards as files.
 
+use crate::io::whole;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::limits::PAIR_BYTES;
 use levada_feed::tree::{Shape, visited};
-use serde::{Deserialize, Serialize};
-use std::fs::File;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use rustix::fs::OFlags;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use tempfile::{NamedTempFile, TempPath};
 
 /// Folder for what is not finished.
 pub(super) const TEMPORARY: &str = "tmp";
@@ -17,6 +23,7 @@ pub(super) const TEMPORARY: &str = "tmp";
 /// The files of one blob.
 #[derive(Clone, Debug)]
 pub(super) struct Paths {
+    root: PathBuf,
     pub(super) folder: PathBuf,
     pub(super) data: PathBuf,
     pub(super) outboard: PathBuf,
@@ -24,15 +31,16 @@ pub(super) struct Paths {
     pub(super) reference: PathBuf,
 }
 
-/// A file that was published in place, as it was then.
+/// A file that was published in place, as it was then. The device is left out: its number changes from one start of the
+/// machine to the next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Reference {
+    #[serde(serialize_with = "write_path", deserialize_with = "read_path")]
     pub(super) path: PathBuf,
     pub(super) size: u64,
     pub(super) modified_s: i64,
     pub(super) modified_ns: i64,
     pub(super) inode: u64,
-    pub(super) device: u64,
 }
 
 impl Reference {
@@ -43,8 +51,50 @@ impl Reference {
             modified_s: found.mtime(),
             modified_ns: found.mtime_nsec(),
             inode: found.ino(),
-            device: found.dev(),
         }
+    }
+}
+
+/// What stays as it is in a path: the rest is percent-encoded, since a path need not be text.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'.')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b' ');
+
+fn write_path<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&percent_encode(path.as_os_str().as_bytes(), PLAIN))
+}
+
+fn read_path<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+    let text = String::deserialize(from)?;
+    let bytes: Vec<u8> = percent_decode_str(&text).collect();
+    Ok(PathBuf::from(OsString::from_vec(bytes)))
+}
+
+/// Opens a plain file for reading; a pipe in its place does not make us wait.
+pub(super) fn open_plain(path: &Path) -> io::Result<File> {
+    open_with(path, OFlags::NONBLOCK)
+}
+
+/// The same for a file of our own: no link leads out of the folder.
+pub(super) fn open_own(path: &Path) -> Result<File, StoreError> {
+    open_with(path, OFlags::NONBLOCK | OFlags::NOFOLLOW).map_err(StoreError::file(path, "opening"))
+}
+
+fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is no plain file",
+        ))
     }
 }
 
@@ -70,37 +120,55 @@ impl Paths {
             part: file(".part"),
             reference: file(".ref"),
             folder,
+            root: root.to_owned(),
         }
     }
 
     pub(super) fn place(&self) -> Result<Place, StoreError> {
-        if exists(&self.part)? {
+        if size_of(&self.part)?.is_some() {
             return Ok(Place::Partial);
         }
-        match std::fs::metadata(&self.data) {
-            Ok(found) => return Ok(Place::Copy { size: found.len() }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(StoreError::file(&self.data, "reading")(error)),
+        if let Some(size) = size_of(&self.data)? {
+            return Ok(Place::Copy { size });
         }
-        match std::fs::read(&self.reference) {
-            // A reference that cannot be read is as good as none: the file can be published again.
-            Ok(bytes) => {
-                Ok(serde_json::from_slice(&bytes).map_or(Place::Nowhere, Place::Reference))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Place::Nowhere),
-            Err(error) => Err(StoreError::file(&self.reference, "reading")(error)),
+        if size_of(&self.reference)?.is_none() {
+            return Ok(Place::Nowhere);
         }
+        let bytes =
+            std::fs::read(&self.reference).map_err(StoreError::file(&self.reference, "reading"))?;
+        // A reference that cannot be read is as good as none: the file can be published again.
+        Ok(serde_json::from_slice(&bytes).map_or(Place::Nowhere, Place::Reference))
     }
 
+    /// Makes the folder, durably: what is in it later is no more durable than its name.
     pub(super) fn make_folder(&self) -> Result<(), StoreError> {
+        if self.folder.is_dir() {
+            return Ok(());
+        }
         std::fs::create_dir_all(&self.folder)
-            .map_err(StoreError::file(&self.folder, "making the folder"))
+            .map_err(StoreError::file(&self.folder, "making the folder"))?;
+        let above = whole::folder_of(&self.folder);
+        for folder in [above, &self.root] {
+            whole::sync_folder(folder).map_err(StoreError::file(folder, "syncing the folder"))?;
+        }
+        Ok(())
+    }
+
+    /// Notes what is verified of a partial blob, whole or not at all. Not synced: a note that is lost or empty after a loss
+    /// of power is not believed anyway.
+    pub(super) fn write_part(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        let failed = || StoreError::file(&self.part, "writing");
+        let mut file = temporary(&self.root)?;
+        file.write_all(bytes).map_err(failed())?;
+        file.persist(&self.part)
+            .map_err(|error| failed()(error.error))?;
+        Ok(())
     }
 
     /// Makes renames and removals in the folder durable.
     pub(super) fn sync_folder(&self) -> Result<(), StoreError> {
-        let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
-        synced.map_err(StoreError::file(&self.folder, "syncing the folder"))
+        whole::sync_folder(&self.folder)
+            .map_err(StoreError::file(&self.folder, "syncing the folder"))
     }
 
     /// Removes all files. The state goes last: what is left of a crash in between is a partial blob of nothing.
@@ -117,21 +185,54 @@ impl Paths {
     }
 }
 
-pub(super) fn exists(path: &Path) -> Result<bool, StoreError> {
-    path.try_exists().map_err(StoreError::file(path, "reading"))
+/// Size of a plain file of our own. `None` when nothing is there.
+pub(super) fn size_of(path: &Path) -> Result<Option<u64>, StoreError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => Ok(Some(found.len())),
+        Ok(_) => Err(StoreError::Damaged {
+            path: path.to_owned(),
+            what: "it is no plain file; levada made none of this kind".into(),
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::file(path, "reading")(error)),
+    }
 }
 
-/// Replaces a small file, whole or not at all.
-pub(super) fn replace(path: &Path, bytes: &[u8], is_durable: bool) -> Result<(), StoreError> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let failed = || StoreError::file(path, "writing");
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed())?;
-    file.write_all(bytes).map_err(failed())?;
-    if is_durable {
-        file.as_file().sync_all().map_err(failed())?;
+/// The folder for what is not finished, empty.
+pub(super) fn open_temporary(root: &Path) -> Result<(), StoreError> {
+    let folder = root.join(TEMPORARY);
+    std::fs::create_dir_all(&folder).map_err(StoreError::file(&folder, "making the folder"))?;
+    let found = std::fs::symlink_metadata(&folder).map_err(StoreError::file(&folder, "reading"))?;
+    // What is in it is deleted: a link to elsewhere would delete there.
+    if !found.is_dir() {
+        return Err(StoreError::Damaged {
+            path: folder,
+            what: "it is no folder; levada made none of this kind".into(),
+        });
     }
-    file.persist(path).map_err(|error| failed()(error.error))?;
+    for entry in std::fs::read_dir(&folder)
+        .map_err(StoreError::file(&folder, "reading"))?
+        .flatten()
+    {
+        // A file that stays costs room and harms nothing.
+        let _ = std::fs::remove_file(entry.path());
+    }
     Ok(())
+}
+
+/// A file that is not finished; readable for others once it has its place, as the person's umask says.
+pub(super) fn temporary(root: &Path) -> Result<NamedTempFile, StoreError> {
+    let folder = root.join(TEMPORARY);
+    tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o644))
+        .tempfile_in(&folder)
+        .map_err(StoreError::file(&folder, "making a file"))
+}
+
+/// A copy that shares its blocks with the file at `from`. Fails where the file system cannot, or not between these places.
+pub(super) fn reflink(from: &Path, folder: &Path) -> io::Result<TempPath> {
+    let made = tempfile::Builder::new().make_in(folder, |to| reflink_copy::reflink(from, to))?;
+    Ok(made.into_temp_path())
 }
 
 /// Positions of visited pairs as runs that lie together in the outboard.
@@ -162,8 +263,7 @@ pub(super) fn read_pairs(
     if shape.pairs() == 0 {
         return Ok(Vec::new());
     }
-    let file = File::open(path).map_err(StoreError::file(path, "opening"))?;
-    read_pairs_of(&file, path, shape, leaves)
+    read_pairs_of(&open_own(path)?, path, shape, leaves)
 }
 
 /// The same, out of an open file.
@@ -218,13 +318,15 @@ pub(super) fn totals(root: &Path) -> Result<super::Totals, StoreError> {
             continue;
         };
         totals.bytes += found.blocks() * 512;
+        let is_copied = || entry.path().with_extension("").exists();
         match entry.path().extension().and_then(|ending| ending.to_str()) {
-            None | Some("ref") => totals.complete += 1,
+            None => totals.complete += 1,
+            // A partial blob has data too, and so has one that was published in place before it was copied.
+            Some("ref") if !is_copied() => totals.complete += 1,
             Some("part") => totals.partial += 1,
             Some(_) => {}
         }
     }
-    // A partial blob has data too.
     totals.complete = totals.complete.saturating_sub(totals.partial);
     Ok(totals)
 }

@@ -8,7 +8,7 @@ use levada_feed::limits::{BLOB_LEAF_BYTES, INLINE_BYTES_MAX};
 use levada_feed::tree::{PIECE_LEAVES, Shape, hash_piece, join_pieces};
 use rayon::prelude::*;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -80,7 +80,7 @@ impl Blobs {
         progress: &(dyn Fn(u64) + Sync),
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Imported, ImportError> {
-        let source = File::open(path).map_err(ImportError::Source)?;
+        let source = files::open_plain(path).map_err(ImportError::Source)?;
         let before = stamp(&source)?;
         let size = before.0;
         if is_small(size) {
@@ -113,14 +113,16 @@ impl Blobs {
         if stamp(&source)? != before {
             return Err(ImportError::Changed);
         }
-        let reference = Reference::of(path, &source.metadata().map_err(ImportError::Source)?);
+        // The folder that this process is in now says nothing to the next one.
+        let absolute = std::path::absolute(path).map_err(ImportError::Source)?;
+        let found = source.metadata().map_err(ImportError::Source)?;
+        let reference = Reference::of(&absolute, &found);
         self.keep(hash, copy, outboard, reference)?;
         Ok(Imported { hash, size })
     }
 
     fn temporary(&self) -> Result<NamedTempFile, StoreError> {
-        let folder = self.inner.root.join(files::TEMPORARY);
-        NamedTempFile::new_in(&folder).map_err(StoreError::file(&folder, "making a file"))
+        files::temporary(&self.inner.root)
     }
 
     /// A file for the copy; already filled when the file system could share the blocks.
@@ -131,18 +133,9 @@ impl Blobs {
     ) -> Result<(Option<NamedTempFile>, bool), ImportError> {
         let free = self.free_bytes()?;
         let folder = self.inner.root.join(files::TEMPORARY);
-        let name = folder.join(format!(
-            "reflink-{}-{:?}",
-            std::process::id(),
-            std::thread::current().id()
-        ));
-        if reflink_copy::reflink(path, &name).is_ok() {
-            let file = File::options().read(true).write(true).open(&name);
-            let file = file.map_err(StoreError::file(&name, "opening"))?;
-            let path = tempfile::TempPath::try_from_path(&name)
-                .map_err(StoreError::file(&name, "opening"))?;
-            let temporary = NamedTempFile::from_parts(file, path);
-            return Ok((Some(temporary), true));
+        if let Ok(shared) = files::reflink(path, &folder) {
+            let file = files::open_own(&shared)?;
+            return Ok((Some(NamedTempFile::from_parts(file, shared)), true));
         }
         let needed = size.saturating_add(size / 256);
         if needed.saturating_add(RESERVE_BYTES) > free {
@@ -160,11 +153,15 @@ impl Blobs {
         reference: Reference,
     ) -> Result<(), StoreError> {
         let paths = self.paths(&hash);
+        let _opening = self.opening();
         paths.make_folder()?;
         match (paths.place()?, &copy) {
             // It is here already, and a copy is better than a reference.
             (Place::Copy { .. }, _) => return Ok(()),
-            (Place::Partial, _) => paths.remove()?,
+            (Place::Partial, _) => {
+                self.forget(&hash);
+                paths.remove()?;
+            }
             _ => {}
         }
         let synced = |file: &NamedTempFile, path: &Path| {
@@ -185,8 +182,12 @@ impl Blobs {
         match copy {
             Some(copy) => placed(copy, &paths.data)?,
             None => {
-                let text = serde_json::to_vec(&reference).unwrap_or_default();
-                files::replace(&paths.reference, &text, true)?;
+                let text = serde_json::to_vec(&reference).expect("numbers and text become JSON");
+                let mut file = self.temporary()?;
+                file.write_all(&text)
+                    .map_err(StoreError::file(&paths.reference, "writing"))?;
+                synced(&file, &paths.reference)?;
+                placed(file, &paths.reference)?;
             }
         }
         paths.sync_folder()
@@ -214,7 +215,7 @@ impl Blobs {
 
 /// A small file in whole.
 fn read_small(path: &Path) -> Result<(Imported, Vec<u8>), ImportError> {
-    let file = File::open(path).map_err(ImportError::Source)?;
+    let file = files::open_plain(path).map_err(ImportError::Source)?;
     let before = stamp(&file)?;
     let mut bytes = Vec::new();
     (&file)
@@ -222,7 +223,8 @@ fn read_small(path: &Path) -> Result<(Imported, Vec<u8>), ImportError> {
         .read_to_end(&mut bytes)
         .map_err(ImportError::Source)?;
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    if stamp(&file)? != before || size != before.0 {
+    // One that grew above the limit since it was sorted among the small ones would not fit anywhere.
+    if stamp(&file)? != before || size != before.0 || !is_small(size) {
         return Err(ImportError::Changed);
     }
     Ok((

@@ -1,7 +1,11 @@
 //! Blobs on their way in: verified leaves are written where they belong, and what is verified is noted as it goes.
 //!
-//! A note is written every half second or 64 MiB, without a sync: a killed process loses less than that. Each GiB the data
-//! is synced and the note says so; after an unclean start leaves that were not synced are checked again.
+//! A note is written every half second or 64 MiB, without a sync: a killed process loses less than that. Each GiB, and when
+//! a transfer ends, the data is synced and the note says so. Whoever opens a partial blob believes only what was synced;
+//! other noted leaves are checked again, and so is everything when a file is not as long as it was (spec/store.md, Part
+//! file).
+
+mod resume;
 
 use super::ReceiveError;
 use super::files::{self, Paths};
@@ -10,10 +14,14 @@ use crate::runs::Runs;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::reject::Reject;
-use levada_feed::tree::{LeafVerifier, Proven, Shape, check_pairs, check_slice, leaf_hash};
+use levada_feed::tree::{LeafVerifier, Proven, Shape, check_pairs, check_slice};
+#[cfg(test)]
+pub(super) use resume::encode as encode_part;
+use resume::encode;
+use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
@@ -21,9 +29,6 @@ use std::time::Instant;
 const NOTE_MS: u128 = 500;
 const NOTE_BYTES: u64 = 64 << 20;
 const SYNC_BYTES: u64 = 1 << 30;
-const MAGIC: &[u8] = b"levada part v1\n";
-/// Leaves that are checked again together: 64 MiB.
-const CHECK_LEAVES: u64 = 4_096;
 
 /// A blob of which a part is here.
 #[derive(Debug)]
@@ -52,37 +57,65 @@ fn open(path: &Path) -> Result<File, StoreError> {
         .write(true)
         .create(true)
         .truncate(false)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
         .open(path);
     opened.map_err(StoreError::file(path, "opening"))
 }
 
+/// The last leaf of a blob, as a range.
+fn last_leaf(shape: Shape) -> Range<u64> {
+    shape.leaves() - 1..shape.leaves()
+}
+
+/// Checks the pairs and the bytes of the last leaf: with them the size is true.
+pub(super) fn check_size(
+    hash: &Hash,
+    size: u64,
+    pairs: &[u8],
+    leaf: &[u8],
+) -> Result<Shape, Reject> {
+    let shape = Shape::of_blob(size)?;
+    check_slice(hash, shape, &[last_leaf(shape)], pairs, leaf)?;
+    Ok(shape)
+}
+
 impl Partial {
+    /// Takes a blob up; its size and last leaf were checked.
     pub(super) fn begin(
         paths: &Paths,
         hash: Hash,
-        size: u64,
+        proven: Shape,
         pairs: &[u8],
         leaf: &[u8],
-    ) -> Result<Self, ReceiveError> {
-        let shape = Shape::of_blob(size)?;
-        let last = [shape.leaves() - 1..shape.leaves()];
-        check_slice(&hash, shape, &last, pairs, leaf)?;
+    ) -> Result<Self, StoreError> {
         paths.make_folder()?;
-        // The state first: from here on nobody takes the data for complete.
-        files::replace(
-            &paths.part,
-            &encode(size, &Runs::new(), &Runs::new()),
-            false,
-        )?;
-        let partial = Self::opened(paths, hash, shape, Runs::new())?;
+        // The state first, durably: from here on nobody takes the data for complete.
+        paths.write_part(&encode(proven.bytes(), &Runs::new(), &Runs::new()))?;
+        paths.sync_folder()?;
+        let partial = Self::opened(paths, hash, proven, Runs::new())?;
         // The size is proven, so the sparse file may have it.
-        partial
-            .data
-            .set_len(size)
-            .map_err(StoreError::file(&paths.data, "writing"))?;
-        files::write_pairs(&partial.outboard, &paths.outboard, shape, &last, pairs)?;
-        partial.write(shape.leaf_bytes(last[0].start).start, leaf)?;
+        partial.set_size()?;
+        let last = last_leaf(proven);
+        files::write_pairs(
+            &partial.outboard,
+            &paths.outboard,
+            proven,
+            std::slice::from_ref(&last),
+            pairs,
+        )?;
+        partial.write(proven.leaf_bytes(last.start).start, leaf)?;
         partial.note()?;
+        Ok(partial)
+    }
+
+    /// A blob that turned out to be here already: there is nothing to do.
+    pub(super) fn complete_copy(
+        paths: &Paths,
+        hash: Hash,
+        shape: Shape,
+    ) -> Result<Self, StoreError> {
+        let partial = Self::opened(paths, hash, shape, Runs::of(0..shape.leaves()))?;
+        partial.end();
         Ok(partial)
     }
 
@@ -105,83 +138,10 @@ impl Partial {
         })
     }
 
-    /// Opens what was begun before. A note that cannot be read, or is of a process that was killed, is not believed:
-    /// leaves are checked again.
-    pub(super) fn resume(paths: &Paths, hash: Hash, was_clean: bool) -> Result<Self, StoreError> {
-        let bytes = std::fs::read(&paths.part).map_err(StoreError::file(&paths.part, "reading"))?;
-        let found = std::fs::metadata(&paths.data).map_or(0, |found| found.len());
-        let noted = decode(&bytes).filter(|(size, ..)| *size == found);
-        let damaged = |what: &str| StoreError::Damaged {
-            path: paths.part.clone(),
-            what: what.to_owned(),
-        };
-        let shape = Shape::of_blob(found).map_err(|_| damaged("the size of its data"))?;
-        let (held, synced) = match noted {
-            Some((_, synced, held)) => (held, synced),
-            None => (Runs::of(0..shape.leaves()), Runs::new()),
-        };
-        let partial = Self::opened(paths, hash, shape, Runs::new())?;
-        let mut good = if was_clean { held.clone() } else { synced };
-        let doubtful: Vec<Range<u64>> = held
-            .iter()
-            .flat_map(|run| good.missing(run).collect::<Vec<_>>())
-            .collect();
-        for run in doubtful {
-            partial.recheck(run, &mut good)?;
-        }
-        {
-            let mut state = partial.state();
-            state.synced = good.clone();
-            state.held = good;
-        }
-        partial.note()?;
-        Ok(partial)
-    }
-
-    /// Adds to `good` the leaves of a run that are what the outboard says.
-    fn recheck(&self, run: Range<u64>, good: &mut Runs) -> Result<(), StoreError> {
-        let mut start = run.start;
-        while start < run.end {
-            let part = start..run.end.min(start + CHECK_LEAVES);
-            start = part.end;
-            let ranges = [part.clone()];
-            let Ok(pairs) =
-                files::read_pairs_of(&self.outboard, &self.paths.outboard, self.shape, &ranges)
-            else {
-                continue;
-            };
-            match check_pairs(&self.hash, self.shape, &ranges, &pairs) {
-                Ok(proven) => self.recheck_leaves(part, &proven, good)?,
-                // One missing pair spoils the window: halves are tried until single leaves.
-                Err(_) if part.end - part.start > 1 => {
-                    let middle = part.start + (part.end - part.start) / 2;
-                    self.recheck(part.start..middle, good)?;
-                    self.recheck(middle..part.end, good)?;
-                }
-                Err(_) => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn recheck_leaves(
-        &self,
-        leaves: Range<u64>,
-        proven: &Proven,
-        good: &mut Runs,
-    ) -> Result<(), StoreError> {
-        let mut buffer = Vec::new();
-        for leaf in leaves {
-            let bytes = self.shape.leaf_bytes(leaf);
-            buffer.resize(usize::try_from(bytes.end - bytes.start).unwrap_or(0), 0);
-            self.data
-                .read_exact_at(&mut buffer, bytes.start)
-                .map_err(StoreError::file(&self.paths.data, "reading"))?;
-            if proven.leaf_hash(leaf) == Some(leaf_hash(self.shape, leaf, &buffer)) {
-                good.insert(leaf..leaf + 1);
-            }
-        }
-        Ok(())
+    fn set_size(&self) -> Result<(), StoreError> {
+        self.data
+            .set_len(self.size())
+            .map_err(StoreError::file(&self.paths.data, "writing"))
     }
 
     fn state(&self) -> MutexGuard<'_, Noted> {
@@ -208,10 +168,15 @@ impl Partial {
         self.state().held.missing(leaves).collect()
     }
 
-    /// All is here and the files are in their final state.
+    /// Nothing more is noted: all is here and the files are in their final state, or they are taken away.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.state().is_finished
+    }
+
+    /// Ends the partial state in memory.
+    pub(super) fn end(&self) {
+        self.state().is_finished = true;
     }
 
     /// Checks the pairs for a run of leaves; gives what takes their bytes.
@@ -269,28 +234,33 @@ impl Partial {
     /// # Errors
     /// Those of the disk.
     pub fn note(&self) -> Result<(), StoreError> {
-        let (held, wants_sync) = {
-            let state = self.state();
-            (state.held.clone(), state.unsynced >= SYNC_BYTES)
-        };
-        if wants_sync {
-            self.sync()?;
-            let mut state = self.state();
-            state.synced = held.clone();
-            state.unsynced = 0;
+        if self.state().unsynced >= SYNC_BYTES {
+            return self.sync_and_note();
         }
         let mut state = self.state();
         if state.is_finished {
             return Ok(());
         }
-        files::replace(
-            &self.paths.part,
-            &encode(self.size(), &state.synced, &held),
-            false,
-        )?;
+        self.paths
+            .write_part(&encode(self.size(), &state.synced, &state.held))?;
         state.noted = Some(clock::tick());
         state.unnoted = 0;
         Ok(())
+    }
+
+    /// Syncs, and notes that what was verified before the sync need not be checked again.
+    fn sync_and_note(&self) -> Result<(), StoreError> {
+        let (held, unsynced) = {
+            let state = self.state();
+            (state.held.clone(), state.unsynced)
+        };
+        self.sync()?;
+        {
+            let mut state = self.state();
+            state.synced = held;
+            state.unsynced = state.unsynced.saturating_sub(unsynced);
+        }
+        self.note()
     }
 
     fn sync(&self) -> Result<(), StoreError> {
@@ -299,16 +269,20 @@ impl Partial {
             .map_err(StoreError::file(&self.paths.data, "writing"))?;
         self.outboard
             .sync_data()
-            .map_err(StoreError::file(&self.paths.outboard, "writing"))
+            .map_err(StoreError::file(&self.paths.outboard, "writing"))?;
+        self.paths.sync_folder()
     }
 
-    /// Ends the partial state if all leaves are here; says whether they are.
+    /// Ends the partial state if all leaves are here; says whether they are. If not, what is here is durable.
     ///
     /// # Errors
     /// Those of the disk.
     pub fn complete(&self) -> Result<bool, StoreError> {
+        if self.is_finished() {
+            return Ok(true);
+        }
         if !self.held().contains_all(0..self.shape.leaves()) {
-            self.note()?;
+            self.sync_and_note()?;
             return Ok(false);
         }
         self.sync()?;
@@ -357,37 +331,4 @@ impl Window {
         self.partial.note()?;
         Ok(finished?)
     }
-}
-
-fn encode(size: u64, synced: &Runs, held: &Runs) -> Vec<u8> {
-    let synced = synced.to_bytes();
-    let length = u64::try_from(synced.len()).unwrap_or(0);
-    let mut bytes = [
-        MAGIC,
-        &size.to_be_bytes(),
-        &length.to_be_bytes(),
-        &synced,
-        &held.to_bytes(),
-    ]
-    .concat();
-    let check = Hash::of(&bytes);
-    bytes.extend_from_slice(check.as_bytes());
-    bytes
-}
-
-fn decode(bytes: &[u8]) -> Option<(u64, Runs, Runs)> {
-    let (covered, check) = bytes.split_last_chunk::<32>()?;
-    if Hash::of(covered).as_bytes() != check {
-        return None;
-    }
-    let rest = covered.strip_prefix(MAGIC)?;
-    let (size, rest) = rest.split_first_chunk::<8>()?;
-    let (length, rest) = rest.split_first_chunk::<8>()?;
-    let length = usize::try_from(u64::from_be_bytes(*length)).ok()?;
-    let (synced, held) = rest.split_at_checked(length)?;
-    Some((
-        u64::from_be_bytes(*size),
-        Runs::from_bytes(synced)?,
-        Runs::from_bytes(held)?,
-    ))
 }

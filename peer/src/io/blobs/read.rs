@@ -11,7 +11,7 @@ use levada_feed::tree::{Shape, check_pairs, leaf_hash};
 use std::fs::File;
 use std::io::Write;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -68,10 +68,6 @@ struct InPlace {
     outboard: File,
 }
 
-fn open(path: &Path) -> Result<File, StoreError> {
-    File::open(path).map_err(StoreError::file(path, "opening"))
-}
-
 impl BlobReader {
     pub(super) fn small(bytes: Vec<u8>) -> Self {
         Self {
@@ -83,14 +79,14 @@ impl BlobReader {
     pub(super) fn copy(paths: &Paths, size: u64) -> Result<Self, StoreError> {
         Ok(Self {
             size,
-            from: From::Copy(paths.data.clone(), open(&paths.data)?),
+            from: From::Copy(paths.data.clone(), files::open_own(&paths.data)?),
         })
     }
 
     pub(super) fn partial(paths: &Paths, partial: Arc<Partial>) -> Result<Self, StoreError> {
         Ok(Self {
             size: partial.size(),
-            from: From::Partial(paths.data.clone(), open(&paths.data)?, partial),
+            from: From::Partial(paths.data.clone(), files::open_own(&paths.data)?, partial),
         })
     }
 
@@ -107,9 +103,9 @@ impl BlobReader {
         let in_place = InPlace {
             hash,
             shape,
-            file: File::open(&reference.path).ok(),
+            file: files::open_plain(&reference.path).ok(),
             reference,
-            outboard: open(&paths.outboard)?,
+            outboard: files::open_own(&paths.outboard)?,
             outboard_path: paths.outboard.clone(),
         };
         Ok(Self {
@@ -230,10 +226,18 @@ pub(super) fn export(
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    if matches!(reader.from, From::Copy(..)) && reflink_copy::reflink(&paths.data, to).is_ok() {
+    let placed = |error: tempfile::PathPersistError| output(error.error);
+    if matches!(reader.from, From::Copy(..))
+        && let Ok(shared) = files::reflink(&paths.data, folder)
+    {
+        shared.persist_noclobber(to).map_err(placed)?;
         return Ok(reader.size);
     }
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(output)?;
+    // Like any new file of this person, not a private temporary one.
+    let mut file = tempfile::Builder::new()
+        .permissions(PermissionsExt::from_mode(0o666))
+        .tempfile_in(folder)
+        .map_err(output)?;
     let mut at = 0;
     while at < reader.size {
         if stop() {
@@ -244,9 +248,6 @@ pub(super) fn export(
         file.write_all(&reader.read(part)?).map_err(output)?;
     }
     file.as_file().sync_data().map_err(output)?;
-    // Like any new file of this person, not a private temporary one.
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(mode).map_err(output)?;
     file.persist_noclobber(to)
         .map_err(|error| output(error.error))?;
     Ok(reader.size)

@@ -6,8 +6,9 @@ use crate::io::blobs::{Held, Partial, ReceiveError};
 use crate::io::client::{AskError, Remote, Transfer, Unreachable};
 use crate::node::records::{SyncError, blocking, unless_stopped};
 use bytes::Bytes;
+use levada_feed::hash::Hash;
 use levada_feed::limits::{BLOB_LEAF_BYTES, PROOF_WINDOW_BYTES_MAX};
-use levada_feed::tree::Shape;
+use levada_feed::tree::{Shape, check_slice};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,8 @@ use tokio::sync::mpsc;
 const WRITE_BYTES: usize = 256 << 10;
 /// Portions on the way to the writer.
 const WRITES_MAX: usize = 4;
+/// Bytes of the pairs of one leaf at most.
+const PAIRS_OF_ONE_MAX: u64 = 64 * 64;
 /// Rounds over all peers before a blob counts as not to be had.
 const ROUNDS: u32 = 2;
 /// Pause between two rounds.
@@ -61,7 +64,8 @@ impl MediaFetch {
         blob: &WantedBlob,
         bytes: Option<Range<u64>>,
     ) -> Result<bool, SyncError> {
-        let Some(partial) = self.open(remote, blob).await? else {
+        let opened = unless_stopped(&self.stop, self.open(remote, blob));
+        let Some(partial) = opened.await? else {
             return Ok(true);
         };
         let rejected = |reject| {
@@ -109,13 +113,32 @@ impl MediaFetch {
             (_, Some(partial)) => return Ok(Some(partial)),
             _ => {}
         }
+        match self.begin(remote, hash, blob.size).await {
+            Err(error) => match self.true_size(remote, blob).await {
+                Some(actual) => Err(SyncError::WrongSize {
+                    claimed: blob.size,
+                    actual,
+                }),
+                None => Err(error),
+            },
+            begun => begun.map(Some),
+        }
+    }
+
+    /// Takes a blob up with the proof of its size: its last leaf.
+    async fn begin(
+        &self,
+        remote: &Remote,
+        hash: Hash,
+        size: u64,
+    ) -> Result<Arc<Partial>, SyncError> {
         let rejected = |reject| {
             SyncError::Ask(AskError::Rejected {
                 peer: remote.name().to_owned(),
                 reject,
             })
         };
-        let shape = Shape::of_blob(blob.size).map_err(rejected)?;
+        let shape = Shape::of_blob(size).map_err(rejected)?;
         let last = shape.leaf_bytes(shape.leaves() - 1);
         let proof = Ask::Proof {
             hash,
@@ -123,20 +146,48 @@ impl MediaFetch {
             to: last.end,
         };
         let data = Ask::Blob { hash };
-        let (pairs, leaf) = tokio::try_join!(remote.get(&proof, 64 * 64), async {
-            take_range(remote, &data, last.clone()).await
-        },)?;
-        let (node, size) = (self.node.clone(), blob.size);
+        let (pairs, leaf) = tokio::try_join!(
+            remote.get(&proof, PAIRS_OF_ONE_MAX),
+            take_range(remote, &data, last.clone())
+        )?;
+        let node = self.node.clone();
         let begun =
             tokio::task::spawn_blocking(move || node.blobs.begin(&hash, size, &pairs, &leaf));
         match begun.await.map_err(|_| SyncError::Interrupted)? {
             Ok(partial) => {
                 self.add(0, last.end - last.start);
-                Ok(Some(partial))
+                Ok(partial)
             }
             Err(ReceiveError::Rejected(reject)) => Err(rejected(reject)),
             Err(ReceiveError::Store(error)) => Err(error.into()),
         }
+    }
+
+    /// The size of a blob, if this peer proves another one than the record claims: then the record is wrong, and not
+    /// the peer (spec/slice.md, Sizes).
+    async fn true_size(&self, remote: &Remote, blob: &WantedBlob) -> Option<u64> {
+        let proof = Ask::Proof {
+            hash: blob.hash,
+            from: 0,
+            to: 1,
+        };
+        let transfer = remote.stream(&proof, 0..1).await.ok()?;
+        let untrusted = transfer
+            .untrusted_size()
+            .filter(|size| *size != blob.size)?;
+        let shape = Shape::of_blob(untrusted).ok()?;
+        let last = shape.leaf_bytes(shape.leaves() - 1);
+        let proof = Ask::Proof {
+            hash: blob.hash,
+            from: last.start,
+            to: last.end,
+        };
+        let pairs = remote.get(&proof, PAIRS_OF_ONE_MAX).await.ok()?;
+        let data = Ask::Blob { hash: blob.hash };
+        let leaf = take_range(remote, &data, last).await.ok()?;
+        let ranges = [shape.leaves() - 1..shape.leaves()];
+        check_slice(&blob.hash, shape, &ranges, &pairs, &leaf).ok()?;
+        Some(untrusted)
     }
 
     /// Fetches one run of leaves: the pairs and the bytes side by side, each leaf checked before it is written.

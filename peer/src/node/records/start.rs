@@ -1,4 +1,4 @@
-//! Taking a feed up: record 0 and the newest records under one head (spec/wire.md, Taking a feed up).
+//! Taking a feed up: record 0 and the newest records under one head (spec/list.md, Taking a feed up).
 //!
 //! A feed whose highest head is remembered, because the store was lost or purged, is taken up only under a head that
 //! extends it: a lost store is no way back.

@@ -1,0 +1,178 @@
+//! The note beside a partial blob, and what of it is believed when it is opened again (spec/store.md, Part file).
+
+use super::{Partial, files};
+use crate::io::blobs::files::Paths;
+use crate::runs::Runs;
+use crate::store::StoreError;
+use levada_feed::hash::Hash;
+use levada_feed::limits::PAIR_BYTES;
+use levada_feed::tree::{Proven, Shape, check_pairs, leaf_hash};
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+const MAGIC: &[u8] = b"levada part v1\n";
+/// Leaves that are checked again together: 64 MiB.
+const CHECK_LEAVES: u64 = 4_096;
+
+impl Partial {
+    /// Opens what was begun before, and checks again what may not have reached the disk. `None` when nothing of it is
+    /// worth keeping, or it is not partial any more: a size that only a damaged note spoke of is believed if the last leaf
+    /// proves it.
+    pub(in crate::io::blobs) fn resume(
+        paths: &Paths,
+        hash: Hash,
+    ) -> Result<Option<Self>, StoreError> {
+        let bytes = match std::fs::read(&paths.part) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::file(&paths.part, "reading")(error)),
+        };
+        let noted = decode(&bytes);
+        let size = match &noted {
+            Some(noted) => noted.size,
+            None => files::size_of(&paths.data)?.unwrap_or(0),
+        };
+        let Ok(shape) = Shape::of_blob(size) else {
+            paths.remove()?;
+            return Ok(None);
+        };
+        let partial = Self::opened(paths, hash, shape, Runs::new())?;
+        let pairs = shape
+            .pairs()
+            .saturating_mul(PAIR_BYTES.try_into().unwrap_or(64));
+        let is_whole = size_of(&partial.data, &paths.data)? == size
+            && size_of(&partial.outboard, &paths.outboard)? == pairs;
+        if !is_whole {
+            partial.set_size()?;
+        }
+        let is_size_noted = noted.is_some();
+        let (held, synced) = match noted {
+            Some(noted) => (noted.held, noted.synced),
+            None => (Runs::of(0..shape.leaves()), Runs::new()),
+        };
+        let mut good = if is_whole { synced } else { Runs::new() };
+        let doubtful: Vec<Range<u64>> = held
+            .iter()
+            .flat_map(|run| good.missing(run).collect::<Vec<_>>())
+            .collect();
+        for run in &doubtful {
+            partial.recheck(run.clone(), &mut good)?;
+        }
+        if good.is_empty() || (!is_size_noted && !good.contains(shape.leaves() - 1)) {
+            paths.remove()?;
+            return Ok(None);
+        }
+        partial.state().held = good;
+        // So that the next one has nothing to check.
+        if !doubtful.is_empty() {
+            partial.sync_and_note()?;
+        }
+        Ok(Some(partial))
+    }
+
+    /// Adds to `good` the leaves of a run that are what the outboard says.
+    fn recheck(&self, run: Range<u64>, good: &mut Runs) -> Result<(), StoreError> {
+        let mut start = run.start;
+        while start < run.end {
+            let part = start..run.end.min(start + CHECK_LEAVES);
+            start = part.end;
+            let ranges = [part.clone()];
+            let pairs =
+                files::read_pairs_of(&self.outboard, &self.paths.outboard, self.shape, &ranges);
+            let proven = match pairs {
+                Ok(pairs) => check_pairs(&self.hash, self.shape, &ranges, &pairs).ok(),
+                // The file ends before these pairs.
+                Err(StoreError::File { source, .. })
+                    if source.kind() == io::ErrorKind::UnexpectedEof =>
+                {
+                    None
+                }
+                Err(error) => return Err(error),
+            };
+            match proven {
+                Some(proven) => self.recheck_leaves(part, &proven, good)?,
+                // One missing pair spoils the window: halves are tried until single leaves.
+                None if part.end - part.start > 1 => {
+                    let middle = part.start + (part.end - part.start) / 2;
+                    self.recheck(part.start..middle, good)?;
+                    self.recheck(middle..part.end, good)?;
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn recheck_leaves(
+        &self,
+        leaves: Range<u64>,
+        proven: &Proven,
+        good: &mut Runs,
+    ) -> Result<(), StoreError> {
+        let mut buffer = Vec::new();
+        for leaf in leaves {
+            let bytes = self.shape.leaf_bytes(leaf);
+            buffer.resize(usize::try_from(bytes.end - bytes.start).unwrap_or(0), 0);
+            self.data
+                .read_exact_at(&mut buffer, bytes.start)
+                .map_err(StoreError::file(&self.paths.data, "reading"))?;
+            if proven.leaf_hash(leaf) == Some(leaf_hash(self.shape, leaf, &buffer)) {
+                good.insert(leaf..leaf + 1);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn size_of(file: &File, path: &Path) -> Result<u64, StoreError> {
+    let found = file.metadata().map_err(StoreError::file(path, "reading"))?;
+    Ok(found.len())
+}
+
+/// The note: `MAGIC`, size, bytes of the synced runs, synced runs, held runs, BLAKE3 of all before.
+pub(in crate::io::blobs) fn encode(size: u64, synced: &Runs, held: &Runs) -> Vec<u8> {
+    let synced = synced.to_bytes();
+    let length = u64::try_from(synced.len()).unwrap_or(0);
+    let mut bytes = [
+        MAGIC,
+        &size.to_be_bytes(),
+        &length.to_be_bytes(),
+        &synced,
+        &held.to_bytes(),
+    ]
+    .concat();
+    let check = Hash::of(&bytes);
+    bytes.extend_from_slice(check.as_bytes());
+    bytes
+}
+
+/// What a part file says.
+struct PartFile {
+    size: u64,
+    synced: Runs,
+    held: Runs,
+}
+
+/// Reads `encode`; `None` when its check or its numbers are wrong.
+fn decode(bytes: &[u8]) -> Option<PartFile> {
+    let (covered, check) = bytes.split_last_chunk::<32>()?;
+    if Hash::of(covered).as_bytes() != check {
+        return None;
+    }
+    let rest = covered.strip_prefix(MAGIC)?;
+    let (size, rest) = rest.split_first_chunk::<8>()?;
+    let (length, rest) = rest.split_first_chunk::<8>()?;
+    let length = usize::try_from(u64::from_be_bytes(*length)).ok()?;
+    let (synced, held) = rest.split_at_checked(length)?;
+    let size = u64::from_be_bytes(*size);
+    let leaves = Shape::of_blob(size).ok()?.leaves();
+    let runs = |bytes| Runs::from_bytes(bytes).filter(|runs| runs.is_below(leaves));
+    Some(PartFile {
+        size,
+        synced: runs(synced)?,
+        held: runs(held)?,
+    })
+}
