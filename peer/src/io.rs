@@ -18,4 +18,4 @@ mod private;
 pub mod server;
 pub mod strip;
 pub mod walk;
-mod whole;
+pub(crate) mod whole;

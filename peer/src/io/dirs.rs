@@ -150,6 +150,19 @@ pub enum LockError {
     },
 }
 
+impl LockError {
+    /// Which file or folder failed and what the system said, unless it is another process that has the lock.
+    #[must_use]
+    pub fn system(&self) -> Option<(&Path, &io::Error)> {
+        match self {
+            Self::Held { .. } => None,
+            Self::Folder(FolderError { path, source }) | Self::File { path, source } => {
+                Some((path, source))
+            }
+        }
+    }
+}
+
 /// Held while a node is open; goes with the process, however it ends.
 #[derive(Debug)]
 pub struct Lock {

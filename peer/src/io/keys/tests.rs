@@ -189,6 +189,13 @@ fn restored_and_backed_up_keys_are_private_and_overwrite_nothing() {
         keys.restore(&backup, "other", None),
         Err(KeyError::Exists { .. })
     ));
+    assert!(
+        matches!(
+            keys.restore(&backup, "again", None),
+            Err(KeyError::Exists { path }) if path.ends_with("main.pem")
+        ),
+        "one key under two names would sign two histories"
+    );
     assert_eq!(keys.load("other", None).unwrap().feed_key(), other);
     assert_eq!(keys.load("main", None).unwrap().feed_key(), feed);
 }

@@ -1,20 +1,14 @@
 //! Heads on the wire, and waiting for another one (spec/wire.md, Head).
 
 use super::{Answer, Served, blocking, empty, not_here, store_failed};
+use crate::frame;
 use crate::io::answer;
 use crate::store::StoreError;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
-use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Strong tag of a head: the first 16 bytes of the hash of its wire form.
-pub(super) fn head_tag(wire: &[u8]) -> String {
-    let hash = Hash::of(wire).to_string();
-    format!("\"{}\"", hash.get(..32).unwrap_or(&hash))
-}
 
 /// The newest head; with a tag that is known already, waits for another one.
 pub(super) async fn answer(
@@ -59,7 +53,7 @@ pub(super) async fn stored_tag(
     let served = served.clone();
     let read = tokio::task::spawn_blocking(move || served.disk.head(&feed)).await;
     let head = read.map_err(|error| StoreError::Database(error.to_string()))??;
-    Ok(head.map(|head| head_tag(head.wire())))
+    Ok(head.map(|head| frame::head_tag(head.wire())))
 }
 
 fn tagged(mut answer: Answer, tag: &str) -> Answer {

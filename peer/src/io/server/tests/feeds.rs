@@ -1,5 +1,5 @@
 use super::*;
-use crate::io::server::head::head_tag;
+use crate::frame::head_tag;
 use levada_feed::bundle;
 use levada_feed::chain;
 use levada_feed::fork::ForkProof;
