@@ -62,16 +62,21 @@ fn encrypted_keys_open_with_their_passphrase_alone() {
     );
     let backup = folder.path().join("backup.key");
     keys.backup("safe", &backup).unwrap();
-    let elsewhere = tempfile::tempdir().unwrap();
-    let elsewhere = Keys::at(elsewhere.path());
     assert!(
-        elsewhere
-            .restore(&backup, "again", None)
+        keys.restore(&backup, "third", None)
             .unwrap_err()
             .is_passphrase()
     );
-    let again = elsewhere.restore(&backup, "again", Some("open sesame"));
-    assert_eq!(again.unwrap(), feed);
+    assert!(
+        matches!(
+            keys.restore(&backup, "again", Some("open sesame")),
+            Err(KeyError::Exists { .. })
+        ),
+        "one key has one name and one author's file"
+    );
+    let elsewhere = tempfile::tempdir().unwrap();
+    let restored = Keys::at(elsewhere.path()).restore(&backup, "again", Some("open sesame"));
+    assert_eq!(restored.unwrap(), feed);
 }
 
 #[test]
