@@ -429,14 +429,6 @@ impl Disk {
         Ok(self.small.get(hash.0)?.map(|bytes| bytes.to_vec()))
     }
 
-    /// Whether a small blob is held.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn has_small(&self, hash: &Hash) -> Result<bool, StoreError> {
-        Ok(self.small.contains_key(hash.0)?)
-    }
-
     /// Drops a small blob.
     ///
     /// # Errors

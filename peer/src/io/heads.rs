@@ -41,7 +41,7 @@ struct Line {
 }
 
 impl HeadsFile {
-    /// Opens the file, or makes it. Lines that were torn or damaged are left out (store-9).
+    /// Opens the file, or makes it. Lines that were torn or damaged are left out (store-7).
     ///
     /// # Errors
     /// Those of the file system.
@@ -91,7 +91,7 @@ impl HeadsFile {
     }
 
     /// Notes a head. One that is shorter than what is known, or of the same length with another root, changes nothing
-    /// (store-10).
+    /// (store-8).
     ///
     /// # Errors
     /// Those of the file system; then the head is not noted.
