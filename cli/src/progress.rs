@@ -26,7 +26,7 @@ enum Form {
 /// The bar, if there is one.
 pub(crate) struct Bar {
     is_shown: bool,
-    bar: Option<(ProgressBar, Form, &'static str)>,
+    bar: Option<(ProgressBar, Form, String)>,
 }
 
 impl Bar {
@@ -44,12 +44,12 @@ impl Bar {
             return;
         }
         let form = form(progress);
-        let is_same = |bar: &(ProgressBar, Form, &str)| bar.1 == form && bar.2 == progress.what;
+        let is_same = |bar: &(ProgressBar, Form, String)| bar.1 == form && bar.2 == progress.what;
         match self.bar.as_ref().filter(|bar| is_same(bar)) {
             Some((bar, ..)) => set(bar, progress, form),
             None => {
                 self.clear();
-                self.bar = Some((started(progress, form), form, progress.what));
+                self.bar = Some((started(progress, form), form, progress.what.to_string()));
             }
         }
     }
@@ -129,7 +129,7 @@ fn style(form: Form) -> ProgressStyle {
 
 /// `media of ana, 3/8 files`.
 fn words(progress: &Progress, form: Form) -> String {
-    let mut words = progress.what.to_owned();
+    let mut words = progress.what.to_string();
     if !progress.of.is_empty() {
         words.push(' ');
         words.push_str(&escape::cut(&progress.of, NAME_COLUMNS));
@@ -153,7 +153,7 @@ mod tests {
 
     fn progress(bytes: u64, of_bytes: Option<u64>, count: u64, of: Option<u64>) -> Progress {
         Progress {
-            what: "media",
+            what: "media".into(),
             of: "ana\u{1b}".into(),
             bytes,
             bytes_total: of_bytes,

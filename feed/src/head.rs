@@ -8,10 +8,10 @@ use crate::hash::Hash;
 use crate::key::{Context, FeedKey, FeedSecret, Signature};
 use crate::limits::{HEAD_BYTES_MAX, LENGTH_MAX};
 use crate::reject::Reject;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a head says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeadBody {
     /// The feed.
     pub feed: FeedKey,

@@ -29,7 +29,7 @@ pub struct Record {
 }
 
 /// The kinds of record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Body {
     /// Who the author is. Record 0 of every feed.
@@ -53,7 +53,8 @@ pub enum Body {
 }
 
 /// A profile. A later one replaces it, `recovery` excepted: that of record 0 counts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Profile {
     /// What the author is called.
     pub name: String,
@@ -78,7 +79,8 @@ pub struct Profile {
 }
 
 /// Something published, or an edit of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Item {
     /// Title; may be empty.
     pub title: String,
@@ -197,7 +199,7 @@ pub struct File {
 }
 
 /// A record, named so that its meaning cannot change: by index and link hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reference {
     /// Its feed, when it is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -209,7 +211,7 @@ pub struct Reference {
 }
 
 /// Takes back an item (all its edits go too), a collection, a listing or a later profile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retract {
     /// What is taken back: of this feed, later than record 0 and earlier than this record.
     pub target: Reference,
@@ -219,7 +221,7 @@ pub struct Retract {
 }
 
 /// Names another feed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     /// The other feed.
     pub feed: FeedKey,
@@ -227,7 +229,7 @@ pub struct Listing {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<Hash>,
     /// Where to ask.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub hints: Vec<String>,
     /// What the lister calls it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -236,7 +238,7 @@ pub struct Listing {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// Tags.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub tags: Vec<String>,
     /// Whether that feed lists feeds itself.
     pub catalogue: bool,
@@ -246,7 +248,7 @@ pub struct Listing {
 }
 
 /// An ordered list of items, of any feeds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collection {
     /// Title.
     pub title: String,
@@ -258,7 +260,7 @@ pub struct Collection {
 }
 
 /// The author goes on elsewhere. Followers are asked, never moved by it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moved {
     /// The new feed.
     pub feed: FeedKey,

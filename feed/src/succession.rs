@@ -7,10 +7,10 @@ use crate::hash::Hash;
 use crate::key::{Context, FeedKey, FeedSecret, Signature};
 use crate::limits::{FORK_BYTES_MAX, LENGTH_MAX};
 use crate::reject::Reject;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a succession says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuccessionBody {
     /// The feed that ends.
     pub feed: FeedKey,

@@ -6,6 +6,7 @@
 mod answer;
 mod event;
 mod failure;
+pub mod pipe;
 
 pub use answer::{
     Answer, Checked, FeedInfo, HeldFile, KeyInfo, PublishSummary, Shown, SourceInfo, State, Status,

@@ -3,6 +3,9 @@
 //! Requests are printed by the client and parsed by the server here, so that both sides cannot differ. Heads, bundles and
 //! proofs are `levada_feed`'s.
 
+#[cfg(test)]
+mod tests;
+
 use crate::runs::Runs;
 use levada_feed::codec::{self, Writer};
 use levada_feed::hash::Hash;
@@ -132,7 +135,8 @@ impl Ask {
     /// See `BadAsk`.
     pub fn parse(path: &str, query: Option<&str>) -> Result<Self, BadAsk> {
         let query = Query(query.unwrap_or(""));
-        let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        let path = path.strip_prefix('/').ok_or(BadAsk::NoSuchPath)?;
+        let parts: Vec<&str> = path.split('/').collect();
         match parts.as_slice() {
             ["healthz"] => Ok(Self::Health),
             ["v1", "feeds"] => {
@@ -213,13 +217,21 @@ impl<'a> Query<'a> {
 
     fn number(&self, name: &'static str) -> Result<Option<u64>, BadAsk> {
         self.text(name)
-            .map(|text| text.parse().map_err(|_| BadAsk::BadParameter(name)))
+            .map(|text| read_number(text).ok_or(BadAsk::BadParameter(name)))
             .transpose()
     }
 
     fn needed(&self, name: &'static str) -> Result<u64, BadAsk> {
         self.number(name)?.ok_or(BadAsk::BadParameter(name))
     }
+}
+
+/// A number as decimal digits, without sign and leading zeros.
+#[must_use]
+pub fn read_number(text: &str) -> Option<u64> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_shortest = text == "0" || !text.starts_with('0');
+    text.parse().ok().filter(|_| is_plain && is_shortest)
 }
 
 /// The list of shared feeds: `[1, [head, …]]`.
@@ -243,6 +255,9 @@ pub fn read_feeds(bytes: &[u8]) -> Result<Vec<Vec<u8>>, Reject> {
         return Err(Reject::AnswerForm);
     };
     let heads = codec::read_array(heads).ok_or(Reject::AnswerForm)?;
+    if heads.len() > FEEDS_PAGE_MAX {
+        return Err(Reject::AnswerForm);
+    }
     heads
         .into_iter()
         .map(|head| {
@@ -251,6 +266,13 @@ pub fn read_feeds(bytes: &[u8]) -> Result<Vec<Vec<u8>>, Reject> {
                 .ok_or(Reject::AnswerForm)
         })
         .collect()
+}
+
+/// Strong tag of a head, for If-None-Match: the first 16 bytes of the hash of its wire form (spec/wire.md, Head).
+#[must_use]
+pub fn head_tag(wire: &[u8]) -> String {
+    let hash = Hash::of(wire).to_string();
+    format!("\"{}\"", hash.get(..32).unwrap_or(&hash))
 }
 
 /// Which leaves of a blob are held: `[1, size, runs]`.
@@ -337,7 +359,10 @@ pub fn read_blobs<'a>(asked: &[Hash], bytes: &'a [u8]) -> Result<Vec<Option<&'a 
         if codec::is_null(blob) {
             return Ok(None);
         }
-        let bytes = codec::read_bytes(blob).ok_or(Reject::AnswerForm)?;
+        // A blob that is larger has no business in a batch, whatever a record says of its size.
+        let bytes = codec::read_bytes(blob)
+            .filter(|bytes| is_small(bytes))
+            .ok_or(Reject::AnswerForm)?;
         let got = Hash::of(bytes);
         if got == *expected {
             Ok(Some(bytes))
@@ -349,6 +374,10 @@ pub fn read_blobs<'a>(asked: &[Hash], bytes: &'a [u8]) -> Result<Vec<Option<&'a 
         }
     };
     blobs.into_iter().zip(asked).map(check).collect()
+}
+
+fn is_small(bytes: &[u8]) -> bool {
+    u64::try_from(bytes.len()).is_ok_and(|size| size <= INLINE_BYTES_MAX)
 }
 
 /// Divides the answer to `Latest`: one or two bundles in a row.
@@ -376,113 +405,4 @@ fn open(bytes: &[u8], values_max: usize) -> Result<Vec<&[u8]>, Reject> {
     codec::check_version(bytes, Reject::AnswerForm)?;
     codec::check(bytes, values_max)?;
     codec::read_array(bytes).ok_or(Reject::AnswerForm)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use levada_feed::key::FeedSecret;
-
-    #[test]
-    fn every_request_is_parsed_as_it_was_printed() {
-        let feed = FeedSecret::from_bytes(&[1; 32]).feed_key();
-        let hash = Hash::of(b"x");
-        for ask in [
-            Ask::Health,
-            Ask::Feeds { after: None },
-            Ask::Feeds { after: Some(feed) },
-            Ask::Head {
-                feed,
-                have: 7,
-                wait: 0,
-            },
-            Ask::Head {
-                feed,
-                have: 7,
-                wait: 50,
-            },
-            Ask::Bundle {
-                feed,
-                from: 0,
-                to: 512,
-                at: None,
-            },
-            Ask::Bundle {
-                feed,
-                from: 1,
-                to: 2,
-                at: Some(9),
-            },
-            Ask::Latest { feed, count: 50 },
-            Ask::Fork { feed },
-            Ask::Succession { feed },
-            Ask::Blob { hash },
-            Ask::Proof {
-                hash,
-                from: 0,
-                to: 16_384,
-            },
-            Ask::Have { hash },
-            Ask::Batch,
-        ] {
-            let target = ask.to_string();
-            let (path, query) = target
-                .split_once('?')
-                .map_or((target.as_str(), None), |(p, q)| (p, Some(q)));
-            assert_eq!(Ask::parse(path, query), Ok(ask));
-        }
-    }
-
-    #[test]
-    fn wrong_requests_are_told_apart() {
-        let feed = FeedSecret::from_bytes(&[1; 32]).feed_key();
-        assert_eq!(Ask::parse("/", None), Err(BadAsk::NoSuchPath));
-        assert_eq!(Ask::parse("/v2/feeds", None), Err(BadAsk::NoSuchPath));
-        assert_eq!(
-            Ask::parse("/v1/feeds/lev1x/head", None),
-            Err(BadAsk::BadParameter("feed key"))
-        );
-        let bundle = format!("/v1/feeds/{feed}/bundle");
-        assert_eq!(Ask::parse(&bundle, None), Err(BadAsk::BadParameter("from")));
-        assert_eq!(
-            Ask::parse(&bundle, Some("from=5&to=5")),
-            Err(BadAsk::BadParameter("to"))
-        );
-        assert_eq!(
-            Ask::parse(&bundle, Some("latest=0")),
-            Err(BadAsk::BadParameter("latest"))
-        );
-        assert_eq!(
-            Ask::parse("/v1/blobs/00", None),
-            Err(BadAsk::BadParameter("blob hash"))
-        );
-    }
-
-    #[test]
-    fn lists_come_back_and_wrong_ones_are_refused() {
-        let heads = vec![vec![1, 2], vec![]];
-        assert_eq!(read_feeds(&write_feeds(&heads)), Ok(heads));
-        let runs = Runs::of(3..9);
-        assert_eq!(read_have(&write_have(70_000, &runs)), Ok((70_000, runs)));
-        let asked = [Hash::of(b"a"), Hash::of(b"b")];
-        assert_eq!(read_batch(&write_batch(&asked)), Ok(asked.to_vec()));
-        let answer = write_blobs(&[Some(b"a".to_vec()), None]);
-        assert_eq!(
-            read_blobs(&asked, &answer),
-            Ok(vec![Some(b"a".as_slice()), None])
-        );
-        let wrong = write_blobs(&[None, Some(b"a".to_vec())]);
-        assert_eq!(read_blobs(&asked, &wrong).unwrap_err().must(), "wire-3");
-        assert_eq!(
-            read_blobs(&asked[..1], &answer).unwrap_err().must(),
-            "wire-1"
-        );
-        assert_eq!(
-            split_bundles(&[0x81, 0x01, 0x81, 0x02]),
-            Ok(vec![&[0x81, 0x01][..], &[0x81, 0x02][..]])
-        );
-        assert!(split_bundles(&[0x81, 0x01, 0x81]).is_err());
-        assert!(split_bundles(&[1, 1, 1]).is_err());
-        assert!(split_bundles(&[]).is_err());
-    }
 }

@@ -7,6 +7,8 @@ mod author;
 mod find;
 mod follow;
 mod get;
+mod live;
+mod local;
 mod media;
 mod output;
 mod own;
@@ -66,7 +68,13 @@ pub async fn call(
         tell(&events, Event::Answer(Box::new(prove::check(file)?))).await;
         return Ok(());
     }
-    let node = open(options).await?;
+    let node = match open(options).await {
+        Ok(node) => node,
+        Err(failure) if failure.code == Code::Locked => {
+            return local::ask(options, call, &events, stop, failure).await;
+        }
+        Err(failure) => return Err(failure),
+    };
     let answer = node.run(call, &events, stop).await;
     let closing = node.clone();
     let closed = tokio::task::spawn_blocking(move || closing.close()).await;
@@ -91,7 +99,8 @@ async fn tell(events: &mpsc::Sender<Event>, event: Event) {
     let _ = events.send(event).await;
 }
 
-/// Everything of one node, open.
+/// Everything of one node, open. Cheap to clone.
+#[derive(Clone)]
 struct Node {
     dirs: Dirs,
     disk: Arc<Disk>,
@@ -99,12 +108,18 @@ struct Node {
     evidence: Evidence,
     keys: Keys,
     markers: Markers,
-    client: Client,
-    heads: Mutex<HeadsFile>,
+    client: Arc<Client>,
+    heads: Arc<Mutex<HeadsFile>>,
+    /// Held while an own feed is open for signing: one history, one hand.
+    signing: Arc<tokio::sync::Mutex<()>>,
+    /// Held while the list of subscriptions is changed.
+    changing: Arc<Mutex<()>>,
     passphrase: Option<Zeroizing<String>>,
     news: watch::Sender<u64>,
+    /// Changes whenever the list of subscriptions does.
+    changes: Arc<watch::Sender<u64>>,
     /// Held while the node is open.
-    _lock: Lock,
+    _lock: Arc<Lock>,
 }
 
 impl Node {
@@ -123,13 +138,16 @@ impl Node {
             evidence: Evidence::open(&dirs.state().join("evidence"))?,
             keys: Keys::at(&dirs.keys()),
             markers: Markers::open(&dirs.state().join("markers"))?,
-            client: Client::default(),
-            heads: Mutex::new(heads),
+            client: Arc::default(),
+            heads: Arc::new(Mutex::new(heads)),
+            signing: Arc::default(),
+            changing: Arc::default(),
             passphrase: options.passphrase.clone().map(Zeroizing::new),
             news: watch::Sender::new(0),
+            changes: Arc::new(watch::Sender::new(0)),
             disk,
             dirs,
-            _lock: lock,
+            _lock: Arc::new(lock),
         })
     }
 

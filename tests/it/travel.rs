@@ -244,3 +244,23 @@ fn purged_feed_is_taken_up_again_and_a_lost_store_takes_no_older_head() {
     let _ = follower.follow(serving.link(), None).answer();
     assert_eq!(items(&follower).len(), 3);
 }
+
+#[test]
+fn follower_of_the_newest_items_passes_on_what_it_holds() {
+    let (author, follower, third) = (TestNode::new(), TestNode::new(), TestNode::new());
+    for at in 0..200 {
+        author.write(&format!("{at:03}.bin"), &noise(at, 50));
+    }
+    let _ = author.publish(&[&author.files()]).answer();
+    {
+        let serving = author.serve();
+        let _ = follower.follow(serving.link(), Some("newest:7")).answer();
+    }
+    let serving = follower.serve();
+    let followed = third.follow(serving.link(), Some("all")).answer();
+    let Answer::Followed(synced) = followed else {
+        panic!("{followed:?}")
+    };
+    assert_eq!((synced.length, synced.records, synced.items), (201, 8, 7));
+    assert_eq!((synced.files, synced.files_wanted), (7, 7));
+}

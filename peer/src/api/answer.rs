@@ -4,7 +4,7 @@ use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
 use levada_feed::record::{Body, File};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// The answer of a call that succeeded.
@@ -59,7 +59,7 @@ pub enum Answer {
 }
 
 /// An own key.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyInfo {
     /// Its name on this machine.
     pub name: String,
@@ -80,7 +80,7 @@ pub struct KeyInfo {
 }
 
 /// A file was written.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Written {
     /// The feed.
     pub feed: FeedKey,
@@ -95,7 +95,7 @@ pub struct Written {
 }
 
 /// What a publish came to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PublishSummary {
     /// The feed.
     pub feed: FeedKey,
@@ -128,7 +128,7 @@ pub struct PublishSummary {
 }
 
 /// What a sync of one source came to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Synced {
     /// The feed.
     pub feed: FeedKey,
@@ -163,7 +163,7 @@ pub struct Synced {
 }
 
 /// A subscription.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SourceInfo {
     /// The feed.
     pub feed: FeedKey,
@@ -188,7 +188,7 @@ pub struct SourceInfo {
 }
 
 /// A row as people see it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Shown {
     /// The feed.
     pub feed: FeedKey,
@@ -240,7 +240,7 @@ impl Shown {
 }
 
 /// What a record is to a reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// It can be read.
@@ -258,7 +258,7 @@ pub enum State {
 }
 
 /// A file and how much of it is here.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HeldFile {
     /// The file.
     #[serde(flatten)]
@@ -268,7 +268,7 @@ pub struct HeldFile {
 }
 
 /// All about one feed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FeedInfo {
     /// The feed.
     pub feed: FeedKey,
@@ -292,7 +292,7 @@ pub struct FeedInfo {
 }
 
 /// What a node holds and does.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Status {
     /// Where it keeps things.
     pub data_dir: PathBuf,
@@ -313,7 +313,7 @@ pub struct Status {
 }
 
 /// What a checked file proves.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "proves", rename_all = "kebab-case")]
 pub enum Checked {
     /// These records are in the feed.

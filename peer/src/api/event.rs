@@ -1,11 +1,12 @@
 //! What happens while a call is carried out.
 
 use super::{Answer, Synced};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// What happens while a call is carried out; the last one of a call that succeeds is its answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Event {
     /// How far it is.
@@ -66,11 +67,12 @@ pub enum Event {
     #[serde(skip)]
     Bytes(Vec<u8>),
     /// The answer.
+    #[serde(skip_deserializing)]
     Answer(Box<Answer>),
 }
 
 /// How an item changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
     /// It is new.
@@ -82,10 +84,10 @@ pub enum Change {
 }
 
 /// How far work is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// What is being done: `hashing`, `records`, `media`.
-    pub what: &'static str,
+    pub what: Cow<'static, str>,
     /// Of what: a path or a feed's nickname.
     pub of: String,
     /// Bytes done.

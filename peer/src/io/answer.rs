@@ -11,6 +11,7 @@ use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::{BUNDLE_BYTES_TARGET, BUNDLE_SLOTS_MAX, HASH_BYTES, LIST_LEAF_HASHES};
 use levada_feed::tree::Pieces;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// The newest head with its slices. `None` when the feed, or what proves its head, is not here.
@@ -46,7 +47,7 @@ pub fn bundle(
 }
 
 /// Record 0 and the newest `count` records under one head, as one bundle or two in a row; fewer when they would pass
-/// 4 MiB, but always the last.
+/// 4 MiB or the slots of a bundle, or where the list has a hole, but always the last.
 ///
 /// # Errors
 /// Those of the store.
@@ -55,15 +56,14 @@ pub fn latest(disk: &Disk, feed: &FeedKey, count: u64) -> Result<Option<Vec<u8>>
         return Ok(None);
     };
     let length = head.body().length;
-    let mut from = length.saturating_sub(count);
-    let mut held = 0;
+    let slots_max = u64::try_from(BUNDLE_SLOTS_MAX).unwrap_or(u64::MAX);
+    let wanted = length.saturating_sub(count.min(slots_max));
+    let mut from = reach(disk, feed, wanted, length)?;
+    let mut bytes = 0;
     // Walk back from the end only as far as the bytes allow.
     for index in (from..length).rev() {
-        held += disk
-            .record(feed, index)?
-            .map_or(HASH_BYTES, |record| record.len())
-            + 8;
-        if held > BUNDLE_BYTES_TARGET {
+        bytes += disk.record(feed, index)?.map_or(0, |record| record.len());
+        if bytes > BUNDLE_BYTES_TARGET {
             from = (index + 1).min(length - 1);
             break;
         }
@@ -81,6 +81,19 @@ pub fn latest(disk: &Disk, feed: &FeedKey, count: u64) -> Result<Option<Vec<u8>>
     Ok(Some(answer))
 }
 
+/// The first record from `wanted` on from which the list is held without a hole up to its end, with the hash before it.
+fn reach(disk: &Disk, feed: &FeedKey, wanted: u64, length: u64) -> Result<u64, StoreError> {
+    let pieces = disk.pieces(feed);
+    let first = wanted.saturating_sub(1) / LIST_LEAF_HASHES;
+    let last = (length - 1) / LIST_LEAF_HASHES;
+    for leaf in (first..=last).rev() {
+        if pieces.leaf(leaf)?.is_none() {
+            return Ok(((leaf + 1) * LIST_LEAF_HASHES + 1).min(length - 1));
+        }
+    }
+    Ok(wanted)
+}
+
 fn bundle_under(
     disk: &Disk,
     head: &Head,
@@ -96,67 +109,84 @@ fn bundle_under(
     if range.is_empty() {
         return Ok(None);
     }
-    let retracted = disk.retracted(&feed, range.clone())?;
-    let mut hashes = Hashes {
+    let hashes = Hashes {
         disk,
         feed,
         leaf: None,
     };
-    let mut kept: Vec<Kept> = Vec::new();
-    let mut bytes = 0;
-    let mut hole = false;
-    let fill =
-        |kept: &mut Vec<Kept>, hashes: &mut Hashes<'_>, to: u64| -> Result<bool, StoreError> {
-            while range.start + count(kept) < to {
-                let index = range.start + count(kept);
-                let Some(hash) = hashes.at(index)? else {
-                    return Ok(false);
-                };
-                kept.push(Kept::Back(hash, None));
-            }
-            Ok(true)
-        };
-    let mut failed = None;
+    let mut filling = Filling {
+        length: head.body().length,
+        next: range.start,
+        retracted: disk.retracted(&feed, range.clone())?,
+        hashes,
+        kept: Vec::new(),
+        bytes: 0,
+    };
+    let mut goes_on = Ok(true);
     disk.records(&feed, range.clone(), &mut |index, record| {
-        bytes += record.len() + 8;
-        if bytes > BUNDLE_BYTES_TARGET && !kept.is_empty() {
-            hole = true;
-            return false;
-        }
-        let step = fill(&mut kept, &mut hashes, index).and_then(|filled| {
-            let back = retracted.get(&index).filter(|by| **by < head.body().length);
-            match (filled, back) {
-                (false, _) => return Ok(false),
-                (true, None) => kept.push(Kept::Record(record.to_vec())),
-                (true, Some(by)) => match hashes.at(index)? {
-                    Some(hash) => kept.push(Kept::Back(hash, Some(*by))),
-                    None => return Ok(false),
-                },
-            }
-            Ok(true)
-        });
-        match step {
-            Ok(goes_on) => {
-                hole |= !goes_on;
-                goes_on
-            }
-            Err(error) => {
-                failed = Some(error);
-                false
-            }
-        }
+        goes_on = filling.take(index, record);
+        matches!(goes_on, Ok(true))
     })?;
-    if let Some(error) = failed {
-        return Err(error);
+    if goes_on? {
+        filling.withhold_to(range.end)?;
     }
-    if !hole {
-        fill(&mut kept, &mut hashes, range.end)?;
-    }
-    if kept.is_empty() {
+    if filling.kept.is_empty() {
         return Ok(None);
     }
-    let slots: Vec<Slot<'_>> = kept.iter().map(Kept::slot).collect();
+    let slots: Vec<Slot<'_>> = filling.kept.iter().map(Kept::slot).collect();
     bundle::prove(head, range.start, &slots, &disk.pieces(&feed))
+}
+
+/// Slots being gathered for a bundle, in rising order.
+struct Filling<'a> {
+    /// Length of the head that the bundle is under.
+    length: u64,
+    next: u64,
+    /// Records that are retracted, each with the record that says so.
+    retracted: BTreeMap<u64, u64>,
+    hashes: Hashes<'a>,
+    kept: Vec<Kept>,
+    /// Bytes of the records so far.
+    bytes: usize,
+}
+
+impl Filling<'_> {
+    /// Takes a record that is held; `false` when the bundle ends before it.
+    fn take(&mut self, index: u64, record: &[u8]) -> Result<bool, StoreError> {
+        if !self.withhold_to(index)? {
+            return Ok(false);
+        }
+        if let Some(by) = self.retracted.get(&index).copied() {
+            // Under a head that does not reach to the retract nobody could check the hint.
+            return self.withhold(Some(by).filter(|by| *by < self.length));
+        }
+        self.bytes += record.len();
+        if self.bytes > BUNDLE_BYTES_TARGET && !self.kept.is_empty() {
+            return Ok(false);
+        }
+        self.kept.push(Kept::Record(record.to_vec()));
+        self.next += 1;
+        Ok(true)
+    }
+
+    /// Withholds what is not held up to a record; `false` when the list has a hole before it.
+    fn withhold_to(&mut self, index: u64) -> Result<bool, StoreError> {
+        while self.next < index {
+            if !self.withhold(None)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn withhold(&mut self, by: Option<u64>) -> Result<bool, StoreError> {
+        let Some(hash) = self.hashes.at(self.next)? else {
+            return Ok(false);
+        };
+        self.kept.push(Kept::Back(hash, by));
+        self.next += 1;
+        Ok(true)
+    }
 }
 
 /// A slot on its way into a bundle.
@@ -173,10 +203,6 @@ impl Kept {
             Self::Back(hash, Some(by)) => Slot::Retracted(*hash, *by),
         }
     }
-}
-
-fn count(kept: &[Kept]) -> u64 {
-    u64::try_from(kept.len()).unwrap_or(u64::MAX)
 }
 
 /// Link hashes in rising order: each leaf of the list is read once.

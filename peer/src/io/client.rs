@@ -121,6 +121,15 @@ struct RemoteInner {
     idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
 }
 
+/// What a request asks for besides its address.
+#[derive(Clone, Default)]
+struct Wants {
+    /// Bytes of a blob.
+    range: Option<Range<u64>>,
+    /// Only something with another tag.
+    unless: Option<String>,
+}
+
 /// All peers that this process talks to.
 #[derive(Default)]
 pub struct Client {
@@ -198,7 +207,9 @@ impl Remote {
     /// # Errors
     /// See `AskError`; 404 is `NotThere`.
     pub async fn get(&self, ask: &Ask, limit: u64) -> Result<Bytes, AskError> {
-        let answer = self.send(Method::GET, ask, None, Bytes::new()).await?;
+        let answer = self
+            .send(Method::GET, ask, Wants::default(), Bytes::new())
+            .await?;
         Transfer::new(self, answer).all(limit).await
     }
 
@@ -207,7 +218,7 @@ impl Remote {
     /// # Errors
     /// See `AskError`.
     pub async fn post(&self, ask: &Ask, body: Bytes, limit: u64) -> Result<Bytes, AskError> {
-        let answer = self.send(Method::POST, ask, None, body).await?;
+        let answer = self.send(Method::POST, ask, Wants::default(), body).await?;
         Transfer::new(self, answer).all(limit).await
     }
 
@@ -218,7 +229,15 @@ impl Remote {
     /// See `AskError`.
     pub async fn stream(&self, ask: &Ask, range: Range<u64>) -> Result<Transfer, AskError> {
         let answer = self
-            .send(Method::GET, ask, Some(range.clone()), Bytes::new())
+            .send(
+                Method::GET,
+                ask,
+                Wants {
+                    range: Some(range.clone()),
+                    ..Wants::default()
+                },
+                Bytes::new(),
+            )
             .await?;
         let mut transfer = Transfer::new(self, answer);
         if transfer.status != StatusCode::PARTIAL_CONTENT {
@@ -227,11 +246,33 @@ impl Remote {
         Ok(transfer)
     }
 
+    /// Waits for another head than the one with this tag; the whole answer to `head?have=`, or `None` when there was no
+    /// other one in that time.
+    ///
+    /// # Errors
+    /// See `AskError`.
+    pub async fn poll_head(
+        &self,
+        ask: &Ask,
+        tag: Option<String>,
+        limit: u64,
+    ) -> Result<Option<Bytes>, AskError> {
+        let wants = Wants {
+            unless: tag,
+            ..Wants::default()
+        };
+        match self.send(Method::GET, ask, wants, Bytes::new()).await {
+            Ok(answer) => Transfer::new(self, answer).all(limit).await.map(Some),
+            Err(AskError::Unreachable(Unreachable::Status { status: 304, .. })) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn send(
         &self,
         method: Method,
         ask: &Ask,
-        range: Option<Range<u64>>,
+        wants: Wants,
         body: Bytes,
     ) -> Result<Response<Incoming>, AskError> {
         let target = format!("{}{ask}", self.inner.base);
@@ -243,7 +284,7 @@ impl Remote {
             .expect("nobody panics while holding this lock")
             .pop();
         if let Some(mut kept) = kept.filter(|kept| !kept.is_closed()) {
-            let request = self.request(&method, &target, range.clone(), body.clone());
+            let request = self.request(&method, &target, &wants, body.clone());
             if let Ok(Ok(answer)) =
                 tokio::time::timeout(self.patience(ask), kept.send_request(request)).await
             {
@@ -253,7 +294,7 @@ impl Remote {
         }
         let mut fresh = self.connect().await?;
         let started = clock::tick();
-        let request = self.request(&method, &target, range, body);
+        let request = self.request(&method, &target, &wants, body);
         match tokio::time::timeout(self.patience(ask), fresh.send_request(request)).await {
             Ok(Ok(answer)) => {
                 self.keep(fresh);
@@ -294,7 +335,7 @@ impl Remote {
         &self,
         method: &Method,
         target: &str,
-        range: Option<Range<u64>>,
+        wants: &Wants,
         body: Bytes,
     ) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(body));
@@ -319,7 +360,12 @@ impl Remote {
             header::ACCEPT_ENCODING,
             HeaderValue::from_static("identity"),
         );
-        if let Some(range) = range
+        if let Some(tag) = &wants.unless
+            && let Ok(value) = HeaderValue::from_str(tag)
+        {
+            headers.insert(header::IF_NONE_MATCH, value);
+        }
+        if let Some(range) = &wants.range
             && let Ok(value) = HeaderValue::from_str(&format!(
                 "bytes={}-{}",
                 range.start,

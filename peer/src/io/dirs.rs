@@ -79,6 +79,12 @@ impl Dirs {
         self.data.join("blobs")
     }
 
+    /// Where a running node takes calls of this user's other processes.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.state.join("socket")
+    }
+
     /// Lock, markers, evidence, highest heads.
     #[must_use]
     pub fn state(&self) -> &Path {
@@ -142,6 +148,19 @@ pub enum LockError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl LockError {
+    /// Which file or folder failed and what the system said, unless it is another process that has the lock.
+    #[must_use]
+    pub fn system(&self) -> Option<(&Path, &io::Error)> {
+        match self {
+            Self::Held { .. } => None,
+            Self::Folder(FolderError { path, source }) | Self::File { path, source } => {
+                Some((path, source))
+            }
+        }
+    }
 }
 
 /// Held while a node is open; goes with the process, however it ends.

@@ -13,7 +13,7 @@ mod tests;
 use crate::io::clock;
 use crate::runs::Runs;
 use crate::store::StoreError;
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, Iter, Keyspace, KeyspaceCreateOptions, PersistMode};
 use levada_feed::chain;
 use levada_feed::hash::Hash;
 use levada_feed::head::Head;
@@ -30,6 +30,8 @@ const MEMTABLE_BYTES: u64 = 8 << 20;
 /// Bytes of journal before tables are flushed: the least that fjall takes.
 const JOURNAL_BYTES: u64 = 64 << 20;
 const CACHE_BYTES: u64 = 32 << 20;
+/// Entries removed in one write.
+const REMOVED_AT_ONCE: usize = 10_000;
 
 /// The store.
 pub struct Disk {
@@ -186,7 +188,17 @@ impl Disk {
             if !self.seen.contains_key(name)? {
                 write.insert(&self.seen, name, clock::now_ms().to_be_bytes());
             }
-            state.head = Some(Arc::new(head.clone()));
+            if state.head.is_none() {
+                state.head = self.stored_head(batch.feed(), number)?;
+            }
+            // Two syncs of one feed may end in any order: the highest head stays the highest.
+            if state
+                .head
+                .as_ref()
+                .is_none_or(|known| known.body().length <= head.body().length)
+            {
+                state.head = Some(Arc::new(head.clone()));
+            }
         }
         self.write_rows(&mut write, number, batch)?;
         let mut value = number.to_be_bytes().to_vec();
@@ -223,16 +235,20 @@ impl Disk {
             Some(known) => known.number,
             None => return Ok(None),
         };
+        let stored = self.stored_head(feed, number)?;
+        if let (Some(head), Some(known)) = (&stored, self.known().get_mut(feed)) {
+            known.head.get_or_insert_with(|| head.clone());
+        }
+        Ok(stored)
+    }
+
+    fn stored_head(&self, feed: &FeedKey, number: u32) -> Result<Option<Arc<Head>>, StoreError> {
         let Some(last) = self.heads.prefix(number.to_be_bytes()).next_back() else {
             return Ok(None);
         };
-        let head =
-            Head::check_of(feed, &last.value()?).map_err(|_| self.damaged("a stored head"))?;
-        let head = Arc::new(head);
-        if let Some(known) = self.known().get_mut(feed) {
-            known.head.get_or_insert_with(|| head.clone());
-        }
-        Ok(Some(head))
+        let head = Head::check_of(feed, &last.value()?);
+        head.map(|head| Some(Arc::new(head)))
+            .map_err(|_| self.damaged("a stored head"))
     }
 
     /// The head that had this length, if it was kept.
@@ -342,21 +358,27 @@ impl Disk {
         let Some(state) = known.get_mut(feed) else {
             return Ok(());
         };
-        let mut write = self.db.batch();
         let mut held = state.held.clone();
-        for entry in self
-            .records
-            .range(key(state.number, range.start)..key(state.number, range.end))
-        {
-            write.remove(&self.records, entry.key()?);
-        }
-        held.remove(range);
+        held.remove(range.clone());
         let mut value = state.number.to_be_bytes().to_vec();
         value.extend_from_slice(&held.to_bytes());
-        write.insert(&self.feeds, feed.as_bytes(), value);
-        write.commit()?;
+        // First that they are not held: what a crash leaves of them costs room, and is asked for again.
+        self.feeds.insert(feed.as_bytes(), value)?;
         state.held = held;
-        Ok(())
+        let records = key(state.number, range.start)..key(state.number, range.end);
+        self.remove_all(&self.records, self.records.range(records))
+    }
+
+    /// Removes entries, some thousands in one write.
+    fn remove_all(&self, keyspace: &Keyspace, entries: Iter) -> Result<(), StoreError> {
+        let mut write = self.db.batch();
+        for entry in entries {
+            write.remove(keyspace, entry.key()?);
+            if write.len() >= REMOVED_AT_ONCE {
+                std::mem::replace(&mut write, self.db.batch()).commit()?;
+            }
+        }
+        Ok(write.commit()?)
     }
 
     /// Forgets everything of a feed. Its highest head is remembered elsewhere, in a plain file.
@@ -375,14 +397,7 @@ impl Disk {
             &self.nodes,
             &self.rows,
         ] {
-            let mut write = self.db.batch();
-            for entry in keyspace.prefix(number.to_be_bytes()) {
-                write.remove(keyspace, entry.key()?);
-                if write.len() >= 10_000 {
-                    std::mem::replace(&mut write, self.db.batch()).commit()?;
-                }
-            }
-            write.commit()?;
+            self.remove_all(keyspace, keyspace.prefix(number.to_be_bytes()))?;
         }
         // Its number stays taken: another feed must not find what a crash may have left.
         if let Some(state) = self.known().get_mut(feed) {

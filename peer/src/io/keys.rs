@@ -239,7 +239,7 @@ impl Keys {
             .map_err(failed(to))
     }
 
-    /// Puts a key file in place under a name. The passphrase is needed for an encrypted one.
+    /// Puts a key file in place under a name; a key is here once only. The passphrase is needed for an encrypted one.
     ///
     /// # Errors
     /// See `KeyError`.
@@ -252,6 +252,10 @@ impl Keys {
         let path = self.pem(name)?;
         let pem = read(from)?;
         let feed = decode(from, &pem, passphrase)?.feed_key();
+        // Under two names it would sign two histories.
+        if let Some(KeyEntry { path, .. }) = self.list()?.into_iter().find(|key| key.feed == feed) {
+            return Err(KeyError::Exists { path });
+        }
         self.put(&path, pem.as_bytes(), &feed)?;
         Ok(feed)
     }

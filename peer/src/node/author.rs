@@ -30,6 +30,7 @@ pub(super) struct Author {
 struct Open {
     log: AuthorLog,
     file: AuthorFile,
+    _signing: tokio::sync::OwnedMutexGuard<()>,
 }
 
 /// Why an own feed may be signed here.
@@ -91,6 +92,7 @@ impl Author {
         title: &str,
         trust: Trust,
     ) -> Result<Self, Failure> {
+        let signing = node.signing.clone().blocking_lock_owned();
         let secret = node.keys.load(&entry.name, node.passphrase())?;
         let path = author_path(node, &entry.name);
         let (log, file) = open_log(node, secret, &path, trust)?;
@@ -99,7 +101,11 @@ impl Author {
             name: entry.name.clone(),
             new_key: None,
             feed: entry.feed,
-            open: Some(Open { log, file }),
+            open: Some(Open {
+                log,
+                file,
+                _signing: signing,
+            }),
             pending: Vec::new(),
         };
         if is_empty {
@@ -203,13 +209,7 @@ fn open_log(
     trust: Trust,
 ) -> Result<(AuthorLog, AuthorFile), Failure> {
     let feed = secret.feed_key();
-    if node.evidence.fork(&feed)?.is_some() {
-        return Err(Failure::new(
-            Code::Denied,
-            format!("feed {}: this key signed two histories", short(&feed)),
-        )
-        .hint("followers stay where they were, and nothing more is signed with it; `levada show` prints both heads"));
-    }
+    refuse_forked(node, &feed)?;
     let stored = node.disk.head(&feed)?;
     let known = [stored.as_deref().cloned(), node.remembered(&feed)];
     let signed = known
@@ -287,6 +287,18 @@ fn usable_mark(node: &Node, path: &Path, stored: &Head) -> Result<Option<Mark>, 
             Ok(Some(mark))
         }
         _ => Ok(None),
+    }
+}
+
+/// A key that signed two histories signs no more.
+fn refuse_forked(node: &Node, feed: &FeedKey) -> Result<(), Failure> {
+    match node.evidence.fork(feed)? {
+        None => Ok(()),
+        Some(_) => Err(Failure::new(
+            Code::Denied,
+            format!("feed {}: this key signed two histories", short(feed)),
+        )
+        .hint("followers stay where they were, and nothing more is signed with it; `levada show` prints both heads")),
     }
 }
 

@@ -20,10 +20,15 @@ impl Node {
         &self,
         change: impl FnOnce(&mut Sources) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        let _changing = self
+            .changing
+            .lock()
+            .expect("nobody panics while holding this lock");
         let mut sources = self.sources()?;
         let result = change(&mut sources)?;
         config::save_sources(&self.dirs, &sources)
             .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+        self.changes.send_modify(|count| *count += 1);
         Ok(result)
     }
 

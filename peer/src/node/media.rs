@@ -238,7 +238,7 @@ impl MediaFetch {
             *reported = Some(clock::tick());
         }
         let progress = Progress {
-            what: "media",
+            what: "media".into(),
             of: self.of.clone(),
             bytes: self.bytes(),
             bytes_total: Some(self.came.bytes_wanted.load(Ordering::Relaxed)),

@@ -2,7 +2,7 @@
 //!
 //! Names come from records, so a file name is made safe before it is one.
 
-use super::words::io_words;
+use super::words::file_failure;
 use super::{Node, Stop};
 use crate::api::{Code, Event, Failure};
 use crate::io::blobs::{BlobReader, Held, ReadError};
@@ -83,10 +83,7 @@ fn read_failure(error: ReadError) -> Failure {
         )
         .hint("publish it again; the old bytes may be had from peers"),
         ReadError::Interrupted => interrupted(),
-        ReadError::Output { path, source } => Failure::new(
-            Code::Failed,
-            format!("{}: {}", path.display(), io_words(&source)),
-        ),
+        ReadError::Output { path, source } => file_failure(&path, &source),
         ReadError::Store(error) => Failure::from(error),
     }
 }
@@ -116,12 +113,7 @@ pub(super) fn write_range(
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let failed = |error: std::io::Error| {
-        Failure::new(
-            Code::Failed,
-            format!("{}: {}", path.display(), io_words(&error)),
-        )
-    };
+    let failed = |error: std::io::Error| file_failure(path, &error);
     // Like any new file of this person, not a private temporary one.
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
     let mut file = tempfile::Builder::new()

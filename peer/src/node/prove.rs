@@ -2,7 +2,7 @@
 
 use super::Node;
 use crate::api::{Answer, Checked, Code, Event, Failure, Shown, State, Written};
-use crate::io::answer;
+use crate::io::{answer, whole};
 use levada_feed::bundle::{self, Slot};
 use levada_feed::chain;
 use levada_feed::fork::ForkProof;
@@ -13,7 +13,7 @@ use levada_feed::limits::BUNDLE_BYTES_MAX;
 use levada_feed::record::{self, Unreadable};
 use levada_feed::reject::Reject;
 use levada_feed::succession::Succession;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 
 /// A bundle of one record.
@@ -61,20 +61,17 @@ pub(super) fn prove(
 
 /// Writes a file that does not exist yet, durably.
 pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let file = std::fs::File::create_new(path);
-    let done = file.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    done.map_err(|error| {
-        let failure = Failure::new(
-            Code::Failed,
-            format!("{}: {}", path.display(), super::words::io_words(&error)),
-        );
-        match error.kind() {
-            std::io::ErrorKind::AlreadyExists => {
-                failure.hint("choose another name, or move the old file away")
+    whole::create(path, bytes, 0o666)
+        .map(drop)
+        .map_err(|error| {
+            let failure = super::words::file_failure(path, &error);
+            match error.kind() {
+                std::io::ErrorKind::AlreadyExists => {
+                    failure.hint("choose another name, or move the old file away")
+                }
+                _ => failure,
             }
-            _ => failure,
-        }
-    })
+        })
 }
 
 /// Checks a file without a store.
@@ -82,16 +79,7 @@ pub(crate) fn check(path: &Path) -> Result<Answer, Failure> {
     let mut bytes = Vec::new();
     let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX) + 1;
     let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    read.map_err(|error| {
-        let code = match error.kind() {
-            std::io::ErrorKind::NotFound => Code::NotFound,
-            _ => Code::Failed,
-        };
-        Failure::new(
-            code,
-            format!("{}: {}", path.display(), super::words::io_words(&error)),
-        )
-    })?;
+    read.map_err(|error| super::words::file_failure(path, &error))?;
     let checked = check_bytes(&bytes).map_err(|reject| {
         let failure = Failure::new(
             Code::NotVerified,

@@ -318,7 +318,7 @@ impl Run<'_> {
             self.reported = Some(clock::tick());
             let count = self.summary.published + self.summary.edited + self.summary.renamed;
             let progress = Progress {
-                what: "publishing",
+                what: "publishing".into(),
                 bytes: self.reader.bytes.load(Ordering::Relaxed),
                 count,
                 ..Progress::default()

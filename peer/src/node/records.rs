@@ -141,7 +141,7 @@ impl RecordSync<'_> {
 
     async fn progress(&self, records: u64) {
         let progress = Progress {
-            what: "records",
+            what: "records".into(),
             of: self.nickname.clone(),
             count: records,
             ..Progress::default()

@@ -42,17 +42,28 @@ pub async fn serve(
         listed: listed(&node)?,
         news: node.news.subscribe(),
     });
+    let mut serving = tokio::task::JoinSet::new();
+    match super::local::listen(&node) {
+        Ok(socket) => {
+            let handler = super::local::handler(&node);
+            serving.spawn(crate::io::local::serve(socket, handler, stop.clone()));
+        }
+        Err(Failure { message, hint, .. }) => {
+            super::tell(&events, Event::Warning { message, hint }).await;
+        }
+    }
     ready(Serving {
         links: links(&node, &addresses)?,
         listen: addresses,
     });
-    let mut serving = tokio::task::JoinSet::new();
     for listener in listeners {
         serving.spawn(server::serve(listener, served.clone(), stop.clone()));
     }
+    serving.spawn(super::live::live(node.clone(), events, stop.clone()));
     // An error here means that whoever could stop us is gone: then it is time to stop.
     let _ = stop.wait_for(|stop| *stop).await;
-    serving.shutdown().await;
+    while serving.join_next().await.is_some() {}
+    let _ = std::fs::remove_file(node.dirs.socket());
     let closed = tokio::task::spawn_blocking(move || node.close()).await;
     closed
         .map_err(|_| Failure::new(Code::Failed, "the store was not closed"))?

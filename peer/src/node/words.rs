@@ -7,6 +7,7 @@ use crate::io::keys::KeyError;
 use crate::sources::FindError;
 use crate::store::StoreError;
 use levada_feed::key::FeedKey;
+use std::path::Path;
 
 /// The beginning of a feed's key, for messages.
 pub(super) fn short(feed: &FeedKey) -> String {
@@ -33,13 +34,11 @@ pub(super) fn find_failure(target: &str, error: &FindError) -> Failure {
 }
 
 pub(super) fn lock_failure(error: &LockError) -> Failure {
-    let failure = Failure::new(Code::Locked, error.to_string());
-    match error {
-        LockError::Held { .. } => failure.hint("stop it, wait for it, or use another --data-dir"),
-        _ => Failure {
-            code: Code::Failed,
-            ..failure
-        },
+    match error.system() {
+        None => Failure::new(Code::Locked, error.to_string())
+            .hint("stop it, wait for it, or use another --data-dir"),
+        Some((path, error)) => file_failure(path, error)
+            .hint("everything of this node is kept there; another place is named with --data-dir"),
     }
 }
 
@@ -81,14 +80,28 @@ pub(super) fn store_failure(error: &StoreError) -> Failure {
     }
 }
 
+/// What the person reads when a file that they named could not be read or written.
+pub(super) fn file_failure(path: &Path, error: &std::io::Error) -> Failure {
+    use std::io::ErrorKind;
+    let code = match error.kind() {
+        ErrorKind::NotFound => Code::NotFound,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Code::OverQuota,
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Code::Denied,
+        _ => Code::Failed,
+    };
+    Failure::new(code, format!("{}: {}", path.display(), io_words(error)))
+}
+
 /// What the system says of a file, without numbers.
 pub(super) fn io_words(error: &std::io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".into(),
+        std::io::ErrorKind::NotFound => "there is no such file or folder".into(),
         std::io::ErrorKind::PermissionDenied => "permission denied".into(),
         std::io::ErrorKind::AlreadyExists => "there is such a file already".into(),
         std::io::ErrorKind::IsADirectory => "it is a folder".into(),
+        std::io::ErrorKind::NotADirectory => "a part of the path is no folder".into(),
         std::io::ErrorKind::StorageFull => "the disk is full".into(),
+        std::io::ErrorKind::QuotaExceeded => "the quota of this user is used up".into(),
         std::io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".into(),
         _ => error.to_string(),
     }
@@ -102,6 +115,9 @@ impl From<StoreError> for Failure {
 
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
+        if let KeyError::File { path, source } = &error {
+            return file_failure(path, source);
+        }
         let code = match error {
             _ if error.is_passphrase() => Code::WrongPassphrase,
             _ if error.is_missing() => Code::NotFound,

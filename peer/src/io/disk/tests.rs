@@ -173,3 +173,182 @@ fn store_opens_again_with_what_was_committed() {
     assert!(rows(&disk).is_empty());
     assert!(disk.head(&feed).unwrap().is_none());
 }
+
+/// A log with a profile and items up to a length, and the batch of its head.
+fn grown(log: &mut AuthorLog, length: u64) -> Batch {
+    while log.length() < length {
+        let index = log.length();
+        let body = match index {
+            0 => Body::Profile(Box::default()),
+            _ => item(&format!("item {index}"), None),
+        };
+        append(log, body);
+    }
+    log.sign(length).unwrap()
+}
+
+#[test]
+fn highest_head_stays_whatever_order_batches_come_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let feed = secret().feed_key();
+    let mut log = AuthorLog::new(secret());
+    let batches = [grown(&mut log, 3), grown(&mut log, 40), grown(&mut log, 70)];
+    let length = |disk: &Disk| disk.head(&feed).unwrap().unwrap().body().length;
+    {
+        let disk = Disk::open(folder.path()).unwrap();
+        for (batch, highest) in [(0, 3), (2, 70), (1, 70)] {
+            disk.commit(&batches[batch]).unwrap();
+            assert_eq!(length(&disk), highest);
+        }
+    }
+    // Reopened without a close, and an older batch comes first.
+    let disk = Disk::open(folder.path()).unwrap();
+    disk.commit(&batches[1]).unwrap();
+    assert_eq!(length(&disk), 70);
+    assert_eq!(disk.head_at(&feed, 40).unwrap().unwrap().body().length, 40);
+    assert!(disk.head_at(&feed, 41).unwrap().is_none());
+    assert_eq!(disk.held(&feed), Runs::of(0..70));
+    let head = disk.head(&feed).unwrap().unwrap();
+    let again = AuthorLog::open(secret(), &head, &disk.pieces(&feed)).unwrap();
+    assert_eq!(again.unwrap().length(), 70);
+}
+
+#[test]
+fn batch_that_was_not_committed_is_not_there_and_one_that_was_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let feed = secret().feed_key();
+    let mut log = AuthorLog::new(secret());
+    {
+        let disk = Disk::open(folder.path()).unwrap();
+        disk.commit(&grown(&mut log, 5)).unwrap();
+        drop(grown(&mut log, 9));
+    }
+    let disk = Disk::open(folder.path()).unwrap();
+    assert_eq!(disk.head(&feed).unwrap().unwrap().body().length, 5);
+    assert_eq!(disk.held(&feed), Runs::of(0..5));
+    for index in 0..9 {
+        assert_eq!(disk.record(&feed, index).unwrap().is_some(), index < 5);
+        assert_eq!(disk.link(&feed, index).unwrap().is_some(), index < 5);
+    }
+}
+
+#[test]
+fn records_of_a_range_come_in_order_until_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Disk::open(folder.path()).unwrap();
+    let feed = secret().feed_key();
+    disk.commit(&grown(&mut AuthorLog::new(secret()), 300))
+        .unwrap();
+    let indices = |range, most: usize| {
+        let mut seen = Vec::new();
+        disk.records(&feed, range, &mut |index, record| {
+            assert_eq!(disk.record(&feed, index).unwrap().unwrap(), record);
+            seen.push(index);
+            seen.len() < most
+        })
+        .unwrap();
+        seen
+    };
+    assert_eq!(
+        indices(0..u64::MAX, usize::MAX),
+        (0..300).collect::<Vec<_>>()
+    );
+    assert_eq!(indices(254..258, usize::MAX), [254, 255, 256, 257]);
+    assert_eq!(indices(10..300, 3), [10, 11, 12]);
+    assert_eq!(indices(300..u64::MAX, 3), Vec::<u64>::new());
+    assert_eq!(indices(9..9, 3), Vec::<u64>::new());
+    let other = FeedSecret::from_bytes(&[9; 32]).feed_key();
+    disk.records(&other, 0..9, &mut |_, _| panic!("of another feed"))
+        .unwrap();
+}
+
+#[test]
+fn dropped_records_are_not_held_and_everything_else_still_proves() {
+    let folder = tempfile::tempdir().unwrap();
+    let feed = secret().feed_key();
+    {
+        let disk = Disk::open(folder.path()).unwrap();
+        disk.commit(&grown(&mut AuthorLog::new(secret()), 100))
+            .unwrap();
+        disk.drop_records(&feed, 10..20).unwrap();
+        disk.drop_records(&feed, 15..15).unwrap();
+    }
+    let disk = Disk::open(folder.path()).unwrap();
+    let mut held = Runs::of(0..10);
+    held.insert(20..100);
+    assert_eq!(disk.held(&feed), held);
+    for index in 0..100 {
+        assert_eq!(
+            disk.record(&feed, index).unwrap().is_some(),
+            held.contains(index)
+        );
+        assert!(disk.link(&feed, index).unwrap().is_some());
+    }
+    let wire = crate::io::answer::bundle(&disk, &feed, 5..25, None)
+        .unwrap()
+        .unwrap();
+    let bundle = bundle::check(&feed, &wire).unwrap();
+    let withheld = bundle
+        .slots
+        .iter()
+        .filter(|slot| matches!(slot, Slot::Withheld(_)));
+    assert_eq!(
+        (bundle.from, bundle.slots.len(), withheld.count()),
+        (5, 20, 10)
+    );
+}
+
+#[test]
+fn purged_feed_is_gone_and_its_neighbours_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Disk::open(folder.path()).unwrap();
+    let secrets = [1, 2, 3].map(|byte| FeedSecret::from_bytes(&[byte; 32]));
+    let feeds = secrets.map(|secret| {
+        let feed = secret.feed_key();
+        disk.commit(&grown(&mut AuthorLog::new(secret), 50))
+            .unwrap();
+        feed
+    });
+    disk.purge(&feeds[1]).unwrap();
+    assert!(disk.held(&feeds[1]).is_empty());
+    assert_eq!(disk.link(&feeds[1], 3).unwrap(), None);
+    for feed in [feeds[0], feeds[2]] {
+        assert_eq!(disk.held(&feed), Runs::of(0..50));
+        assert!(disk.link(&feed, 49).unwrap().is_some());
+        assert!(disk.row(&feed, 49).unwrap().is_some());
+    }
+    // It can be taken up again.
+    let again = FeedSecret::from_bytes(&[2; 32]);
+    disk.commit(&grown(&mut AuthorLog::new(again), 7)).unwrap();
+    assert_eq!(disk.held(&feeds[1]), Runs::of(0..7));
+    assert_eq!(disk.head(&feeds[1]).unwrap().unwrap().body().length, 7);
+}
+
+#[test]
+fn notes_and_small_blobs_are_set_found_and_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Disk::open(folder.path()).unwrap();
+    let notes = [("a/1", "x"), ("a/2", "y"), ("b/1", "z")];
+    disk.put_notes(notes.map(|(name, value)| (name.into(), value.into())))
+        .unwrap();
+    let mut seen = Vec::new();
+    disk.notes(b"a/", &mut |name, value| {
+        seen.push((name.to_vec(), value.to_vec()));
+        true
+    })
+    .unwrap();
+    assert_eq!(
+        seen,
+        [
+            (b"a/1".to_vec(), b"x".to_vec()),
+            (b"a/2".to_vec(), b"y".to_vec())
+        ]
+    );
+    disk.drop_note(b"a/1").unwrap();
+    assert_eq!(disk.note(b"a/1").unwrap(), None);
+    let hash = Hash::of(b"");
+    disk.put_small([(hash, b"".as_slice())]).unwrap();
+    assert_eq!(disk.small(&hash).unwrap(), Some(vec![]));
+    disk.drop_small(&hash).unwrap();
+    assert_eq!(disk.small(&hash).unwrap(), None);
+}

@@ -62,15 +62,21 @@ fn encrypted_keys_open_with_their_passphrase_alone() {
     );
     let backup = folder.path().join("backup.key");
     keys.backup("safe", &backup).unwrap();
-    assert_eq!(
-        keys.restore(&backup, "again", Some("open sesame")).unwrap(),
-        feed
-    );
     assert!(
         keys.restore(&backup, "third", None)
             .unwrap_err()
             .is_passphrase()
     );
+    assert!(
+        matches!(
+            keys.restore(&backup, "again", Some("open sesame")),
+            Err(KeyError::Exists { .. })
+        ),
+        "one key has one name and one author's file"
+    );
+    let elsewhere = tempfile::tempdir().unwrap();
+    let restored = Keys::at(elsewhere.path()).restore(&backup, "again", Some("open sesame"));
+    assert_eq!(restored.unwrap(), feed);
 }
 
 #[test]
@@ -189,6 +195,13 @@ fn restored_and_backed_up_keys_are_private_and_overwrite_nothing() {
         keys.restore(&backup, "other", None),
         Err(KeyError::Exists { .. })
     ));
+    assert!(
+        matches!(
+            keys.restore(&backup, "again", None),
+            Err(KeyError::Exists { path }) if path.ends_with("main.pem")
+        ),
+        "one key under two names would sign two histories"
+    );
     assert_eq!(keys.load("other", None).unwrap().feed_key(), other);
     assert_eq!(keys.load("main", None).unwrap().feed_key(), feed);
 }

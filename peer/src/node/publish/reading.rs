@@ -129,7 +129,7 @@ impl Reader<'_> {
     ) -> Result<Ready, Trouble> {
         let progress = |bytes: u64| {
             let progress = Progress {
-                what: "hashing",
+                what: "hashing".into(),
                 of: found.relative.clone(),
                 bytes,
                 bytes_total: Some(found.size),

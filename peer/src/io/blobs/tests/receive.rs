@@ -177,7 +177,7 @@ fn partial_copy_serves_what_it_has_and_nothing_else() {
         0..last,
         79 * leaf..last + 1,
         u64::MAX - 1..u64::MAX,
-        5..3,
+        Range { start: 5, end: 3 },
     ] {
         assert!(!reader.holds(&bad), "{bad:?}");
         assert!(matches!(reader.read(bad), Err(ReadError::NotHeld)));

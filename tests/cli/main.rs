@@ -1,0 +1,7 @@
+//! The real `levada`, run as people run it: pages of the manual whose commands and output are checked, and what no page
+//! can show.
+
+mod pages;
+mod shown;
+mod terminal;
+mod transcript;
