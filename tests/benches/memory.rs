@@ -118,6 +118,11 @@ impl Feed {
             log.append(record?)?;
         }
         let batch: Batch = log.sign(1).ok_or("records can be signed")?;
+        let is_due =
+            |(index, record): &(u64, Vec<u8>)| *index == 0 || record.len() == parts::RECORD_BYTES;
+        if !batch.records().iter().all(is_due) {
+            return Err("the records have another size than is told".into());
+        }
         Ok(Self {
             head: batch
                 .head()
