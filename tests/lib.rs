@@ -1,6 +1,8 @@
-//! Shared pieces of the integration tests: a node in a folder of its own, in this process.
+//! Shared pieces of the integration tests: a node in a folder of its own, in this process, and the vectors.
 
+pub mod musts;
 mod node;
+pub mod vectors;
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,12 @@ pub fn find(folder: &Path, name: &str) -> Option<PathBuf> {
             find(&path, name)
         }
     })
+}
+
+/// Where the vectors are checked in.
+#[must_use]
+pub fn vectors_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors")
 }
 
 /// Copies a folder with all that is in it.

@@ -1,7 +1,11 @@
 //! A node in a folder of its own: calls carried out as a person's command would, and serving on loopback.
 
+use levada_feed::chain;
+use levada_feed::key::FeedKey;
 use levada_peer::api::{Answer, Call, Event, Failure, Publish};
 use levada_peer::node::{self, Options};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use tempfile::TempDir;
@@ -228,6 +232,36 @@ impl TestServe {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.told.listen.first().expect("it listens"))
+    }
+}
+
+impl TestServe {
+    /// Waits until this node has a head of a feed with at least this length, by asking as a peer does.
+    ///
+    /// # Panics
+    /// When it has none after a minute.
+    pub fn wait_for(&self, feed: &FeedKey, length: u64) {
+        let address = self.told.listen.first().expect("it listens");
+        let mut tag = String::new();
+        for _ in 0..60 {
+            let request = format!(
+                "GET /v1/feeds/{feed}/head?wait=10 HTTP/1.1\r\nhost: x\r\nif-none-match: {tag}\r\nconnection: close\r\n\r\n"
+            );
+            let mut stream = TcpStream::connect(address).expect("it listens");
+            stream.write_all(request.as_bytes()).expect("it reads");
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).expect("it answers");
+            let end = answer.windows(4).position(|at| at == b"\r\n\r\n");
+            let body = answer.split_off(end.expect("a header ends") + 4);
+            let Ok(proven) = chain::check_head(feed, &body, 0) else {
+                continue;
+            };
+            if proven.head.body().length >= length {
+                return;
+            }
+            tag = levada_peer::frame::head_tag(proven.head.wire());
+        }
+        panic!("the node did not get to {length} records");
     }
 }
 

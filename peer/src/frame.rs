@@ -268,6 +268,13 @@ pub fn read_feeds(bytes: &[u8]) -> Result<Vec<Vec<u8>>, Reject> {
         .collect()
 }
 
+/// Strong tag of a head, for If-None-Match: the first 16 bytes of the hash of its wire form (spec/wire.md, Head).
+#[must_use]
+pub fn head_tag(wire: &[u8]) -> String {
+    let hash = Hash::of(wire).to_string();
+    format!("\"{}\"", hash.get(..32).unwrap_or(&hash))
+}
+
 /// Which leaves of a blob are held: `[1, size, runs]`.
 #[must_use]
 pub fn write_have(size: u64, leaves: &Runs) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! One levada node: stores, serves and follows feeds.
 
 pub mod api;
+pub mod engine;
 pub mod frame;
 pub mod io;
 pub mod node;

@@ -2,10 +2,12 @@
 //!
 //! What each call does is in the files below this one; this file only opens, finds and hands over.
 
+mod append;
 mod author;
 mod find;
 mod follow;
 mod get;
+mod live;
 mod local;
 mod media;
 mod output;
@@ -37,6 +39,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
+pub use append::append;
 pub use serve::{Serving, serve};
 
 /// Where a node lives and what it may unlock.
@@ -113,6 +116,8 @@ struct Node {
     changing: Arc<Mutex<()>>,
     passphrase: Option<Zeroizing<String>>,
     news: watch::Sender<u64>,
+    /// Changes whenever the list of subscriptions does.
+    changes: Arc<watch::Sender<u64>>,
     /// Held while the node is open.
     _lock: Arc<Lock>,
 }
@@ -139,6 +144,7 @@ impl Node {
             changing: Arc::default(),
             passphrase: options.passphrase.clone().map(Zeroizing::new),
             news: watch::Sender::new(0),
+            changes: Arc::new(watch::Sender::new(0)),
             disk,
             dirs,
             _lock: Arc::new(lock),

@@ -28,6 +28,7 @@ impl Node {
         let result = change(&mut sources)?;
         config::save_sources(&self.dirs, &sources)
             .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+        self.changes.send_modify(|count| *count += 1);
         Ok(result)
     }
 

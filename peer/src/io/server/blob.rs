@@ -1,7 +1,7 @@
 //! Blobs on the wire: plain bytes with Range, the pairs that prove them, and what is held.
 
-use super::{Answer, Body, Served, empty, not_here, plain, refuse};
-use crate::frame;
+use super::{Answer, Body, Served, empty, not_here, plain, refuse, store_failed};
+use crate::frame::{self, read_number};
 use crate::io::blobs::{BlobReader, Held, ReadError};
 use crate::runs::Runs;
 use bytes::Bytes;
@@ -21,6 +21,8 @@ use tokio::task::JoinHandle;
 
 /// Bytes of one read from the disk.
 const READ_BYTES: u64 = 256 << 10;
+/// A blob never changes under its hash.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// What a range of this many bytes or fewer is read in, before the answer begins.
 const SMALL_ANSWER_BYTES: u64 = READ_BYTES;
 
@@ -36,15 +38,18 @@ pub(super) async fn answer(
             .get(name)
             .is_some_and(|known| known.as_bytes() == tag.as_bytes())
     };
-    if same(header::IF_NONE_MATCH) {
-        return empty(StatusCode::NOT_MODIFIED);
-    }
     let blobs = served.blobs.clone();
     let reader = match tokio::task::spawn_blocking(move || blobs.open_blob(&hash)).await {
         Ok(Ok(Some(reader))) => Arc::new(reader),
         Ok(Ok(None)) => return not_here(),
-        _ => return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed"),
+        _ => return store_failed(),
     };
+    if same(header::IF_NONE_MATCH) {
+        let mut answer = empty(StatusCode::NOT_MODIFIED);
+        insert(&mut answer, header::ETAG, &tag);
+        insert(&mut answer, header::CACHE_CONTROL, FOR_EVER);
+        return answer;
+    }
     let size = reader.size();
     // A range of something else than If-Range names is not wanted.
     let is_ranged = !request.headers().contains_key(header::IF_RANGE) || same(header::IF_RANGE);
@@ -56,18 +61,7 @@ pub(super) async fn answer(
     let range = match asked.map_or(Asked::All, |asked| read_range(asked, size)) {
         Asked::All => None,
         Asked::Part(range) => Some(range),
-        Asked::Outside => {
-            let mut answer = refuse(
-                StatusCode::RANGE_NOT_SATISFIABLE,
-                "the range is past the end",
-            );
-            insert(
-                &mut answer,
-                header::CONTENT_RANGE,
-                &format!("bytes */{size}"),
-            );
-            return answer;
-        }
+        Asked::Outside => return outside(size),
     };
     let is_head = request.method() == Method::HEAD;
     let wanted = range.clone().unwrap_or(0..size);
@@ -90,11 +84,7 @@ fn dressed(body: Body, tag: &str, range: Option<Range<u64>>, size: u64) -> Answe
     );
     insert(&mut answer, header::ETAG, tag);
     insert(&mut answer, header::ACCEPT_RANGES, "bytes");
-    insert(
-        &mut answer,
-        header::CACHE_CONTROL,
-        "public, max-age=31536000, immutable",
-    );
+    insert(&mut answer, header::CACHE_CONTROL, FOR_EVER);
     insert(
         &mut answer,
         header::CONTENT_SECURITY_POLICY,
@@ -110,6 +100,16 @@ fn dressed(body: Body, tag: &str, range: Option<Range<u64>>, size: u64) -> Answe
             &format!("bytes {}-{last}/{size}", range.start),
         );
     }
+    answer
+}
+
+fn outside(size: u64) -> Answer {
+    let mut answer = refuse(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        "the range is past the end",
+    );
+    let size = format!("bytes */{size}");
+    insert(&mut answer, header::CONTENT_RANGE, &size);
     answer
 }
 
@@ -139,7 +139,7 @@ async fn body(
                     "the file was changed after it was published",
                 ),
                 ReadError::Store(_) | ReadError::Interrupted | ReadError::Output { .. } => {
-                    refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed")
+                    store_failed()
                 }
             })
         })?;
@@ -232,7 +232,11 @@ fn read_range(text: &str, size: u64) -> Asked {
     let Some((first, last)) = range.split_once('-') else {
         return Asked::All;
     };
-    let number = |text: &str| text.parse::<u64>().ok();
+    // HTTP allows leading zeros.
+    let number = |text: &str| match text.trim_start_matches('0') {
+        "" if !text.is_empty() => Some(0),
+        digits => read_number(digits),
+    };
     match (first, last) {
         ("", last) => match number(last) {
             Some(0) => Asked::Outside,
@@ -277,7 +281,7 @@ pub(super) async fn proof(served: &Arc<Served>, hash: Hash, bytes: Range<u64>) -
     });
     let found: Result<_, crate::store::StoreError> = match work.await {
         Ok(found) => found,
-        Err(_) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed"),
+        Err(_) => return store_failed(),
     };
     match found {
         Ok(Some((size, Some(pairs)))) => {
@@ -294,7 +298,7 @@ pub(super) async fn proof(served: &Arc<Served>, hash: Hash, bytes: Range<u64>) -
             "slice-5: the range is past the end",
         ),
         Ok(None) => not_here(),
-        Err(_) => refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed"),
+        Err(_) => store_failed(),
     }
 }
 
@@ -314,7 +318,7 @@ pub(super) async fn have(served: &Arc<Served>, hash: Hash) -> Answer {
             )
         }
         Ok(Ok(None)) => not_here(),
-        _ => refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed"),
+        _ => store_failed(),
     }
 }
 
@@ -322,23 +326,28 @@ pub(super) async fn have(served: &Arc<Served>, hash: Hash) -> Answer {
 mod tests {
     use super::*;
 
-    /// Stands for a range past the end.
-    const OUTSIDE: Range<u64> = u64::MAX..u64::MAX;
-
     #[test]
     fn ranges_are_read_as_http_defines_them() {
         let part = |text, size| match read_range(text, size) {
-            Asked::All => None,
             Asked::Part(range) => Some(range),
-            Asked::Outside => Some(OUTSIDE),
+            Asked::All | Asked::Outside => None,
         };
         assert_eq!(part("bytes=0-0", 10), Some(0..1));
+        assert_eq!(part("bytes=007-08", 10), Some(7..9));
         assert_eq!(part("bytes=5-", 10), Some(5..10));
         assert_eq!(part("bytes=5-99", 10), Some(5..10));
+        assert_eq!(part("bytes=0-18446744073709551615", 10), Some(0..10));
         assert_eq!(part("bytes=-3", 10), Some(7..10));
         assert_eq!(part("bytes=-99", 10), Some(0..10));
-        for outside in ["bytes=10-", "bytes=10-11", "bytes=-0"] {
-            assert_eq!(part(outside, 10), Some(OUTSIDE), "{outside}");
+        for (outside, size) in [
+            ("bytes=10-", 10),
+            ("bytes=10-11", 10),
+            ("bytes=-0", 10),
+            ("bytes=0-", 0),
+            ("bytes=-1", 0),
+        ] {
+            let read = read_range(outside, size);
+            assert!(matches!(read, Asked::Outside), "{outside}");
         }
         for whole in [
             "bytes=3-2",
@@ -346,8 +355,13 @@ mod tests {
             "lines=1-2",
             "bytes=0-1,3-4",
             "bytes=",
+            "bytes=-",
+            "bytes=+1-2",
+            "bytes=1 - 2",
+            "bytes=0-99999999999999999999",
+            "0-1",
         ] {
-            assert_eq!(part(whole, 10), None, "{whole}");
+            assert!(matches!(read_range(whole, 10), Asked::All), "{whole}");
         }
     }
 }

@@ -1,0 +1,164 @@
+//! A connection that ends when its reader takes nothing any more: hyper waits for such a reader for ever.
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Sleep;
+
+/// Time in which a reader who lets us wait has to take some bytes.
+const PACE_TIME: Duration = Duration::from_secs(30);
+/// How many: half a KiB a second.
+const PACE_BYTES: usize = 16 << 10;
+
+/// The connection.
+pub(super) struct Paced<S> {
+    inner: S,
+    /// Runs while the reader lets us wait.
+    limit: Option<Pin<Box<Sleep>>>,
+    taken: usize,
+}
+
+impl<S> Paced<S> {
+    pub(super) fn new(inner: S) -> Self {
+        Self {
+            inner,
+            limit: None,
+            taken: 0,
+        }
+    }
+
+    fn settle(&mut self) {
+        self.limit = None;
+        self.taken = 0;
+    }
+
+    fn judge(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(Ok(bytes)) => {
+                self.taken += bytes;
+                if self.taken >= PACE_BYTES {
+                    self.settle();
+                }
+            }
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => {
+                let limit = self
+                    .limit
+                    .get_or_insert_with(|| Box::pin(tokio::time::sleep(PACE_TIME)));
+                ready!(limit.as_mut().poll(context));
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+        }
+        written
+    }
+}
+
+impl<S: Read + Unpin> Read for Paced<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(context, buffer)
+    }
+}
+
+impl<S: Write + Unpin> Write for Paced<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.judge(written, context)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.inner).poll_flush(context))?;
+        // Everything was taken: who waits now is us.
+        self.settle();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write_vectored(context, parts);
+        self.judge(written, context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// The connection as tokio sees it, so that the tests can write into it.
+    fn pair() -> (
+        TokioIo<Paced<TokioIo<tokio::io::DuplexStream>>>,
+        tokio::io::DuplexStream,
+    ) {
+        let (ours, theirs) = tokio::io::duplex(1_000);
+        (TokioIo::new(Paced::new(TokioIo::new(ours))), theirs)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reader_who_takes_nothing_is_given_up() {
+        let (mut ours, _theirs) = pair();
+        let error = ours.write_all(&[0; 5_000]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reader_who_takes_a_drop_now_and_then_is_given_up() {
+        let (mut ours, mut theirs) = pair();
+        tokio::spawn(async move {
+            let mut drop = [0; 10];
+            while theirs.read_exact(&mut drop).await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+        });
+        let error = ours.write_all(&[0; 5_000]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_reader_and_long_pauses_between_answers_are_waited_for() {
+        let (mut ours, mut theirs) = pair();
+        let reading = tokio::spawn(async move {
+            let mut part = [0; 900];
+            let mut sum = 0;
+            loop {
+                match theirs.read(&mut part).await.unwrap() {
+                    0 => return sum,
+                    got => sum += got,
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        for _ in 0..3 {
+            ours.write_all(&[0; 50_000]).await.unwrap();
+            ours.flush().await.unwrap();
+            tokio::time::sleep(Duration::from_secs(100)).await;
+        }
+        drop(ours);
+        assert_eq!(reading.await.unwrap(), 150_000);
+    }
+}

@@ -1,0 +1,120 @@
+//! What is handed over: hashes of wanted blobs, fork proofs, successions. Bounded, and in time.
+
+use super::head::stored_tag;
+use super::{Answer, Served, empty, not_here, plain, refuse, refuse_bytes, store_failed};
+use crate::frame::{self, Ask};
+use crate::io::disk::Disk;
+use crate::store::StoreError;
+use http_body_util::{BodyExt, Limited};
+use hyper::StatusCode;
+use hyper::body::{Body as _, Incoming};
+use levada_feed::fork::ForkProof;
+use levada_feed::hash::Hash;
+use levada_feed::key::FeedKey;
+use levada_feed::limits::{BATCH_HASHES_MAX, FORK_BYTES_MAX, INLINE_BYTES_MAX};
+use levada_feed::record;
+use levada_feed::reject::Reject;
+use levada_feed::succession::Succession;
+use std::sync::Arc;
+use std::time::Duration;
+
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+
+pub(super) async fn post(served: &Arc<Served>, ask: Ask, body: Incoming) -> Answer {
+    let limit = match ask {
+        Ask::Batch => BATCH_HASHES_MAX * 32 + 64,
+        _ => FORK_BYTES_MAX,
+    };
+    if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long");
+    }
+    // Evidence is kept of feeds that are kept here: else any stranger could fill the disk with feeds of his own.
+    if let Ask::Fork { feed } | Ask::Succession { feed } = ask {
+        match stored_tag(served, feed).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return not_here(),
+            Err(_) => return store_failed(),
+        }
+    }
+    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await;
+    let bytes = match collected {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(_)) => {
+            return refuse(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is too long or broke off",
+            );
+        }
+        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
+    };
+    let served = served.clone();
+    let work = tokio::task::spawn_blocking(move || match ask {
+        Ask::Batch => batch(&served, &bytes),
+        Ask::Fork { feed } => take(ForkProof::check(&bytes), |proof| {
+            let is_of_feed = proof.longer().body().feed == feed;
+            is_of_feed.then(|| served.evidence.put_fork(proof))
+        }),
+        Ask::Succession { feed } => match recovery(&served.disk, &feed) {
+            Ok(named) => {
+                let checked = Succession::check(&bytes)
+                    .and_then(|file| file.check_recovery(named.as_ref()).map(|()| file));
+                take(checked, |file| {
+                    let is_of_feed = file.body().feed == feed;
+                    is_of_feed.then(|| served.evidence.put_succession(file))
+                })
+            }
+            Err(_) => store_failed(),
+        },
+        _ => not_here(),
+    });
+    work.await.unwrap_or_else(|_| store_failed())
+}
+
+/// The hash of the recovery key that record 0 of a feed names: without it anybody could hand over a succession.
+fn recovery(disk: &Disk, feed: &FeedKey) -> Result<Option<Hash>, StoreError> {
+    let Some(bytes) = disk.record(feed, 0)? else {
+        return Ok(None);
+    };
+    Ok(match record::read(&bytes, 0).map(|record| record.body) {
+        Ok(record::Body::Profile(profile)) => profile.recovery,
+        _ => None,
+    })
+}
+
+/// Keeps a file that was handed over, if it checks and is of the feed that the request names.
+fn take<T>(
+    checked: Result<T, Reject>,
+    keep: impl FnOnce(&T) -> Option<Result<bool, StoreError>>,
+) -> Answer {
+    let file = match checked {
+        Ok(file) => file,
+        Err(reject) => return refuse_bytes(&reject),
+    };
+    match keep(&file) {
+        Some(Ok(true)) => empty(StatusCode::NO_CONTENT),
+        Some(Ok(false)) => plain(StatusCode::OK, "text/plain", b"known already\n".to_vec()),
+        Some(Err(_)) => store_failed(),
+        None => refuse_bytes(&Reject::OtherFeed),
+    }
+}
+
+fn batch(served: &Served, body: &[u8]) -> Answer {
+    let hashes = match frame::read_batch(body) {
+        Ok(hashes) => hashes,
+        Err(reject) => return refuse_bytes(&reject),
+    };
+    let mut blobs = Vec::with_capacity(hashes.len());
+    for hash in &hashes {
+        match served.disk.small(hash) {
+            Ok(blob) => blobs.push(
+                blob.filter(|blob| u64::try_from(blob.len()).unwrap_or(0) <= INLINE_BYTES_MAX),
+            ),
+            Err(_) => return store_failed(),
+        }
+    }
+    plain(
+        StatusCode::OK,
+        "application/cbor",
+        frame::write_blobs(&blobs),
+    )
+}
