@@ -26,6 +26,7 @@ class Author:
         self.records = []
         self.hashes = b""
         self.blobs = {}
+        self.kept_back = set()
 
     @property
     def length(self):
@@ -52,11 +53,18 @@ class Author:
         self.hashes += list_page.link_hash(before, record)
         return self.length - 1
 
+    def append_broken(self, link):
+        """Signs a link hash that no record has: it can only travel as withheld."""
+        self.records.append(b"")
+        self.hashes += link
+        self.kept_back.add(self.length - 1)
+        return self.length - 1
+
     def file(self, data, media_type, **fields):
         """Keeps a blob; gives the map that names it."""
         blob = list_page.hash_of(data)
         self.blobs[blob] = data
-        return {"hash": blob, "size": len(data), "type": media_type, **fields}
+        return {"hash": blob, "type": media_type, "size": len(data), **fields}
 
     def reference(self, index):
         """A reference to a record of this feed."""
@@ -121,6 +129,9 @@ class Author:
         by = self.retracted()
         slots, total = [], 0
         for index in range(start, min(end, start + bundle_page.SLOTS_MAX)):
+            if index in self.kept_back:
+                slots.append([self.link_hash(index)])
+                continue
             if index in by:
                 # A hint is above the slot's own index: an edit that came after the retract goes without.
                 is_hint = index < by[index] < length

@@ -45,11 +45,13 @@ def ask_number(query, name, default=None):
 class Host:
     """Serves authors on a free port of loopback until it is closed."""
 
-    def __init__(self, *authors):
+    def __init__(self, *authors, prefix=""):
         self.authors = {author.feed: author for author in authors}
         self.forks, self.successions = {}, {}
         self.changed = threading.Condition()
         self.lie = None
+        self.redirect = None  # from a path to where it is found, or None
+        self.has_ranges = True
         self.asked = []
         host = self
 
@@ -59,7 +61,8 @@ class Host:
         Handler.host = host
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.address = f"http://127.0.0.1:{self.server.server_address[1]}{prefix}"
+        self.prefix = prefix.rstrip("/")
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
 
     def __enter__(self):
@@ -169,6 +172,8 @@ class Host:
         if header.get("If-None-Match") == tag:
             return 304, b"", headers
         asked = read_range(header.get("Range", "")) if header.get("If-Range", tag) == tag else None
+        if not self.has_ranges:
+            asked = None
         if asked is None:
             return 200, data, headers
         start, end = asked
@@ -233,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def route(self, method, path, query, body):
-        host, parts = self.host, path.strip("/").split("/")
+        host, parts = self.host, path[1:].split("/")
         match parts:
             case ["healthz"]:
                 return {"GET": lambda: (200, b"ok\n", {}), "HEAD": lambda: (200, b"ok\n", {})}
@@ -264,6 +269,14 @@ class _Handler(BaseHTTPRequestHandler):
         raise Status(404, "no such path")
 
     def answer(self, method):
+        place = self.host.redirect(self.path) if self.host.redirect else None
+        if place is not None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(307)
+            self.send_header("Location", place)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         path, _, raw_query = self.path.partition("?")
         query = {}
         for name, value in urllib.parse.parse_qsl(raw_query, keep_blank_values=True):
@@ -275,7 +288,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 raise Status(413, "the body is too long")
             body = self.rfile.read(size)
-            methods = self.route(method, path, query, body)
+            if not path.startswith(self.host.prefix + "/"):
+                raise Status(404, "no such path")
+            methods = self.route(method, path[len(self.host.prefix) :], query, body)
             if method not in methods:
                 raise Status(405, "another method is due", Allow=", ".join(sorted(methods)))
             status, data, headers = methods[method]()

@@ -1,0 +1,95 @@
+"""Differ test: many inputs that are right, nearly right and wrong, and the verdicts of two implementations on them.
+
+`levada check` says the verdict on structures, and for a bundle the state of every record in it. Which MUST a refusal
+names is not compared, but for head-2, which is a verdict of its own (spec/README.md).
+"""
+
+import json
+import subprocess
+
+import bundle as bundle_page
+import fork as fork_page
+import list as list_page
+import record as record_page
+import record_cases
+import structure_cases
+import succession as succession_page
+from author import Author
+from codec import Refused
+from node import Node
+from tally import equal_rows
+
+SECRET = bytes([41] * 32)
+CHECKS = {
+    "bundle": bundle_page.check_bundle,
+    "fork": fork_page.check_fork,
+    "succession": succession_page.check_succession,
+    "answer": lambda data: list_page.check_answer(data, None, 0),
+}
+
+
+def test_all(tally, program, temp):
+    """Records, then structures."""
+    node = Node(program, temp / "differ")
+    tally.check("both see every record alike", records, node, temp)
+    for kind, cases in structures().items():
+        tally.check(f"both have one verdict on every {kind}", verdicts, node, temp / f"{kind}.cases", kind, cases)
+
+
+def records(node, temp):
+    """One bundle of them all."""
+    author = Author(SECRET)
+    for data in record_cases.records():
+        author.append_bytes(data)
+    file = temp / "records.bundle"
+    # Not as a server would send them: whatever is retracted travels too.
+    file.write_bytes(bundle_page.make_bundle(author.head(), author.length, author.hashes, 0, author.records))
+    shown = {one["index"]: one["state"] for one in node.json("check", file)["records"]}
+    due = {index: record_page.state(data, index).replace(" ", "-") for index, data in enumerate(author.records)}
+    assert len(set(due.values())) == 3
+    named = {index: f"record {index}, {author.records[index].hex()[:400]}" for index in due}
+    equal_rows({named[index]: shown.get(index) for index in due}, {named[index]: due[index] for index in due})
+
+
+def structures():
+    """All cases by kind."""
+    ana = structure_cases.feed(100)
+    turned = structure_cases.turned
+    return {
+        "bundle": [*structure_cases.bundles(), *structure_cases.many_slots(), *turned(ana.bundle(33, 35), 60)],
+        "fork": [*structure_cases.forks()],
+        "succession": [*structure_cases.successions()],
+        "answer": [*structure_cases.answers()],
+    }
+
+
+def verdict(check, data):
+    """Ours."""
+    try:
+        check(data)
+    except Refused as refused:
+        return "newer" if refused.must == "head-2" else f"refused ({refused.must})"
+    return "accepted"
+
+
+def verdicts(node, file, kind, cases):
+    """Asks both about each case."""
+    got, due = {}, {}
+    for number, (name, data) in enumerate(cases):
+        row = f"{number} {name}: {data[:700].hex()}"
+        due[row] = verdict(CHECKS[kind], data)
+        file.write_bytes(data)
+        done = subprocess.run(
+            [node.program, "check", str(file), "--json"], env=node.environment, capture_output=True, timeout=60
+        )
+        if done.returncode == 0:
+            got[row] = "accepted"
+            continue
+        error = json.loads(done.stderr)
+        assert done.returncode == 5, f"{row}: status {done.returncode}: {error}"
+        must = error["message"].removeprefix(f"{file}: ").partition(":")[0]
+        got[row] = "newer" if must == "head-2" else f"refused ({must})"
+        if got[row].startswith("refused") and due[row].startswith("refused"):
+            got[row] = due[row]
+    assert len({one.partition(" ")[0] for one in due.values()}) == 3
+    equal_rows(got, due)
