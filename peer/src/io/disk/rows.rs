@@ -174,8 +174,9 @@ impl Disk {
         let kind = match stored.begun {
             Some(kind) => kind,
             None if edit.is_some() => RowKind::Item,
-            // What is taken back need not be here: its link hash says that this is what the retract names.
-            None if retract.is_some() => RowKind::Other,
+            // What is taken back need not be here: its link hash says that this is what the retract names. What is here
+            // and began nothing is a retract itself, and those are final.
+            None if retract.is_some() && !self.holds(feed, index) => RowKind::Other,
             None => return Ok(None),
         };
         let newest = if kind == RowKind::Item {
@@ -198,6 +199,12 @@ impl Disk {
 }
 
 impl Disk {
+    fn holds(&self, feed: &FeedKey, index: u64) -> bool {
+        self.known()
+            .get(feed)
+            .is_some_and(|known| known.held.contains(index))
+    }
+
     /// Records of a range that are retracted, edits of retracted items included, each with the record that says so.
     ///
     /// # Errors
