@@ -174,8 +174,7 @@ impl Disk {
         let kind = match stored.begun {
             Some(kind) => kind,
             None if edit.is_some() => RowKind::Item,
-            // What is taken back need not be here: its link hash says that this is what the retract names. What is here
-            // and began nothing is a retract itself, and those are final.
+            // What is taken back need not be here: its link hash says that this is what the retract names.
             None if retract.is_some() && !self.holds(feed, index) => RowKind::Other,
             None => return Ok(None),
         };
@@ -200,7 +199,8 @@ impl Disk {
 
 impl Disk {
     fn holds(&self, feed: &FeedKey, index: u64) -> bool {
-        self.known()
+        let known = self.known();
+        known
             .get(feed)
             .is_some_and(|known| known.held.contains(index))
     }
