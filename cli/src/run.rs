@@ -179,14 +179,15 @@ impl Session<'_> {
         let mut answer = None;
         loop {
             tokio::select! {
+                biased;
+                Ok(()) = stopped.changed() => {
+                    self.screen.note("stopping; Ctrl-C again ends it at once");
+                }
                 event = events.recv() => match event {
                     Some(Event::Answer(last)) => answer = Some(*last),
                     Some(event) => self.event(&event, is_bytes),
                     None => break,
                 },
-                Ok(()) = stopped.changed() => {
-                    self.screen.note("stopping; Ctrl-C again ends it at once");
-                }
             }
             if is_bytes && self.screen.is_closed() {
                 events.close();
@@ -301,6 +302,8 @@ impl Session<'_> {
         let mut is_ready = false;
         loop {
             tokio::select! {
+                biased;
+                Ok(()) = stopped.changed() => self.screen.note("stopping; Ctrl-C again ends it at once"),
                 serving = &mut ready, if !is_ready => {
                     is_ready = true;
                     if let Ok(serving) = serving {
@@ -312,7 +315,6 @@ impl Session<'_> {
                     Some(event) => self.event(&event, false),
                     None => break,
                 },
-                Ok(()) = stopped.changed() => self.screen.note("stopping; Ctrl-C again ends it at once"),
             }
         }
         work.await.map_err(|_| bug("serving ended unexpectedly"))?

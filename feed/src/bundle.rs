@@ -284,13 +284,6 @@ fn check_parts(head: Head, parts: Parts<'_>) -> Result<Bundle<'_>, Reject> {
     let cut = usize::try_from(before.end - before.start).unwrap_or(0) * HASH_BYTES;
     let (before, after) = edges.split_at_checked(cut).ok_or(Reject::BundleForm)?;
     let links = links(&head.body().feed, before, &slots);
-    if from == 0 && links.first() != Some(&head.body().first) {
-        let got = links.first().copied().unwrap_or(head.body().root);
-        return Err(Reject::FirstMismatch {
-            expected: head.body().first,
-            got,
-        });
-    }
     let mut bytes = before.to_vec();
     links
         .iter()

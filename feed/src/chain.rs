@@ -13,13 +13,13 @@ use crate::reject::Reject;
 use crate::tree::{self, Pieces, Proven, Shape};
 use std::ops::Range;
 
-/// h[0] of a feed.
+/// `h[0]` of a feed.
 #[must_use]
 pub fn link_first(feed: &FeedKey, record: &[u8]) -> Hash {
     link(feed.as_bytes(), record)
 }
 
-/// h[n] from h[n-1].
+/// `h[n]` from `h[n-1]`.
 #[must_use]
 pub fn link_next(previous: &Hash, record: &[u8]) -> Hash {
     link(previous.as_bytes(), record)

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub struct HeadBody {
     /// The feed.
     pub feed: FeedKey,
-    /// h[0].
+    /// `h[0]`.
     pub first: Hash,
     /// Records so far: 1 to 2^40.
     pub length: u64,

@@ -13,7 +13,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-/// The first 16 bytes of h[0]: what a link says of record 0.
+/// The first 16 bytes of `h[0]`: what a link says of record 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct First(pub [u8; 16]);
 

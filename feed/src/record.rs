@@ -225,7 +225,7 @@ pub struct Retract {
 pub struct Listing {
     /// The other feed.
     pub feed: FeedKey,
-    /// Its h[0].
+    /// Its `h[0]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<Hash>,
     /// Where to ask.

@@ -192,7 +192,7 @@ pub enum Reject {
     FirstMismatch {
         /// `first` of the head.
         expected: Hash,
-        /// h[0].
+        /// `h[0]`.
         got: Hash,
     },
     /// list-4

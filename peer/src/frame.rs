@@ -153,9 +153,9 @@ impl Ask {
             }
             ["v1", "blobs"] => Ok(Self::Batch),
             ["v1", "blobs", hash, rest @ ..] => {
-                let hash = hash
-                    .parse()
-                    .map_err(|_| BadAsk::BadParameter("blob hash"))?;
+                let is_lower = !hash.bytes().any(|byte| byte.is_ascii_uppercase());
+                let hash = hash.parse().ok().filter(|_| is_lower);
+                let hash = hash.ok_or(BadAsk::BadParameter("blob hash"))?;
                 match rest {
                     [] => Ok(Self::Blob { hash }),
                     ["have"] => Ok(Self::Have { hash }),

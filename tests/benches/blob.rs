@@ -10,13 +10,14 @@ use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 const FILM_BYTES: u64 = 1 << 30;
+const FILM_BYTES_MIN: u64 = 64 << 20;
 const FILM: &str = "film.bin";
 const RANGE_BYTES: u64 = 64 << 10;
 
-/// The film in a folder of its own; made once. At least 4 MiB, so that there is a middle.
+/// The film in a folder of its own; made once. Even a smoke run has one that takes long enough to be killed in between.
 fn film(bench: &Bench) -> Result<(PathBuf, u64), Failure> {
     let folder = bench.folder.path().join("film");
-    let size = bench.options.size(FILM_BYTES).max(4 << 20);
+    let size = bench.options.size(FILM_BYTES).max(FILM_BYTES_MIN);
     if !folder.exists() {
         std::fs::create_dir(&folder)?;
         write_noise(&folder.join(FILM), size)?;

@@ -65,6 +65,7 @@ pub(crate) struct Running {
     name: String,
     started: Instant,
     child: Child,
+    is_over: bool,
     pub(crate) stdout: ChildStdout,
     stderr: tempfile::NamedTempFile,
 }
@@ -85,6 +86,7 @@ impl Running {
             name,
             started,
             child,
+            is_over: false,
             stdout,
             stderr,
         })
@@ -102,7 +104,7 @@ impl Running {
 
     /// Waits for its end; anything but success is a failure.
     pub(crate) fn end(mut self) -> Result<Used, Failure> {
-        let ended = self.child.wait4()?;
+        let ended = self.wait()?;
         if !ended.status.success() {
             let mut why = String::new();
             self.stderr.reopen()?.read_to_string(&mut why)?;
@@ -114,7 +116,13 @@ impl Running {
     /// Kills it at once, as a power cut would.
     pub(crate) fn kill(mut self) -> Result<Used, Failure> {
         self.signal(Signal::KILL)?;
-        Ok(used(self.started, self.child.wait4()?))
+        Ok(used(self.started, self.wait()?))
+    }
+
+    fn wait(&mut self) -> Result<ResUse, Failure> {
+        let ended = self.child.wait4()?;
+        self.is_over = true;
+        Ok(ended)
     }
 
     /// Asks it to stop, and waits.
@@ -134,6 +142,16 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A row that failed leaves nobody behind. Once it was waited for, its id may be another's.
+        if !self.is_over {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
 /// The program under test.
 #[derive(Clone, Debug)]
 pub(crate) struct Levada(PathBuf);
@@ -145,6 +163,16 @@ impl Levada {
         let folder = own.ancestors().nth(2).ok_or("a benchmark lies in target")?;
         let mut build = Command::new(env!("CARGO"));
         build.args(["build", "--quiet", "--package", "levada"]);
+        // What cargo says of this package would make it build others anew.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if ["CARGO_PKG_", "CARGO_MANIFEST_"]
+                .iter()
+                .any(|own| text.starts_with(own))
+            {
+                build.env_remove(&name);
+            }
+        }
         if folder.ends_with("release") {
             build.arg("--release");
         }
@@ -157,14 +185,14 @@ impl Levada {
     /// A command on a node of its own.
     pub(crate) fn at(&self, data: &Path) -> Command {
         let mut command = Command::new(&self.0);
-        command.arg("--json").arg("--data-dir").arg(data);
+        command.arg("--quiet").arg("--data-dir").arg(data);
         command
     }
 
     /// Serves a node on a free port of loopback.
     pub(crate) fn serve(&self, data: &Path) -> Result<Serving, Failure> {
         let mut command = self.at(data);
-        Serving::start(command.args(["serve", "--listen", "127.0.0.1:0"]))
+        Serving::start(command.args(["--json", "serve", "--listen", "127.0.0.1:0"]))
     }
 }
 

@@ -26,8 +26,11 @@ impl Line {
         self
     }
 
-    /// Least and median of several runs.
+    /// Least and median of several runs; null for none.
     pub(crate) fn spread(self, name: &str, values: &[f64]) -> Self {
+        if values.is_empty() {
+            return self.put(name, Value::Null);
+        }
         let spread = json!({ "min": round(least(values)), "median": round(median(values)) });
         self.put(name, spread)
     }

@@ -118,6 +118,11 @@ impl Feed {
             log.append(record?)?;
         }
         let batch: Batch = log.sign(1).ok_or("records can be signed")?;
+        let is_due =
+            |(index, record): &(u64, Vec<u8>)| *index == 0 || record.len() == parts::RECORD_BYTES;
+        if !batch.records().iter().all(is_due) {
+            return Err("the records have another size than is told".into());
+        }
         Ok(Self {
             head: batch
                 .head()
@@ -212,15 +217,15 @@ impl Feed {
             let part = usize::try_from(from)?..usize::try_from(to)?;
             let records = self.records.get(part).unwrap_or_default();
             let slots: Vec<Slot<'_>> = records.iter().map(|record| Slot::Record(record)).collect();
-            wires
-                .push(bundle::prove(&self.head, from, &slots, &self.pieces)?.ok_or("all is held")?);
+            let wire = bundle::prove(&self.head, from, &slots, &self.pieces)?;
+            wires.push((from..to, wire.ok_or("all is held")?));
             from = to;
         }
-        let bytes: usize = wires.iter().map(Vec::len).sum();
+        let bytes: usize = wires.iter().map(|(_, wire)| wire.len()).sum();
         let log = FollowedLog::new(self.head.body().feed, Some(self.head.clone()));
         let seconds = timed(runs, || {
-            for wire in &wires {
-                match log.accept_bundle(wire, &self.pieces)? {
+            for (asked, wire) in &wires {
+                match log.accept_bundle(wire, asked, &self.pieces)? {
                     Verdict::Accepted(batch) => drop(black_box(batch)),
                     other => return Err(format!("{other:?}").into()),
                 }

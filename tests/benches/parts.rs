@@ -52,7 +52,7 @@ pub(crate) fn play(args: &[String]) -> Outcome {
 /// An item whose record has 300 bytes.
 pub(crate) fn item(index: u64) -> Body {
     // A salt of 16 bytes, a time of 8 and the names of the fields leave this for the text.
-    const TEXT_BYTES: usize = RECORD_BYTES - 106;
+    const TEXT_BYTES: usize = RECORD_BYTES - 82;
     Body::Item(Box::new(Item {
         title: format!("item {index:010}"),
         text: Some("levada ".chars().cycle().take(TEXT_BYTES).collect()),

@@ -1,7 +1,11 @@
 //! The real `levada`, run as people run it: pages of the manual whose commands and output are checked, and what no page
 //! can show.
 
+mod disk;
+mod kill;
+mod machine;
 mod pages;
 mod shown;
 mod terminal;
 mod transcript;
+mod travel;

@@ -4,5 +4,7 @@ mod live;
 mod proof;
 #[cfg(test)]
 mod spec;
+#[cfg(test)]
+mod store;
 mod travel;
 mod vectors;

@@ -281,7 +281,8 @@ fn every_example_of_the_spec_is_what_this_implementation_makes() {
     let mut seen = Vec::new();
     for entry in std::fs::read_dir(pages()).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_none_or(|ending| ending != "md") {
+        // Files that stay on one machine have examples of their own kinds: store.rs.
+        if path.extension().is_none_or(|ending| ending != "md") || path.ends_with("store.md") {
             continue;
         }
         for (name, shown) in blocks_of(&std::fs::read_to_string(&path).unwrap()) {
@@ -306,7 +307,8 @@ fn every_must_stands_once_on_the_page_of_its_noun() {
     for entry in std::fs::read_dir(pages()).unwrap() {
         let path = entry.unwrap().path();
         let noun = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        if path.extension().is_none_or(|ending| ending != "md") {
+        // The rules of that page are about our own disk, not about bytes from outside.
+        if path.extension().is_none_or(|ending| ending != "md") || noun == "store" {
             continue;
         }
         let page = std::fs::read_to_string(&path).unwrap();

@@ -264,3 +264,51 @@ fn follower_of_the_newest_items_passes_on_what_it_holds() {
     assert_eq!((synced.length, synced.records, synced.items), (201, 8, 7));
     assert_eq!((synced.files, synced.files_wanted), (7, 7));
 }
+
+#[test]
+fn edit_and_retraction_of_an_item_travel_whatever_is_held_of_it() {
+    let (author, follower, third) = (TestNode::new(), TestNode::new(), TestNode::new());
+    for at in 0..10 {
+        author.write(&format!("{at}.bin"), &noise(at, 50));
+    }
+    let folder = author.files();
+    let _ = author.publish(&[&folder]).answer();
+    author.write("3.bin", &noise(33, 51));
+    let _ = author.publish(&[&folder]).answer();
+    std::fs::remove_file(folder.join("3.bin")).unwrap();
+    let retract = Publish {
+        paths: vec![folder.clone()],
+        retract_missing: true,
+        ..Publish::default()
+    };
+    let _ = author.call(Call::Publish(Box::new(retract))).answer();
+    {
+        let serving = author.serve();
+        let followed = follower.follow(serving.link(), Some("all")).answer();
+        let Answer::Followed(synced) = followed else {
+            panic!("{followed:?}")
+        };
+        // The item and its edit are kept back; the profile, nine items and the retraction are not.
+        assert_eq!((synced.length, synced.records, synced.items), (13, 11, 9));
+    }
+    let all = Call::Ls {
+        feed: None,
+        limit: 100,
+        all: true,
+    };
+    let Answer::Items { items } = follower.call(all).answer() else {
+        panic!("no items")
+    };
+    let retracted: Vec<_> = items
+        .iter()
+        .filter(|item| item.state == State::Retracted)
+        .map(|item| (item.index, item.retracted_by))
+        .collect();
+    assert_eq!(retracted, [(4, Some(12))]);
+    let serving = follower.serve();
+    let followed = third.follow(serving.link(), Some("all")).answer();
+    let Answer::Followed(synced) = followed else {
+        panic!("{followed:?}")
+    };
+    assert_eq!((synced.length, synced.records, synced.items), (13, 11, 9));
+}

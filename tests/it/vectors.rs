@@ -173,11 +173,13 @@ fn every_must_has_a_vector_or_a_reason() {
     }
 }
 
-/// The ids of all MUSTs in spec/*.md, which are written `**head-3**`.
+/// The ids of all MUSTs in spec/*.md, which are written `**head-3**`. Those of store.md are about our own
+/// disk, so no vector can break them; store.rs sees that the code cites them.
 fn of_the_pages() -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
     for page in entries(&levada_tests::vectors_folder().join("..")) {
-        if page.extension().is_none_or(|extension| extension != "md") {
+        if page.extension().is_none_or(|extension| extension != "md") || page.ends_with("store.md")
+        {
             continue;
         }
         let text = std::fs::read_to_string(&page).unwrap();

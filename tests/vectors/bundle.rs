@@ -225,6 +225,9 @@ fn odd_records(shelf: &mut Shelf) {
     let mut history = History::of(1, 2, "item");
     history.push(vec![0; 65_536]);
     history.push(vec![0; 65_537]);
+    let why = "A record as long as a record may be.";
+    let longest = history.bundle(4, 2..3);
+    accept(shelf, "record-65536", why, &history, 4, &longest);
     refuse(
         shelf,
         "record-65537",

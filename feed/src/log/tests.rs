@@ -4,6 +4,7 @@ use crate::chain;
 use crate::fork::ForkProof;
 use crate::head::HeadBody;
 use crate::key::FeedSecret;
+use crate::limits::BUNDLE_BYTES_MAX;
 use crate::link::First;
 use crate::record::{self, Body, Profile, Record};
 use crate::reject::Reject;
@@ -504,5 +505,24 @@ fn bundle_that_was_not_asked_for_is_refused() {
             panic!("a stray bundle")
         };
         assert_eq!(reject.must(), "list-5");
+    }
+}
+
+#[test]
+fn answers_of_more_than_5_mib_are_refused_before_they_are_read() {
+    let feed = secret().feed_key();
+    let (_, store) = author(3);
+    for wire in [store.bundle(0..3), store.answer(0)] {
+        let padded = |size: usize| [wire.as_slice(), &vec![0; size - wire.len()]].concat();
+        let must = |wire: &[u8]| {
+            let reject = if wire[0] == 0x86 {
+                bundle::check(&feed, wire).map(drop)
+            } else {
+                chain::check_head(&feed, wire, 0).map(drop)
+            };
+            reject.unwrap_err().must()
+        };
+        assert_eq!(must(&padded(BUNDLE_BYTES_MAX)), "codec-2");
+        assert_eq!(must(&padded(BUNDLE_BYTES_MAX + 1)), "bundle-7");
     }
 }

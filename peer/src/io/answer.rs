@@ -156,9 +156,8 @@ impl Filling<'_> {
         if !self.withhold_to(index)? {
             return Ok(false);
         }
-        if let Some(by) = self.retracted.get(&index).copied() {
-            // Under a head that does not reach to the retract nobody could check the hint.
-            return self.withhold(Some(by).filter(|by| *by < self.length));
+        if self.retracted.contains_key(&index) {
+            return self.withhold();
         }
         self.bytes += record.len();
         if self.bytes > BUNDLE_BYTES_TARGET && !self.kept.is_empty() {
@@ -172,17 +171,22 @@ impl Filling<'_> {
     /// Withholds what is not held up to a record; `false` when the list has a hole before it.
     fn withhold_to(&mut self, index: u64) -> Result<bool, StoreError> {
         while self.next < index {
-            if !self.withhold(None)? {
+            if !self.withhold()? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    fn withhold(&mut self, by: Option<u64>) -> Result<bool, StoreError> {
+    /// Withholds the next record, with the hint that it is retracted where somebody can check that: the retract is
+    /// under the same head, and comes after the record.
+    fn withhold(&mut self) -> Result<bool, StoreError> {
         let Some(hash) = self.hashes.at(self.next)? else {
             return Ok(false);
         };
+        let hints = self.next + 1..self.length;
+        let by = self.retracted.get(&self.next).copied();
+        let by = by.filter(|by| hints.contains(by));
         self.kept.push(Kept::Back(hash, by));
         self.next += 1;
         Ok(true)

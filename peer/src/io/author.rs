@@ -1,4 +1,4 @@
-//! The author's file: the write-ahead log of one own feed (spec/store.md, Author's file).
+//! The author's file: the write-ahead log of one own feed (spec/author-file.md).
 //!
 //! Plain and append-only, beside the key and outside the store: records, heads, own blobs of up to 16 KiB. An append is one
 //! write and one sync, records before head, and a head leaves the process only after it. Everything else of an own feed
@@ -135,7 +135,7 @@ impl AuthorFile {
     }
 
     /// Opens the file and replays what follows `from`, or all of it. An incomplete end after the last valid head is left
-    /// out, and cut off by the next append (store-4); damage before a valid head is never touched (store-5).
+    /// out, and cut off by the next append; damage before a valid head is never touched.
     ///
     /// # Errors
     /// See `AuthorError`. `visit` has seen nothing then, unless a head in the middle is of another feed.

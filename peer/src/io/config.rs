@@ -1,6 +1,7 @@
 //! Reads and writes the list of subscriptions as a file, whole or not at all (spec/store.md, Sources).
 //!
-//! What the text means is `sources`'. A file that cannot be read is named and left as it is: nothing is written over it.
+//! What the text means is `sources`'. A file that cannot be read is named and left as it is: nothing is
+//! written over it (store-9).
 
 use crate::io::dirs::Dirs;
 use crate::io::whole;

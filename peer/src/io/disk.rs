@@ -13,7 +13,7 @@ mod tests;
 use crate::io::clock;
 use crate::runs::Runs;
 use crate::store::StoreError;
-use fjall::{Database, Iter, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{AbstractTree as _, Database, Iter, Keyspace, KeyspaceCreateOptions, PersistMode};
 use levada_feed::chain;
 use levada_feed::hash::Hash;
 use levada_feed::head::Head;
@@ -24,12 +24,15 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// Bytes of one keyspace's memory table; there are eight keyspaces.
 const MEMTABLE_BYTES: u64 = 8 << 20;
 /// Bytes of journal before tables are flushed: the least that fjall takes.
 const JOURNAL_BYTES: u64 = 64 << 20;
 const CACHE_BYTES: u64 = 32 << 20;
+/// Between two looks at tables that are being written.
+const CLOSE_PAUSE: Duration = Duration::from_millis(5);
 /// Entries removed in one write.
 const REMOVED_AT_ONCE: usize = 10_000;
 
@@ -60,7 +63,21 @@ struct Known {
 
 impl From<fjall::Error> for StoreError {
     fn from(error: fjall::Error) -> Self {
-        Self::Database(error.to_string())
+        use fjall::{Error, LsmError};
+        let what = match error {
+            Error::Io(source) | Error::Storage(LsmError::Io(source)) => {
+                return Self::File {
+                    path: "store".into(),
+                    doing: "reading or writing",
+                    source,
+                };
+            }
+            Error::Poisoned => "a write failed before, so nothing more is written",
+            Error::Locked => "another process uses it",
+            Error::InvalidVersion(_) => "another version of levada wrote it",
+            _ => "it is damaged",
+        };
+        Self::Database(what.to_owned())
     }
 }
 
@@ -429,14 +446,6 @@ impl Disk {
         Ok(self.small.get(hash.0)?.map(|bytes| bytes.to_vec()))
     }
 
-    /// Whether a small blob is held.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn has_small(&self, hash: &Hash) -> Result<bool, StoreError> {
-        Ok(self.small.contains_key(hash.0)?)
-    }
-
     /// Drops a small blob.
     ///
     /// # Errors
@@ -510,8 +519,18 @@ impl Disk {
             &self.small,
             &self.notes,
         ];
+        // The journal is enough to be durable; tables make the next start quick.
+        self.db.persist(PersistMode::SyncAll)?;
         for keyspace in keyspaces {
-            keyspace.rotate_memtable_and_wait()?;
+            keyspace.rotate_memtable()?;
+        }
+        // A table that cannot be written, as on a full disk, is never done: then the database refuses to persist.
+        while keyspaces
+            .iter()
+            .any(|keyspace| keyspace.tree.sealed_memtable_count() > 0)
+        {
+            self.db.persist(PersistMode::Buffer)?;
+            std::thread::sleep(CLOSE_PAUSE);
         }
         Ok(self.db.persist(PersistMode::SyncAll)?)
     }

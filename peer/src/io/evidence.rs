@@ -49,7 +49,7 @@ impl Evidence {
         }
     }
 
-    /// Keeps a fork proof; the first one stays. Says whether it is new.
+    /// Keeps a fork proof; the first one stays (store-10). Says whether it is new.
     ///
     /// # Errors
     /// Those of the file system.

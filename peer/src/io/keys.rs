@@ -1,4 +1,4 @@
-//! Key files: PKCS#8 v1 PEM that openssl reads, mode 0600, with a passphrase or without (spec/store.md, Key file).
+//! Key files: PKCS#8 v1 PEM that openssl reads, mode 0600, with a passphrase or without (spec/key.md, Key files).
 //!
 //! `<name>.pem` is the secret, `<name>.pub` the feed's text form, so that an encrypted key's feed is known without its
 //! passphrase. Secret bytes are wiped after use, and no error holds any.

@@ -1,4 +1,4 @@
-//! The local API between processes of one user: HTTP over a Unix socket in the node's own folder (spec/local.md).
+//! The local API between processes of one user: HTTP over a Unix socket in the node's own folder.
 //!
 //! Who may open the socket is the file system's business: it lies in a folder that is this user's alone. What a call does
 //! is told by the handler.

@@ -105,25 +105,29 @@ fn check_bytes(bytes: &[u8]) -> Result<Checked, Reject> {
                 wire: (wire(proof.shorter()), wire(proof.longer())),
             }
         }),
-        4 if parts.get(2).is_some_and(|part| part.len() == 66) => {
-            Succession::check(bytes).map(|succession| Checked::Succession {
-                recovery: Hash::of(succession.body().recovery.as_bytes()),
-                succession: succession.body().clone(),
-            })
-        }
-        4 => {
-            let head = parts
-                .get(1)
-                .and_then(|head| levada_feed::codec::read_bytes(head))
-                .ok_or(Reject::AnswerForm)?;
-            let feed = Head::check(head)?.body().feed;
-            chain::check_head(&feed, bytes, 0).map(|proven| Checked::Head {
-                head: proven.head.body().clone(),
-            })
-        }
+        4 => check_four(bytes, parts.get(1).copied()),
         3 => Err(Head::check(bytes).err().unwrap_or(Reject::LengthUnproven)),
         _ => Err(Reject::BundleForm),
     }
+}
+
+/// A head's answer or a succession: the second element of the one holds a head, an array, and of the other a map.
+fn check_four(bytes: &[u8], second: Option<&[u8]>) -> Result<Checked, Reject> {
+    let second = second
+        .and_then(levada_feed::codec::read_bytes)
+        .ok_or(Reject::BundleForm)?;
+    if levada_feed::codec::read_array(second).is_none() {
+        let succession = Succession::check(bytes)?;
+        return Ok(Checked::Succession {
+            recovery: Hash::of(succession.body().recovery.as_bytes()),
+            succession: succession.body().clone(),
+        });
+    }
+    let feed = Head::check(second)?.body().feed;
+    let proven = chain::check_head(&feed, bytes, 0)?;
+    Ok(Checked::Head {
+        head: proven.head.body().clone(),
+    })
 }
 
 fn of_bundle(bundle: &bundle::Bundle<'_>) -> Checked {

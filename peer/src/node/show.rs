@@ -71,6 +71,10 @@ fn missing(
     let gaps: Vec<_> = held.missing(first..head.body().length).collect();
     let newest_first = gaps.into_iter().rev().flat_map(Iterator::rev);
     for index in newest_first.take(usize::try_from(limit).unwrap_or(usize::MAX)) {
+        // A retraction has shown it already.
+        if node.disk.row(feed, index)?.is_some() {
+            continue;
+        }
         let link = node.disk.link(feed, index)?;
         let state = if link.is_some() {
             State::Withheld

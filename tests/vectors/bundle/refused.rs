@@ -174,7 +174,7 @@ fn wrong_proofs(shelf: &mut Shelf) {
     refuse(
         shelf,
         "record-0-swapped",
-        "list-3",
+        "slice-4",
         "Another profile in the place of record 0.",
         first.wire(),
     );

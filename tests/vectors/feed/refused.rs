@@ -51,7 +51,7 @@ fn starts(shelf: &mut Shelf) {
         ("start-short-of-the-last-leaf", "list-4", "The newest records end right before the last leaf.",
             &[&first, &bundle(90, 96)]),
         ("start-other-feed", "head-5", "A good start of another feed.", &[&others[0], &others[1]]),
-        ("start-0-swapped", "list-3", "Another profile in the place of record 0.", &[&swapped, &last]),
+        ("start-0-swapped", "slice-4", "Another profile in the place of record 0.", &[&swapped, &last]),
         ("start-false-first", "list-3", "The head's first is not the hash of record 0.", &[&void, &last]),
     ];
     for (name, must, why, bundles) in cases {

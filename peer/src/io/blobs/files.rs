@@ -185,7 +185,7 @@ impl Paths {
     }
 }
 
-/// Size of a plain file of our own. `None` when nothing is there.
+/// Size of a plain file of our own; anything else in its place is named (store-3). `None` when nothing is there.
 pub(super) fn size_of(path: &Path) -> Result<Option<u64>, StoreError> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => Ok(Some(found.len())),

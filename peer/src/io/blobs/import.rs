@@ -16,6 +16,8 @@ use tempfile::NamedTempFile;
 
 /// Bytes of one piece.
 const PIECE_BYTES: u64 = PIECE_LEAVES * BLOB_LEAF_BYTES;
+/// Bytes read and written at once: what was read is still in the processor's cache when it is written.
+const COPY_BYTES: usize = 256 << 10;
 /// Bytes that a copy leaves free on the disk.
 const RESERVE_BYTES: u64 = 64 << 20;
 
@@ -268,14 +270,19 @@ impl Job<'_> {
         let start = piece * PIECE_BYTES;
         let size = PIECE_BYTES.min(self.shape.bytes() - start);
         buffer.resize(usize::try_from(size).unwrap_or(0), 0);
-        self.source
-            .read_exact_at(buffer, start)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => ImportError::Changed,
-                _ => ImportError::Source(error),
-            })?;
-        if let Some(copy) = self.copy {
-            self.write(copy, buffer, start)?;
+        for (portion, at) in buffer
+            .chunks_mut(COPY_BYTES)
+            .zip((start..).step_by(COPY_BYTES))
+        {
+            self.source
+                .read_exact_at(portion, at)
+                .map_err(|error| match error.kind() {
+                    io::ErrorKind::UnexpectedEof => ImportError::Changed,
+                    _ => ImportError::Source(error),
+                })?;
+            if let Some(copy) = self.copy {
+                self.write(copy, portion, at)?;
+            }
         }
         let hashed = hash_piece(self.shape, piece, buffer).map_err(|_| ImportError::Changed)?;
         self.write(self.outboard, &hashed.pairs, hashed.position * 64)?;

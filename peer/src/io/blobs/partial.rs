@@ -67,7 +67,7 @@ fn last_leaf(shape: Shape) -> Range<u64> {
     shape.leaves() - 1..shape.leaves()
 }
 
-/// Checks the pairs and the bytes of the last leaf: with them the size is true.
+/// Checks the pairs and the bytes of the last leaf: with them the size is true (store-1).
 pub(super) fn check_size(
     hash: &Hash,
     size: u64,
@@ -89,7 +89,7 @@ impl Partial {
         leaf: &[u8],
     ) -> Result<Self, StoreError> {
         paths.make_folder()?;
-        // The state first, durably: from here on nobody takes the data for complete.
+        // The state first, durably (store-2): from here on nobody takes the data for complete.
         paths.write_part(&encode(proven.bytes(), &Runs::new(), &Runs::new()))?;
         paths.sync_folder()?;
         let partial = Self::opened(paths, hash, proven, Runs::new())?;

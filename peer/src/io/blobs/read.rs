@@ -173,7 +173,7 @@ impl InPlace {
             return Ok(Vec::new());
         }
         let file = self.file.as_ref().ok_or_else(|| self.changed())?;
-        // What stands at the path now, not what was opened: a replaced file is a changed one.
+        // What stands at the path now, not what was opened (store-6): a replaced file is a changed one.
         let found = std::fs::metadata(&self.reference.path).map_err(|_| self.changed())?;
         if Reference::of(&self.reference.path, &found) != self.reference {
             return Err(self.changed());

@@ -28,5 +28,22 @@ pub(super) async fn connect(host: &str, stream: TcpStream) -> Result<TlsStream<T
     TlsConnector::from(config)
         .connect(name, stream)
         .await
-        .map_err(|error| error.to_string())
+        .map_err(|error| plain_words(&error))
+}
+
+/// What went wrong in a handshake.
+fn plain_words(error: &std::io::Error) -> String {
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidMessage(_)) => {
+            "it does not speak TLS; maybe it wants http://".into()
+        }
+        Some(other) => other.to_string(),
+        None if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            "it closed the connection".into()
+        }
+        None => error.to_string(),
+    }
 }

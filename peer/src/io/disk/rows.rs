@@ -169,10 +169,13 @@ impl Disk {
                 .map(|(by, _)| by)
         };
         let edit = counts(stored.edit);
+        let retract = counts(stored.retract).filter(|_| index > 0);
         // An edit whose first record is not held is an item all the same, once its link hash is proven.
         let kind = match stored.begun {
             Some(kind) => kind,
             None if edit.is_some() => RowKind::Item,
+            // What is taken back need not be here: its link hash says that this is what the retract names.
+            None if retract.is_some() && !self.holds(feed, index) => RowKind::Other,
             None => return Ok(None),
         };
         let newest = if kind == RowKind::Item {
@@ -180,8 +183,9 @@ impl Disk {
         } else {
             index
         };
-        let retractable = !matches!(kind, RowKind::Moved | RowKind::Other) && index > 0;
-        let retracted_by = counts(stored.retract).filter(|_| retractable);
+        let is_retractable =
+            stored.begun.is_none() || !matches!(kind, RowKind::Moved | RowKind::Other);
+        let retracted_by = retract.filter(|_| is_retractable);
         Ok(Some((
             kind,
             Row {
@@ -194,6 +198,13 @@ impl Disk {
 }
 
 impl Disk {
+    fn holds(&self, feed: &FeedKey, index: u64) -> bool {
+        let known = self.known();
+        known
+            .get(feed)
+            .is_some_and(|known| known.held.contains(index))
+    }
+
     /// Records of a range that are retracted, edits of retracted items included, each with the record that says so.
     ///
     /// # Errors

@@ -62,15 +62,21 @@ fn encrypted_keys_open_with_their_passphrase_alone() {
     );
     let backup = folder.path().join("backup.key");
     keys.backup("safe", &backup).unwrap();
-    assert_eq!(
-        keys.restore(&backup, "again", Some("open sesame")).unwrap(),
-        feed
-    );
     assert!(
         keys.restore(&backup, "third", None)
             .unwrap_err()
             .is_passphrase()
     );
+    assert!(
+        matches!(
+            keys.restore(&backup, "again", Some("open sesame")),
+            Err(KeyError::Exists { .. })
+        ),
+        "one key has one name and one author's file"
+    );
+    let elsewhere = tempfile::tempdir().unwrap();
+    let restored = Keys::at(elsewhere.path()).restore(&backup, "again", Some("open sesame"));
+    assert_eq!(restored.unwrap(), feed);
 }
 
 #[test]

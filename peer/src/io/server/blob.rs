@@ -232,10 +232,13 @@ fn read_range(text: &str, size: u64) -> Asked {
     let Some((first, last)) = range.split_once('-') else {
         return Asked::All;
     };
-    // HTTP allows leading zeros.
+    // HTTP allows leading zeros, and numbers of any length: one past all sizes is past the end.
     let number = |text: &str| match text.trim_start_matches('0') {
         "" if !text.is_empty() => Some(0),
-        digits => read_number(digits),
+        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(read_number(digits).unwrap_or(u64::MAX)).filter(|_| !digits.is_empty())
+        }
+        _ => None,
     };
     match (first, last) {
         ("", last) => match number(last) {
@@ -336,6 +339,7 @@ mod tests {
         assert_eq!(part("bytes=007-08", 10), Some(7..9));
         assert_eq!(part("bytes=5-", 10), Some(5..10));
         assert_eq!(part("bytes=5-99", 10), Some(5..10));
+        assert_eq!(part("bytes=5-99999999999999999999", 10), Some(5..10));
         assert_eq!(part("bytes=0-18446744073709551615", 10), Some(0..10));
         assert_eq!(part("bytes=-3", 10), Some(7..10));
         assert_eq!(part("bytes=-99", 10), Some(0..10));
@@ -358,7 +362,6 @@ mod tests {
             "bytes=-",
             "bytes=+1-2",
             "bytes=1 - 2",
-            "bytes=0-99999999999999999999",
             "0-1",
         ] {
             assert!(matches!(read_range(whole, 10), Asked::All), "{whole}");

@@ -18,7 +18,7 @@ const MAGIC: &[u8] = b"levada part v1\n";
 const CHECK_LEAVES: u64 = 4_096;
 
 impl Partial {
-    /// Opens what was begun before, and checks again what may not have reached the disk. `None` when nothing of it is
+    /// Opens what was begun before (store-4, store-5), and checks again what may not have reached the disk. `None` when nothing of it is
     /// worth keeping, or it is not partial any more: a size that only a damaged note spoke of is believed if the last leaf
     /// proves it.
     pub(in crate::io::blobs) fn resume(

@@ -1,3 +1,5 @@
+//! Verified windows, and what a crash leaves of them: long because each way to lose a part has its own case.
+
 use super::*;
 
 /// A blob of 80 leaves, partly here: leaves 10..40 and the last one.

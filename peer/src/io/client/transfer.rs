@@ -1,0 +1,188 @@
+//! An answer's body on its way: bounded, and not too slow.
+
+use super::{AskError, Connection, Remote, STALL_TIMEOUT, Unreachable};
+use crate::frame::read_number;
+use crate::io::clock;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
+use hyper::header;
+use hyper::{HeaderMap, Response, StatusCode};
+use levada_feed::reject::Reject;
+use std::time::Duration;
+
+/// Time of waiting in which some bytes have to come.
+const PACE_TIME: Duration = Duration::from_secs(30);
+/// How many: one KiB a second.
+const PACE_BYTES: usize = 30 << 10;
+
+/// An answer's body on its way.
+pub struct Transfer {
+    remote: Remote,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Incoming,
+    /// Goes back to the remote's idle ones when the body was read to its end.
+    connection: Option<Connection>,
+    pace: Pace,
+    /// Bytes that come before the range that was asked for.
+    pub skip: u64,
+}
+
+impl Transfer {
+    pub(super) fn new(
+        remote: &Remote,
+        answer: Response<Incoming>,
+        connection: Option<Connection>,
+    ) -> Self {
+        let (parts, body) = answer.into_parts();
+        let mut transfer = Self {
+            remote: remote.clone(),
+            status: parts.status,
+            headers: parts.headers,
+            body,
+            connection,
+            pace: Pace::default(),
+            skip: 0,
+        };
+        transfer.release_at_end();
+        transfer
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    fn text(&self, name: impl header::AsHeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body is not what it was before it was sent.
+    pub(super) fn is_encoded(&self) -> bool {
+        let encodings = self.headers.get_all(header::CONTENT_ENCODING);
+        encodings.iter().any(|encoding| encoding != "identity")
+    }
+
+    /// Where the part of a whole begins, as the answer says.
+    pub(super) fn first_byte(&self) -> Option<u64> {
+        let range = self.text(header::CONTENT_RANGE)?.strip_prefix("bytes ")?;
+        read_number(range.split_once('-')?.0)
+    }
+
+    /// What the header `levada-size` says: a claim.
+    #[must_use]
+    pub fn untrusted_size(&self) -> Option<u64> {
+        read_number(self.text("levada-size")?)
+    }
+
+    fn release_at_end(&mut self) {
+        if self.body.is_end_stream()
+            && let Some(connection) = self.connection.take()
+        {
+            self.remote.keep(connection);
+        }
+    }
+
+    /// The next bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// `Stalled`, `Protocol`.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, AskError> {
+        let peer = || self.remote.name().to_owned();
+        let started = clock::tick();
+        loop {
+            let stalled = |after: Duration| Unreachable::Stalled {
+                peer: peer(),
+                after_ms: after.as_millis(),
+            };
+            let frame = tokio::time::timeout(STALL_TIMEOUT, self.body.frame()).await;
+            let waited = started.elapsed();
+            match frame {
+                Ok(Some(Ok(frame))) => {
+                    let Ok(data) = frame.into_data() else {
+                        continue;
+                    };
+                    if !self.pace.is_kept(waited, data.len()) {
+                        return Err(stalled(waited).into());
+                    }
+                    self.release_at_end();
+                    return Ok(Some(data));
+                }
+                Ok(None) => {
+                    self.release_at_end();
+                    return Ok(None);
+                }
+                Ok(Some(Err(error))) => {
+                    let why = if error.is_incomplete_message() || error.is_body_write_aborted() {
+                        "it broke off".to_owned()
+                    } else {
+                        error.to_string()
+                    };
+                    return Err(Unreachable::Protocol { peer: peer(), why }.into());
+                }
+                Err(_) => return Err(stalled(waited).into()),
+            }
+        }
+    }
+
+    /// Everything, if it is at most `limit` bytes.
+    ///
+    /// # Errors
+    /// wire-2 when it is more.
+    pub async fn all(mut self, limit: u64) -> Result<Bytes, AskError> {
+        let too_long = |remote: &Remote, got| AskError::Rejected {
+            peer: remote.name().to_owned(),
+            reject: Reject::AnswerTooLong { got },
+        };
+        let announced = self.body.size_hint().lower();
+        if announced > limit {
+            return Err(too_long(&self.remote, announced));
+        }
+        let mut whole: Vec<u8> = Vec::new();
+        while let Some(part) = self.next().await? {
+            let got = u64::try_from(whole.len() + part.len()).unwrap_or(u64::MAX);
+            if got > limit {
+                return Err(too_long(&self.remote, got));
+            }
+            whole.extend_from_slice(&part);
+        }
+        Ok(whole.into())
+    }
+}
+
+/// How fast bytes come while they are waited for.
+#[derive(Default)]
+struct Pace {
+    waited: Duration,
+    bytes: usize,
+}
+
+impl Pace {
+    /// Counts bytes that were waited for; false when too few came in too long a time.
+    fn is_kept(&mut self, waited: Duration, bytes: usize) -> bool {
+        self.waited += waited;
+        self.bytes += bytes;
+        if self.bytes >= PACE_BYTES {
+            *self = Self::default();
+        }
+        self.waited < PACE_TIME
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drops_are_too_slow_and_pauses_between_floods_are_not() {
+        let second = Duration::from_secs(1);
+        let mut dripping = Pace::default();
+        assert_eq!((1..).find(|_| !dripping.is_kept(second, 500)), Some(30));
+        let mut modem = Pace::default();
+        assert!((0..1_000).all(|_| modem.is_kept(second, 4_000)));
+        let mut bursts = Pace::default();
+        assert!((0..1_000).all(|_| bursts.is_kept(14 * second, 1 << 20)));
+        let mut long_end = Pace::default();
+        assert!((0..1_000_000).all(|_| long_end.is_kept(Duration::ZERO, 1)));
+    }
+}

@@ -1,0 +1,184 @@
+//! A disk that is full or may not be written: a clear sentence, the right exit code, and nothing lost.
+//!
+//! The disk is a small tmpfs. Where this user may not mount one, the tests say so and check nothing.
+
+use crate::machine::{Machine, Ran};
+use levada_tests::noise;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A mounted tmpfs; unmounted when dropped.
+struct Disk {
+    folder: TempDir,
+}
+
+impl Disk {
+    /// `None` where this user may not mount.
+    fn mount(size: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let options = format!("size={size}");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "levada-test"])
+            .arg(folder.path())
+            .output();
+        let is_mounted = mounted.is_ok_and(|output| output.status.success());
+        if !is_mounted {
+            println!("skipped: this user may not mount a tmpfs");
+        }
+        is_mounted.then_some(Self { folder })
+    }
+
+    fn remount(&self, option: &str) {
+        let mounted = Command::new("mount")
+            .args(["-o", &format!("remount,{option}")])
+            .arg(self.path())
+            .status();
+        assert!(mounted.expect("mount can be run").success());
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.path().join("data")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // A mount that stays is emptied with the folder.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
+
+const FILES: u64 = 24;
+const FILE_BYTES: usize = 2 << 20;
+
+fn write_files(machine: &Machine) {
+    for file in 0..FILES {
+        machine.write(&format!("folder/{file:02}.bin"), &noise(file, FILE_BYTES));
+    }
+}
+
+fn check_files(machine: &Machine) {
+    let items = machine.items();
+    assert_eq!(items.len() as u64, FILES);
+    for item in &items {
+        let path = item["body"]["path"].as_str().unwrap();
+        let file: u64 = path.trim_end_matches(".bin").parse().unwrap();
+        assert!(machine.get(item) == noise(file, FILE_BYTES), "{path}");
+    }
+}
+
+fn says(ran: &Ran, what: &str) {
+    assert!(ran.err.contains(what), "{what:?} is not in:\n{}", ran.err);
+}
+
+#[test]
+fn full_disk_ends_publish_with_6_and_the_same_command_goes_on_when_there_is_room() {
+    let Some(disk) = Disk::mount("24m") else {
+        return;
+    };
+    let author = Machine::with_data_dir(disk.data_dir());
+    write_files(&author);
+    let ran = author.run(&["publish", "folder"]).exits(6);
+    says(&ran, "hint: ");
+    let before = author.items().len();
+    author.run(&["publish", "folder"]).exits(6);
+    assert!(author.items().len() >= before);
+    disk.remount("size=256m");
+    author.done(&["publish", "folder"]);
+    check_files(&author);
+    let again = author.done(&["publish", "folder", "--json"]).events();
+    assert_eq!(again.last().unwrap()["unchanged"], FILES);
+}
+
+#[test]
+fn full_disk_ends_follow_with_6_and_the_same_command_goes_on_when_there_is_room() {
+    let Some(disk) = Disk::mount("24m") else {
+        return;
+    };
+    let (author, follower) = (Machine::new(), Machine::with_data_dir(disk.data_dir()));
+    write_files(&author);
+    author.done(&["publish", "folder"]);
+    let serving = author.serve();
+    let ran = follower.run(&["follow", serving.link()]).exits(6);
+    says(&ran, "hint: ");
+    assert_eq!(follower.items().len() as u64, FILES, "records came first");
+    disk.remount("size=256m");
+    follower.done(&["sync"]);
+    check_files(&follower);
+}
+
+#[test]
+fn disk_filled_by_somebody_else_loses_nothing() {
+    let Some(disk) = Disk::mount("64m") else {
+        return;
+    };
+    let author = Machine::with_data_dir(disk.data_dir());
+    author.write("small/a.txt", b"a");
+    author.done(&["publish", "small"]);
+    // All but nothing is left: not even a record can be written.
+    let mut filler = std::fs::File::create(disk.path().join("filler")).unwrap();
+    let filled = std::io::copy(&mut std::io::repeat(7), &mut filler);
+    assert_eq!(filled.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    author.write("small/b.txt", b"b");
+    author.run(&["publish", "small"]).exits(6);
+    drop(filler);
+    std::fs::remove_file(disk.path().join("filler")).unwrap();
+    author.done(&["publish", "small"]);
+    let titles: Vec<_> = author
+        .items()
+        .iter()
+        .map(|item| item["title"].clone())
+        .collect();
+    assert_eq!(titles, ["b", "a"]);
+    let follower = Machine::new();
+    let serving = author.serve();
+    follower.done(&["follow", serving.link()]);
+    assert_eq!(follower.items().len(), 2);
+}
+
+#[test]
+fn folder_that_may_not_be_written_is_told_with_7() {
+    let Some(disk) = Disk::mount("64m") else {
+        return;
+    };
+    let author = Machine::with_data_dir(disk.data_dir());
+    author.write("a.txt", b"a");
+    author.done(&["publish", "a.txt"]);
+    author.write("b.txt", b"b");
+    disk.remount("ro");
+    for args in [
+        ["publish", "b.txt"].as_slice(),
+        &["ls"],
+        &["sync"],
+        &["serve", "--listen", "127.0.0.1:0"],
+    ] {
+        let ran = author.run(args).exits(7);
+        says(&ran, "read-only");
+        says(&ran, "hint: ");
+    }
+    let fresh = Machine::with_data_dir(disk.path().join("other"));
+    says(&fresh.run(&["init"]).exits(7), "read-only");
+    disk.remount("rw");
+    author.done(&["publish", "b.txt"]);
+    assert_eq!(author.items().len(), 2);
+
+    let output = disk.path().join("out.txt");
+    disk.remount("ro");
+    let reader = Machine::new();
+    reader.write("c.txt", b"c");
+    reader.done(&["publish", "c.txt"]);
+    let output = output.to_str().unwrap();
+    says(
+        &reader.run(&["get", "main/1", "-o", output]).exits(7),
+        output,
+    );
+    says(
+        &reader.run(&["prove", "main/1", "-o", output]).exits(7),
+        output,
+    );
+}
