@@ -72,7 +72,7 @@ pub(crate) fn row(bench: &Bench) -> Outcome {
     Line::of("news")
         .put("followers", followers)
         .put("runs", last.len())
-        .spread("seconds_until_durable", &durable)
+        .spread("seconds_until_author_says_durable", &durable)
         .spread("seconds_until_first_is_told", &first)
         .spread("seconds_until_half_are_told", &half)
         .spread("seconds_until_all_are_told", &last)
