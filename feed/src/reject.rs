@@ -316,7 +316,7 @@ pub enum Reject {
     #[error("the answer is not of the form that was asked for")]
     AnswerForm,
     /// wire-2
-    #[error("the answer has {got} bytes more than its limit")]
+    #[error("the answer has {got} bytes or more: that is above its limit")]
     AnswerTooLong {
         /// Bytes met when reading stopped.
         got: u64,
