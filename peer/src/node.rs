@@ -24,6 +24,7 @@ mod words;
 use crate::api::{Answer, Call, Code, Event, Failure};
 use crate::io::blobs::Blobs;
 use crate::io::client::Client;
+use crate::io::config::ReadSources;
 use crate::io::dirs::{Dirs, Lock, LockError};
 use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
@@ -112,6 +113,7 @@ struct Node {
     heads: Arc<Mutex<HeadsFile>>,
     /// Held while an own feed is open for signing: one history, one hand.
     signing: Arc<tokio::sync::Mutex<()>>,
+    sources: Arc<ReadSources>,
     /// Held while the list of subscriptions is changed.
     changing: Arc<Mutex<()>>,
     passphrase: Option<Zeroizing<String>>,
@@ -141,6 +143,7 @@ impl Node {
             client: Arc::default(),
             heads: Arc::new(Mutex::new(heads)),
             signing: Arc::default(),
+            sources: Arc::default(),
             changing: Arc::default(),
             passphrase: options.passphrase.clone().map(Zeroizing::new),
             news: watch::Sender::new(0),

@@ -91,13 +91,28 @@ def check_asked(bundle, start, end):
     require(bundle.start == start and bundle.end <= end, "list-5", f"{bundle.start}..{bundle.end}")
 
 
+def split_latest(data):
+    """The bundles that stand in a row, unchecked: each is one CBOR value. Empty if there is none."""
+    pieces = []
+    while data:
+        codec.check_version(data, "bundle-1")
+        _, end = codec.decode_first(data, codec.BUNDLE_VALUES_MAX)
+        pieces.append(data[:end])
+        data = data[end:]
+    return pieces
+
+
+def latest_sizes(data):
+    """How many bytes each bundle of an answer to `latest` has."""
+    pieces = split_latest(data)
+    require(1 <= len(pieces) <= 2, "wire-1", f"{len(pieces)} bundles")
+    return [len(piece) for piece in pieces]
+
+
 def check_latest(data, feed):
     """The answer to `latest`: one or two bundles in a row."""
-    codec.check_version(data, "bundle-1")
-    _, first_end = codec.decode_first(data, codec.BUNDLE_VALUES_MAX)
-    bundles = [check_bundle(data[:first_end], feed)]
-    if first_end < len(data):
-        bundles.append(check_bundle(data[first_end:], feed))
+    latest_sizes(data)
+    bundles = [check_bundle(piece, feed) for piece in split_latest(data)]
     require(bundles[0].start == 0, "wire-1", "begins elsewhere")
     require(all(one.head.wire == bundles[0].head.wire for one in bundles), "wire-1", "two heads")
     return bundles

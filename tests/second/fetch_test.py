@@ -13,6 +13,7 @@ import record as record_page
 import slice as slice_page
 import wire
 from blake3_tree import hash_of
+from follower import ACCEPTED, STALE, Follower
 from node import Node, write_folder
 from tally import equal, equal_rows, flipped, refused
 from wire import Client
@@ -148,11 +149,10 @@ class Fetch:
                 leaf = answer.leaves[(have - 1) // 32]
                 equal(answer.proof.root_at(have, leaf), hash_of(self.author.hashes[: 32 * have]), f"have={have}")
         for held in self.author.heads:
-            verdict, new = list_page.follow(
-                held, self.author.hashes[: 32 * held.length], self.raw(f"{self.path}/head?have={held.length}"), held.time
-            )
-            is_newest = held.length == self.length
-            equal((verdict, new.length), (list_page.NOTHING if is_newest else list_page.TAKEN, self.length))
+            follows = Follower(self.feed, held.time)
+            follows.head = held
+            verdict = follows.take_head(self.raw(f"{self.path}/head?have={held.length}"))
+            equal((verdict, follows.head.length), (STALE if held.length == self.length else ACCEPTED, self.length))
 
     def head_flips(self):
         data = self.raw(f"{self.path}/head?have=40")

@@ -84,31 +84,6 @@ def check_answer(data, feed, have):
     return check_slice(read_answer(data, feed)[0], have, *read_answer(data, feed)[1:])
 
 
-# Following
-
-FORK, TAKEN, NOTHING = "fork", "taken", "nothing"
-
-
 def contradict(one, other):
     """Whether two heads of one feed are a fork by themselves."""
     return one.first != other.first or (one.length == other.length and one.root != other.root)
-
-
-def follow(held, own_hashes, data, now):
-    """What a follower who holds a head, and all hashes of its list, makes of a head answer: a verdict and the head
-    that it holds then."""
-    new, pairs, leaves = read_answer(data, held.feed)
-    if contradict(held, new):
-        return FORK, held
-    answer = check_slice(new, held.length, pairs, leaves)
-    if new.length == held.length:
-        later = new.time > held.time and new.time <= now + 600_000
-        return (TAKEN, new) if later else (NOTHING, held)
-    if new.length > held.length:
-        leaf = (held.length - 1) // LEAF_HASHES
-        if answer.proof.root_at(held.length, answer.leaves[leaf]) == held.root:
-            return TAKEN, new
-        return FORK, held
-    if hash_of(own_hashes[: HASH_BYTES * new.length]) == new.root:
-        return NOTHING, held
-    return FORK, held

@@ -50,12 +50,12 @@ def _touches(start, count, ranges):
     return any(start < to and a < start + count for a, to in ranges)
 
 
-def _parents(start, count, ranges):
+def parents_of(start, count, ranges):
     """The parents that touch the ranges, in pre-order, as (first leaf, number of leaves)."""
     if count == 1 or not _touches(start, count, ranges):
         return []
     left = left_count(count)
-    return [(start, count)] + _parents(start, left, ranges) + _parents(start + left, count - left, ranges)
+    return [(start, count)] + parents_of(start, left, ranges) + parents_of(start + left, count - left, ranges)
 
 
 def leaf_value(data, leaf, leaf_size, is_only):
@@ -70,7 +70,7 @@ def make_pairs(data, leaf_size, ranges):
     """The proof for ranges of leaves of these bytes."""
     count = leaf_count(len(data), leaf_size)
     pairs = []
-    for start, leaves in _parents(0, count, ranges):
+    for start, leaves in parents_of(0, count, ranges):
         left = left_count(leaves)
         for first, many in ((start, left), (start + left, leaves - left)):
             piece = data[first * leaf_size : (first + many) * leaf_size]
@@ -98,7 +98,7 @@ class Proof:
         self.parents = {}  # (first leaf, number of leaves): (left, right)
         self.leaves = {}  # leaf: value
         check_ranges(ranges, self.count)
-        due = _parents(0, self.count, ranges)
+        due = parents_of(0, self.count, ranges)
         require(len(pairs) == PAIR_BYTES * len(due), "slice-1", f"{len(pairs)} bytes for {len(due)} pairs")
         self._left = [pairs[i : i + PAIR_BYTES] for i in range(0, len(pairs), PAIR_BYTES)]
         self._check(0, self.count, root, True)

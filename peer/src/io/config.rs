@@ -7,7 +7,9 @@ use crate::io::dirs::Dirs;
 use crate::io::whole;
 use crate::sources::Sources;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 /// The file could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +30,39 @@ pub enum ConfigError {
         /// Line and reason.
         why: String,
     },
+}
+
+/// The subscriptions as they were read last. The file is read again only when it is another: people edit it, and to read
+/// a thousand keys takes longer than most calls.
+#[derive(Debug, Default)]
+pub struct ReadSources(Mutex<Option<(Stamp, Arc<Sources>)>>);
+
+/// What tells one state of the file from another: modified, size, inode.
+type Stamp = (i64, i64, u64, u64);
+
+impl ReadSources {
+    /// The subscriptions now.
+    ///
+    /// # Errors
+    /// See `ConfigError`.
+    pub fn load(&self, dirs: &Dirs) -> Result<Arc<Sources>, ConfigError> {
+        let found = std::fs::metadata(dirs.sources()).ok();
+        let stamp =
+            found.map(|found| (found.mtime(), found.mtime_nsec(), found.len(), found.ino()));
+        let mut read = self
+            .0
+            .lock()
+            .expect("nobody panics while holding this lock");
+        if let (Some(stamp), Some((known, sources))) = (&stamp, &*read)
+            && stamp == known
+        {
+            return Ok(sources.clone());
+        }
+        // Stamped before it is read: a change in between is read next time.
+        let sources = Arc::new(load_sources(dirs)?);
+        *read = stamp.map(|stamp| (stamp, sources.clone()));
+        Ok(sources)
+    }
 }
 
 /// Reads the subscriptions; a file that is not there is an empty list.
@@ -80,6 +115,26 @@ mod tests {
         let mut sources = Sources::default();
         sources.add(&Link::to(feed), &[], None, None, 5).unwrap();
         sources
+    }
+
+    #[test]
+    fn list_is_read_again_when_the_file_was_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let dirs = dirs(&folder);
+        let read = ReadSources::default();
+        assert_eq!(*read.load(&dirs).unwrap(), Sources::default());
+        for byte in 1..=3 {
+            save_sources(&dirs, &sources(byte)).unwrap();
+            assert_eq!(*read.load(&dirs).unwrap(), sources(byte));
+            assert!(Arc::ptr_eq(
+                &read.load(&dirs).unwrap(),
+                &read.load(&dirs).unwrap()
+            ));
+        }
+        std::fs::write(dirs.sources(), "no list").unwrap();
+        assert!(read.load(&dirs).is_err());
+        std::fs::remove_file(dirs.sources()).unwrap();
+        assert_eq!(*read.load(&dirs).unwrap(), Sources::default());
     }
 
     #[test]

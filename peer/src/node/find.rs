@@ -5,14 +5,16 @@ use super::words::{find_failure, short};
 use crate::api::{Code, Failure};
 use crate::io::config;
 use crate::sources::{FindError, Source, Sources};
-use crate::store::{RowKind, StoreError};
+use crate::store::StoreError;
 use levada_feed::key::FeedKey;
 use levada_feed::link::Link;
 use levada_feed::record::{self, Body, Profile};
+use std::sync::Arc;
 
 impl Node {
-    pub(super) fn sources(&self) -> Result<Sources, Failure> {
-        config::load_sources(&self.dirs)
+    pub(super) fn sources(&self) -> Result<Arc<Sources>, Failure> {
+        self.sources
+            .load(&self.dirs)
             .map_err(|error| Failure::new(Code::Failed, error.to_string()))
     }
 
@@ -24,7 +26,7 @@ impl Node {
             .changing
             .lock()
             .expect("nobody panics while holding this lock");
-        let mut sources = self.sources()?;
+        let mut sources = Sources::clone(&*self.sources()?);
         let result = change(&mut sources)?;
         config::save_sources(&self.dirs, &sources)
             .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
@@ -139,15 +141,9 @@ impl Node {
 
     /// The newest profile of a feed that can be read.
     pub(super) fn profile(&self, feed: &FeedKey) -> Result<Option<Profile>, StoreError> {
-        let mut newest = None;
-        self.disk.rows(feed, 0..u64::MAX, &mut |kind, row| {
-            let is_it = kind == RowKind::Profile && row.retracted_by.is_none();
-            if is_it {
-                newest = Some(row.newest);
-            }
-            !is_it
-        })?;
-        let Some(index) = newest else { return Ok(None) };
+        let Some(index) = self.disk.newest_profile(feed)? else {
+            return Ok(None);
+        };
         let bytes = self.disk.record(feed, index)?;
         Ok(
             bytes.and_then(|bytes| match record::read(&bytes, index).ok()?.body {

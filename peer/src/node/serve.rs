@@ -131,12 +131,13 @@ fn listed(node: &Node) -> Result<Vec<FeedKey>, Failure> {
 
 fn links(node: &Node, addresses: &[SocketAddr]) -> Result<Vec<(String, String)>, Failure> {
     let mut links = Vec::new();
+    let hints = hints(addresses);
     for feed in node.known_feeds()? {
         if node.disk.head(&feed)?.is_none() {
             continue;
         }
         let mut link = super::show::link(node, &feed)?;
-        link.via = hints(addresses);
+        link.via.clone_from(&hints);
         links.push((node.nickname(&feed), link.to_string()));
     }
     Ok(links)

@@ -160,8 +160,7 @@ fn withheld(shelf: &mut Shelf) {
     script.bundle(&tale, 6, 2..3);
     let why = "One record is withheld and comes from somewhere else; one is withheld with a hint that holds: the \
                retract is there.";
-    let rows = "profile 0 newest 0; item 1 newest 1; item 2 newest 2; other 3 retracted-by 5; \
-                item 4 newest 4";
+    let rows = "profile 0 newest 0; item 1 newest 1; item 2 newest 2; other 3 retracted-by 5; item 4 newest 4";
     shown(script.accept(shelf, "withheld-and-retracted", why), rows);
 }
 

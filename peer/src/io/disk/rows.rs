@@ -16,6 +16,9 @@ use levada_feed::tree::Pieces;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+/// A range of records, and the rows stored of it.
+type RowsBefore = (Range<u64>, BTreeMap<u64, Stored>);
+
 const ROW_BYTES: usize = 1 + 8 + 32 + 8 + 32;
 
 /// A row as stored: the newest edit and the latest retraction, each with the link hash that it names.
@@ -36,6 +39,7 @@ impl Disk {
         batch: &Batch,
     ) -> Result<(), StoreError> {
         let mut changed: BTreeMap<u64, Stored> = BTreeMap::new();
+        let before = self.rows_before(number, batch)?;
         for (index, record) in batch.records() {
             let change = query::row_change(record, *index);
             let target = match change {
@@ -58,13 +62,21 @@ impl Disk {
                     },
                 );
             }
-            let mut row = match changed.get(&target) {
-                Some(row) => *row,
-                None => self.stored_row(number, target)?,
+            let mut row = match (changed.get(&target), &before) {
+                (Some(row), _) => *row,
+                (None, Some((within, rows))) if within.contains(&target) => {
+                    rows.get(&target).copied().unwrap_or_default()
+                }
+                (None, _) => self.stored_row(number, target)?,
             };
             let newer = |old: Option<(u64, Hash)>| old.is_none_or(|(old, _)| old < *index);
             match change {
-                RowChange::Begin(kind) => row.begun = Some(kind),
+                RowChange::Begin(kind) => {
+                    row.begun = Some(kind);
+                    if kind == RowKind::Profile {
+                        write.insert(&self.rows, profile_key(number, *index), []);
+                    }
+                }
                 _ if names_another || row.edit_of.is_some() => continue,
                 RowChange::Edit(_, link) if newer(row.edit) => row.edit = Some((*index, link)),
                 RowChange::Retract(_, link) if newer(row.retract) => {
@@ -78,6 +90,29 @@ impl Disk {
             write.insert(&self.rows, key(number, index), encode(&row));
         }
         Ok(())
+    }
+
+    /// Rows stored before within the range of a batch that has no gaps, read in one go.
+    fn rows_before(&self, number: u32, batch: &Batch) -> Result<Option<RowsBefore>, StoreError> {
+        let (Some((first, _)), Some((last, _))) = (batch.records().first(), batch.records().last())
+        else {
+            return Ok(None);
+        };
+        let within = *first..last + 1;
+        if usize::try_from(within.end - within.start) != Ok(batch.records().len()) {
+            return Ok(None);
+        }
+        let mut rows = BTreeMap::new();
+        for entry in self
+            .rows
+            .range(key(number, within.start)..key(number, within.end))
+        {
+            let (name, value) = entry.into_inner()?;
+            if let (Some(index), Some(stored)) = (super::index_in(&name), decode(&value)) {
+                rows.insert(index, stored);
+            }
+        }
+        Ok(Some((within, rows)))
     }
 
     /// The link hash of a record, in the batch or stored.
@@ -141,6 +176,30 @@ impl Disk {
         Ok(())
     }
 
+    /// The newest profile record that is not retracted.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn newest_profile(&self, feed: &FeedKey) -> Result<Option<u64>, StoreError> {
+        let Some(number) = self.number(feed) else {
+            return Ok(None);
+        };
+        for entry in self.rows.prefix(key(number, PROFILES)).rev() {
+            let name = entry.key()?;
+            let index = name
+                .get(12..)
+                .and_then(|bytes| bytes.try_into().ok())
+                .map(u64::from_be_bytes)
+                .ok_or_else(|| self.damaged("the key of a row"))?;
+            if let Some((RowKind::Profile, row)) = self.row(feed, index)?
+                && row.retracted_by.is_none()
+            {
+                return Ok(Some(index));
+            }
+        }
+        Ok(None)
+    }
+
     /// The row of what began at `index`.
     ///
     /// # Errors
@@ -159,10 +218,15 @@ impl Disk {
         index: u64,
         stored: &Stored,
     ) -> Result<Option<(RowKind, Row)>, StoreError> {
-        let link = self.link(feed, index)?;
         if stored.edit_of.is_some() {
             return Ok(None);
         }
+        let is_changed = stored.edit.is_some() || stored.retract.is_some();
+        let link = if is_changed {
+            self.link(feed, index)?
+        } else {
+            None
+        };
         let counts = |change: Option<(u64, Hash)>| {
             change
                 .filter(|(_, named)| Some(*named) == link)
@@ -249,6 +313,17 @@ impl Disk {
 }
 
 const NONE: u64 = u64::MAX;
+
+/// Stands where an index would, behind all of them: profiles are listed there too, so that the newest is found at once.
+const PROFILES: u64 = u64::MAX;
+
+fn profile_key(number: u32, index: u64) -> Vec<u8> {
+    [
+        key(number, PROFILES).as_slice(),
+        index.to_be_bytes().as_slice(),
+    ]
+    .concat()
+}
 
 fn encode(row: &Stored) -> Vec<u8> {
     if let Some(first) = row.edit_of {

@@ -101,6 +101,45 @@ fn rows_show_the_newest_state_and_only_references_that_resolve_count() {
 }
 
 #[test]
+fn newest_profile_is_found_and_a_retracted_one_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Disk::open(folder.path()).unwrap();
+    let feed = secret().feed_key();
+    let mut log = AuthorLog::new(secret());
+    let profile = |name: &str| {
+        Body::Profile(Box::new(Profile {
+            name: name.into(),
+            ..Profile::default()
+        }))
+    };
+    assert_eq!(disk.newest_profile(&feed).unwrap(), None);
+    append(&mut log, profile("Ana"));
+    append(&mut log, item("one", None));
+    disk.commit(&log.sign(9).unwrap()).unwrap();
+    assert_eq!(disk.newest_profile(&feed).unwrap(), Some(0));
+    let later = append(&mut log, profile("Ana B."));
+    disk.commit(&log.sign(10).unwrap()).unwrap();
+    assert_eq!(disk.newest_profile(&feed).unwrap(), Some(2));
+    let target = reference(later);
+    append(
+        &mut log,
+        Body::Retract(Retract {
+            target,
+            reason: None,
+        }),
+    );
+    disk.commit(&log.sign(11).unwrap()).unwrap();
+    assert_eq!(disk.newest_profile(&feed).unwrap(), Some(0));
+    assert_eq!(
+        rows(&disk).len(),
+        3,
+        "the list of profiles adds no row of its own"
+    );
+    disk.purge(&feed).unwrap();
+    assert_eq!(disk.newest_profile(&feed).unwrap(), None);
+}
+
+#[test]
 fn rows_are_the_same_when_records_come_newest_first() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = AuthorLog::new(secret());
