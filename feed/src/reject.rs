@@ -1,7 +1,8 @@
 //! `Reject`: a stranger's bytes are wrong. One variant for each MUST of the spec.
 //!
 //! `Reject::must` names the MUST that was broken, as the spec pages and the vectors write it. Which feed and which peer
-//! it was is known one floor up and added there. Failures of our own disk or of the network are never in this enum.
+//! it was is known one floor up and added there. Failures of our own disk or of the network are never in this enum. The file
+//! is long because it is one thing, a flat list.
 
 use crate::hash::Hash;
 
