@@ -1,7 +1,8 @@
 //! `Reject`: a stranger's bytes are wrong. One variant for each MUST of the spec.
 //!
 //! `Reject::must` names the MUST that was broken, as the spec pages and the vectors write it. Which feed and which peer
-//! it was is known one floor up and added there. Failures of our own disk or of the network are never in this enum.
+//! it was is known one floor up and added there. Failures of our own disk or of the network are never in this enum. The file
+//! is long because it is one thing, a flat list.
 
 use crate::hash::Hash;
 
@@ -316,7 +317,7 @@ pub enum Reject {
     #[error("the answer is not of the form that was asked for")]
     AnswerForm,
     /// wire-2
-    #[error("the answer has {got} bytes more than its limit")]
+    #[error("the answer has {got} bytes or more: that is above its limit")]
     AnswerTooLong {
         /// Bytes met when reading stopped.
         got: u64,

@@ -2,8 +2,11 @@
 //! can show.
 
 mod disk;
+mod hostile;
 mod kill;
+mod liar;
 mod machine;
+mod names;
 mod pages;
 mod shown;
 mod terminal;

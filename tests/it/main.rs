@@ -1,5 +1,7 @@
 //! Integration tests: one binary.
 
+#[cfg(test)]
+mod layout;
 mod live;
 mod proof;
 #[cfg(test)]

@@ -1,3 +1,6 @@
+//! The log of an author and that of a follower, played against each other. One thing, though long: all cases need the same
+//! author, whose answers they bend.
+
 use super::*;
 use crate::bundle::{self, Slot};
 use crate::chain;

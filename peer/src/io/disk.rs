@@ -6,35 +6,37 @@
 //!
 //! Keys begin with a feed's number, four bytes big-endian, given out on first sight.
 
+mod close;
+mod drop;
+mod notes;
+mod pieces;
 mod rows;
+mod small;
 #[cfg(test)]
 mod tests;
 
 use crate::io::clock;
 use crate::runs::Runs;
 use crate::store::StoreError;
-use fjall::{AbstractTree as _, Database, Iter, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use levada_feed::chain;
 use levada_feed::hash::Hash;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::log::Batch;
-use levada_feed::tree::{Node, Pieces};
+use levada_feed::tree::Node;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+
+pub use pieces::ListPieces;
 
 /// Bytes of one keyspace's memory table; there are eight keyspaces.
 const MEMTABLE_BYTES: u64 = 8 << 20;
 /// Bytes of journal before tables are flushed: the least that fjall takes.
 const JOURNAL_BYTES: u64 = 64 << 20;
 const CACHE_BYTES: u64 = 32 << 20;
-/// Between two looks at tables that are being written.
-const CLOSE_PAUSE: Duration = Duration::from_millis(5);
-/// Entries removed in one write.
-const REMOVED_AT_ONCE: usize = 10_000;
 
 /// The store.
 pub struct Disk {
@@ -192,7 +194,7 @@ impl Disk {
         }
         for (node, hash) in batch.nodes() {
             if self.is_worth_keeping(number, *node)? {
-                write.insert(&self.nodes, node_key(number, *node), hash.0);
+                write.insert(&self.nodes, pieces::node_key(number, *node), hash.0);
             }
         }
         for (index, record) in batch.records() {
@@ -365,175 +367,6 @@ impl Disk {
     pub fn link(&self, feed: &FeedKey, index: u64) -> Result<Option<Hash>, StoreError> {
         chain::hash_at(&self.pieces(feed), index)
     }
-
-    /// Drops the bytes of records; their link hashes stay, so everything else still verifies.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn drop_records(&self, feed: &FeedKey, range: Range<u64>) -> Result<(), StoreError> {
-        let mut known = self.known();
-        let Some(state) = known.get_mut(feed) else {
-            return Ok(());
-        };
-        let mut held = state.held.clone();
-        held.remove(range.clone());
-        let mut value = state.number.to_be_bytes().to_vec();
-        value.extend_from_slice(&held.to_bytes());
-        // First that they are not held: what a crash leaves of them costs room, and is asked for again.
-        self.feeds.insert(feed.as_bytes(), value)?;
-        state.held = held;
-        let records = key(state.number, range.start)..key(state.number, range.end);
-        self.remove_all(&self.records, self.records.range(records))
-    }
-
-    /// Removes entries, some thousands in one write.
-    fn remove_all(&self, keyspace: &Keyspace, entries: Iter) -> Result<(), StoreError> {
-        let mut write = self.db.batch();
-        for entry in entries {
-            write.remove(keyspace, entry.key()?);
-            if write.len() >= REMOVED_AT_ONCE {
-                std::mem::replace(&mut write, self.db.batch()).commit()?;
-            }
-        }
-        Ok(write.commit()?)
-    }
-
-    /// Forgets everything of a feed. Its highest head is remembered elsewhere, in a plain file.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn purge(&self, feed: &FeedKey) -> Result<(), StoreError> {
-        let Some(number) = self.number(feed) else {
-            return Ok(());
-        };
-        self.drop_records(feed, 0..u64::MAX)?;
-        for keyspace in [
-            &self.heads,
-            &self.seen,
-            &self.leaves,
-            &self.nodes,
-            &self.rows,
-        ] {
-            self.remove_all(keyspace, keyspace.prefix(number.to_be_bytes()))?;
-        }
-        // Its number stays taken: another feed must not find what a crash may have left.
-        if let Some(state) = self.known().get_mut(feed) {
-            state.head = None;
-        }
-        Ok(())
-    }
-
-    /// Small blobs by hash; the caller has checked the hashes.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn put_small<'b>(
-        &self,
-        blobs: impl IntoIterator<Item = (Hash, &'b [u8])>,
-    ) -> Result<(), StoreError> {
-        let mut write = self.db.batch();
-        for (hash, bytes) in blobs {
-            write.insert(&self.small, hash.0, bytes);
-        }
-        Ok(write.commit()?)
-    }
-
-    /// One small blob.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn small(&self, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.small.get(hash.0)?.map(|bytes| bytes.to_vec()))
-    }
-
-    /// Drops a small blob.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn drop_small(&self, hash: &Hash) -> Result<(), StoreError> {
-        Ok(self.small.remove(hash.0)?)
-    }
-
-    /// Sets notes: small values under text keys, for modules of `io` that can rebuild them.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn put_notes(
-        &self,
-        notes: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
-    ) -> Result<(), StoreError> {
-        let mut write = self.db.batch();
-        for (name, value) in notes {
-            write.insert(&self.notes, name, value);
-        }
-        Ok(write.commit()?)
-    }
-
-    /// One note.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn note(&self, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.notes.get(name)?.map(|value| value.to_vec()))
-    }
-
-    /// Notes whose names begin alike, until `visit` says to stop.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn notes(
-        &self,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), StoreError> {
-        for entry in self.notes.prefix(prefix) {
-            let (name, value) = entry.into_inner()?;
-            if !visit(&name, &value) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes a note.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn drop_note(&self, name: &[u8]) -> Result<(), StoreError> {
-        Ok(self.notes.remove(name)?)
-    }
-
-    /// Writes everything to the disk: at a clean stop.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn close(&self) -> Result<(), StoreError> {
-        let keyspaces = [
-            &self.feeds,
-            &self.heads,
-            &self.seen,
-            &self.records,
-            &self.leaves,
-            &self.nodes,
-            &self.rows,
-            &self.small,
-            &self.notes,
-        ];
-        // The journal is enough to be durable; tables make the next start quick.
-        self.db.persist(PersistMode::SyncAll)?;
-        for keyspace in keyspaces {
-            keyspace.rotate_memtable()?;
-        }
-        // A table that cannot be written, as on a full disk, is never done: then the database refuses to persist.
-        while keyspaces
-            .iter()
-            .any(|keyspace| keyspace.tree.sealed_memtable_count() > 0)
-        {
-            self.db.persist(PersistMode::Buffer)?;
-            std::thread::sleep(CLOSE_PAUSE);
-        }
-        Ok(self.db.persist(PersistMode::SyncAll)?)
-    }
 }
 
 /// Key of something that is numbered within a feed.
@@ -547,43 +380,4 @@ fn key(number: u32, index: u64) -> [u8; 12] {
 
 fn index_in(key: &[u8]) -> Option<u64> {
     key.get(4..12)?.try_into().ok().map(u64::from_be_bytes)
-}
-
-fn node_key(number: u32, node: Node) -> [u8; 13] {
-    let mut bytes = [node.level; 13];
-    let (feed, rest) = bytes.split_at_mut(4);
-    feed.copy_from_slice(&number.to_be_bytes());
-    if let Some(index) = rest.get_mut(1..) {
-        index.copy_from_slice(&node.index.to_be_bytes());
-    }
-    bytes
-}
-
-/// The stored hash list of one feed.
-pub struct ListPieces<'a> {
-    disk: &'a Disk,
-    number: Option<u32>,
-}
-
-impl Pieces for ListPieces<'_> {
-    type Error = StoreError;
-
-    fn node(&self, node: Node) -> Result<Option<Hash>, StoreError> {
-        let Some(number) = self.number else {
-            return Ok(None);
-        };
-        let stored = self.disk.nodes.get(node_key(number, node))?;
-        Ok(stored.as_deref().and_then(Hash::from_slice))
-    }
-
-    fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(number) = self.number else {
-            return Ok(None);
-        };
-        Ok(self
-            .disk
-            .leaves
-            .get(key(number, index))?
-            .map(|leaf| leaf.to_vec()))
-    }
 }

@@ -5,7 +5,7 @@
 mod large;
 
 use super::Node;
-use super::records::SyncError;
+use super::records::{SyncError, blocking, unless_stopped};
 use crate::api::{Event, Progress};
 use crate::frame::{self, Ask, BATCH_BYTES_MAX};
 use crate::io::client::{AskError, Remote};
@@ -178,10 +178,13 @@ impl MediaFetch {
     ) -> Result<Vec<bool>, SyncError> {
         let hashes: Vec<Hash> = batch.iter().map(|blob| blob.hash).collect();
         let body = Bytes::from(frame::write_batch(&hashes));
-        let answer = remote.post(&Ask::Batch, body, BATCH_BYTES_MAX).await?;
+        let answer = unless_stopped(&self.stop, async {
+            Ok(remote.post(&Ask::Batch, body, BATCH_BYTES_MAX).await?)
+        })
+        .await?;
         let node = self.node.clone();
         let peer = remote.name().to_owned();
-        let stored = super::records::blocking(move || {
+        let stored = blocking(move || {
             let blobs = match frame::read_blobs(&hashes, &answer) {
                 Ok(blobs) => blobs,
                 Err(reject) => return Ok(Err(AskError::Rejected { peer, reject })),

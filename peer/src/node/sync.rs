@@ -236,10 +236,10 @@ async fn sync_media(
         result.files += came.map_err(|error| failure(source, &error))?;
     }
     if result.files < result.files_wanted {
-        result.error = Some(format!(
-            "{} files are not here yet",
-            result.files_wanted - result.files
-        ));
+        result.error = Some(match result.files_wanted - result.files {
+            1 => "1 file is not here yet".to_owned(),
+            files => format!("{files} files are not here yet"),
+        });
     }
     Ok(())
 }

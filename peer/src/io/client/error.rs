@@ -58,7 +58,7 @@ pub enum Unreachable {
         peer: String,
     },
     /// It answered with a status that the wire does not have.
-    #[error("{peer} refused: {status} {why}")]
+    #[error("{peer} refused: {}", format!("{status} {why}").trim_end())]
     Status {
         /// Who was asked.
         peer: String,

@@ -1,6 +1,6 @@
 //! The client against servers that are written by hand, so that they can be as wrong as servers are.
 //!
-//! One fake and the cases against it, which is why it is longer than other files.
+//! One thing, though long: a fake and the cases against it.
 
 use super::*;
 use levada_feed::hash::Hash;

@@ -113,12 +113,12 @@ impl Transfer {
                     return Ok(None);
                 }
                 Ok(Some(Err(error))) => {
-                    let why = if error.is_incomplete_message() || error.is_body_write_aborted() {
-                        "it broke off".to_owned()
+                    let why = if is_early_end(&error) {
+                        "it broke off before its end".to_owned()
                     } else {
                         error.to_string()
                     };
-                    return Err(Unreachable::Protocol { peer: peer(), why }.into());
+                    return Err(Unreachable::Unusable { peer: peer(), why }.into());
                 }
                 Err(_) => return Err(stalled(waited).into()),
             }
@@ -167,6 +167,19 @@ impl Pace {
         }
         self.waited < PACE_TIME
     }
+}
+
+/// Whether the connection ended in the middle of a body.
+fn is_early_end(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error);
+    let source = source.and_then(|source| source.downcast_ref::<std::io::Error>());
+    error.is_incomplete_message()
+        || source.is_some_and(|source| {
+            matches!(
+                source.kind(),
+                std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset
+            )
+        })
 }
 
 #[cfg(test)]

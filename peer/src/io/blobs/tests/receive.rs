@@ -1,4 +1,5 @@
-//! Verified windows, and what a crash leaves of them: long because each way to lose a part has its own case.
+//! Verified windows, and what a crash leaves of them: one thing, though long, since each way to lose
+//! a part has its own case.
 
 use super::*;
 

@@ -1,0 +1,55 @@
+//! Notes: small values under text keys, for modules of `io` and `node` that can make them again.
+
+use super::Disk;
+use crate::store::StoreError;
+
+impl Disk {
+    /// Sets notes: small values under text keys, for modules of `io` that can rebuild them.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn put_notes(
+        &self,
+        notes: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+    ) -> Result<(), StoreError> {
+        let mut write = self.db.batch();
+        for (name, value) in notes {
+            write.insert(&self.notes, name, value);
+        }
+        Ok(write.commit()?)
+    }
+
+    /// One note.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn note(&self, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.notes.get(name)?.map(|value| value.to_vec()))
+    }
+
+    /// Notes whose names begin alike, until `visit` says to stop.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn notes(
+        &self,
+        prefix: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        for entry in self.notes.prefix(prefix) {
+            let (name, value) = entry.into_inner()?;
+            if !visit(&name, &value) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a note.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn drop_note(&self, name: &[u8]) -> Result<(), StoreError> {
+        Ok(self.notes.remove(name)?)
+    }
+}

@@ -1,0 +1,301 @@
+//! Peers that lie about every kind of answer: nothing is believed, the peer is named, the exit code says what it was,
+//! memory stays bounded, and an honest peer beside the liar is enough.
+
+use crate::liar::{Liar, Lie};
+use crate::machine::{Machine, Ran, Running, Serving};
+use levada_tests::noise;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+const LIES: &[Lie] = &[
+    Lie::First,
+    Lie::Last,
+    Lie::Zeros,
+    Lie::Broken,
+    Lie::Half,
+    Lie::More,
+    Lie::Empty,
+    Lie::Endless,
+    Lie::EndlessHeader,
+    Lie::HugeLength,
+    Lie::OtherHost,
+    Lie::Circle,
+    Lie::Broke,
+    Lie::NotThere,
+    Lie::NoHttp,
+];
+/// One of each sort, where all would only take longer.
+const SOME_LIES: &[Lie] = &[
+    Lie::Last,
+    Lie::Broken,
+    Lie::Half,
+    Lie::Endless,
+    Lie::OtherHost,
+    Lie::Broke,
+    Lie::NoHttp,
+];
+const SMALL_BYTES: usize = 500;
+const LARGE_BYTES: usize = 300_000;
+/// What is taken of answers that never end: some limits and socket buffers, whatever the peer sends.
+const TAKEN_BYTES_MAX: u64 = 96 << 20;
+
+/// An author of one small and one large file.
+fn author() -> (Machine, Serving) {
+    let author = Machine::new();
+    author.write("folder/small.bin", &noise(1, SMALL_BYTES));
+    author.write("folder/large.bin", &noise(2, LARGE_BYTES));
+    author.done(&["publish", "folder"]);
+    let serving = author.serve();
+    (author, serving)
+}
+
+fn is_here(machine: &Machine) -> bool {
+    let items = machine.items();
+    items.len() == 2
+        && items.iter().all(|item| {
+            let file = &item["files"][0];
+            let expected = match item["title"].as_str() {
+                Some("small") => noise(1, SMALL_BYTES),
+                _ => noise(2, LARGE_BYTES),
+            };
+            file["held"] == file["size"] && machine.get(item) == expected
+        })
+}
+
+/// Whether the answer itself is wrong, and not only absent.
+fn is_wrong_answer(lie: Lie) -> bool {
+    !matches!(
+        lie,
+        Lie::Broken
+            | Lie::EndlessHeader
+            | Lie::OtherHost
+            | Lie::Circle
+            | Lie::Broke
+            | Lie::NotThere
+            | Lie::NoHttp
+    )
+}
+
+fn names(ran: &Ran, liar: &Liar) {
+    assert!(ran.err.contains(&liar.address), "{}", ran.err);
+}
+
+/// The liar alone, about records: nothing of the feed is here.
+fn records_alone(is_about: fn(&str) -> bool) {
+    let (_author, serving) = author();
+    for &lie in LIES {
+        let liar = Liar::start(&serving.address, is_about, lie);
+        let follower = Machine::new();
+        let link = serving.link().replace(&serving.address, &liar.address);
+        let code = if is_wrong_answer(lie) { 5 } else { 4 };
+        let ran = follower.run(&["follow", &link]);
+        assert_eq!(ran.code, Some(code), "{lie:?}: {}", ran.err);
+        names(&ran, &liar);
+        assert!(follower.items().is_empty(), "{lie:?}");
+        assert!(liar.sent() < TAKEN_BYTES_MAX, "{lie:?}: {}", liar.sent());
+    }
+}
+
+/// The liar alone, about media: the records are here, the file is not, and what `ls` says of it is true.
+fn media_alone(is_about: fn(&str) -> bool, title: &str, lies: impl Iterator<Item = Lie>) {
+    let (_author, serving) = author();
+    for lie in lies {
+        let liar = Liar::start(&serving.address, is_about, lie);
+        let follower = Machine::new();
+        let link = serving.link().replace(&serving.address, &liar.address);
+        let ran = follower.run(&["follow", &link]);
+        assert_eq!(ran.code, Some(3), "{lie:?}: {}", ran.err);
+        if lie == Lie::NotThere {
+            assert!(ran.err.contains("nobody who was asked has"), "{}", ran.err);
+        } else {
+            names(&ran, &liar);
+        }
+        let items = follower.items();
+        assert_eq!(items.len(), 2, "{lie:?}");
+        for item in &items {
+            let file = &item["files"][0];
+            let is_lied_about = item["title"] == title;
+            assert_eq!(file["held"] == file["size"], !is_lied_about, "{lie:?}");
+        }
+        assert!(liar.sent() < TAKEN_BYTES_MAX, "{lie:?}: {}", liar.sent());
+    }
+}
+
+/// The liar is asked first, an honest peer after it: everything comes.
+fn beside_an_honest_peer(is_about: fn(&str) -> bool) {
+    let (_author, serving) = author();
+    for &lie in SOME_LIES {
+        let liar = Liar::start(&serving.address, is_about, lie);
+        let follower = Machine::new();
+        let via = format!("http://{}", liar.address);
+        let ran = follower.run(&["follow", serving.link(), "--via", &via]);
+        assert_eq!(ran.code, Some(0), "{lie:?}: {}", ran.err);
+        assert!(is_here(&follower), "{lie:?}: {}", ran.err);
+    }
+}
+
+fn is_head(line: &str) -> bool {
+    line.contains("/head")
+}
+
+fn is_bundle(line: &str) -> bool {
+    line.contains("/bundle")
+}
+
+fn is_batch(line: &str) -> bool {
+    line.starts_with("POST /v1/blobs")
+}
+
+fn is_proof(line: &str) -> bool {
+    line.contains("/proof")
+}
+
+fn is_bytes(line: &str) -> bool {
+    line.starts_with("GET /v1/blobs/") && !is_proof(line)
+}
+
+#[test]
+fn lies_about_heads_are_not_believed_and_honest_peers_beside_are_enough() {
+    let (author, serving) = author();
+    // A follower that knows the feed asks for its head.
+    let followers: Vec<_> = LIES
+        .iter()
+        .map(|&lie| {
+            let liar = Liar::start(&serving.address, is_head, lie);
+            let follower = Machine::new();
+            let link = serving.link().replace(&serving.address, &liar.address);
+            follower.done(&["follow", &link]);
+            (lie, liar, follower)
+        })
+        .collect();
+    author.write("folder/new.bin", b"new");
+    author.done(&["publish", "folder"]);
+    for (lie, liar, follower) in &followers {
+        let code = if is_wrong_answer(*lie) { 5 } else { 4 };
+        let ran = follower.run(&["sync"]);
+        assert_eq!(ran.code, Some(code), "{lie:?}: {}", ran.err);
+        names(&ran, liar);
+        assert!(is_here(follower), "{lie:?}: what was verified stays");
+        assert!(liar.sent() < TAKEN_BYTES_MAX, "{lie:?}: {}", liar.sent());
+    }
+    let others = followers.iter().filter(|(lie, ..)| SOME_LIES.contains(lie));
+    for (lie, _, follower) in others {
+        // The liar stays known, and is asked too.
+        follower.done(&["follow", serving.link()]);
+        assert_eq!(follower.items().len(), 3, "{lie:?}");
+    }
+}
+
+#[test]
+fn lies_about_bundles_are_not_believed() {
+    records_alone(is_bundle);
+}
+
+#[test]
+fn lies_about_small_blobs_are_not_believed() {
+    media_alone(is_batch, "small", LIES.iter().copied());
+}
+
+#[test]
+fn lies_about_proofs_are_not_believed() {
+    media_alone(is_proof, "large", LIES.iter().copied());
+}
+
+#[test]
+fn lies_about_the_bytes_of_blobs_are_not_believed() {
+    // Bytes after those that were asked for are not read, and so do no harm.
+    let is_harmless = |lie| matches!(lie, Lie::More | Lie::HugeLength);
+    let lies = LIES.iter().copied().filter(|lie| !is_harmless(*lie));
+    media_alone(is_bytes, "large", lies);
+}
+
+#[test]
+fn honest_peer_beside_one_that_lies_about_bundles_is_enough() {
+    beside_an_honest_peer(is_bundle);
+}
+
+#[test]
+fn honest_peer_beside_one_that_lies_about_small_blobs_is_enough() {
+    beside_an_honest_peer(is_batch);
+}
+
+#[test]
+fn honest_peer_beside_one_that_lies_about_proofs_is_enough() {
+    beside_an_honest_peer(is_proof);
+}
+
+#[test]
+fn honest_peer_beside_one_that_lies_about_the_bytes_of_blobs_is_enough() {
+    beside_an_honest_peer(is_bytes);
+}
+
+#[test]
+fn silent_peer_is_left_by_interrupt_with_130() {
+    let (_author, serving) = author();
+    for is_about in [is_bundle, is_batch, is_bytes] {
+        let liar = Liar::start(&serving.address, is_about, Lie::Silent);
+        let follower = Machine::new();
+        let link = serving.link().replace(&serving.address, &liar.address);
+        left(&liar, follower.start(&["follow", &link]));
+        // Nothing stands in the way of an honest one, which is asked first from now on.
+        follower.done(&["follow", serving.link()]);
+        assert!(is_here(&follower));
+    }
+    let liar = Liar::start(&serving.address, is_head, Lie::Silent);
+    let follower = Machine::new();
+    let link = serving.link().replace(&serving.address, &liar.address);
+    follower.done(&["follow", &link]);
+    left(&liar, follower.start(&["sync"]));
+}
+
+fn left(liar: &Liar, running: Running) {
+    liar.wait_for_asker();
+    running.interrupt();
+    let ran = running.end().exits(130);
+    // It was not the peer's silence that ended it.
+    assert!(!ran.err.contains("stopped answering"), "{}", ran.err);
+}
+
+/// Answers every connection with these bytes.
+fn port_that_says(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut asker in listener.incoming().flatten() {
+            let mut begin = [0; 1];
+            // Whoever asks begins, as with TLS and HTTP; one that left already is no matter.
+            let _ = asker.read(&mut begin).and_then(|_| asker.write_all(answer));
+        }
+    });
+    address
+}
+
+#[test]
+fn port_of_something_else_is_told_as_such_with_4() {
+    let (_author, serving) = author();
+    let follower = Machine::new();
+    let key = serving.link();
+    let key = &key["levada:".len()..key.find('?').unwrap()];
+    // A TLS server alerts whoever speaks plain HTTP to it.
+    let tls = port_that_says(&[21, 3, 1, 0, 2, 2, 70]);
+    let ran = follower.run(&["follow", key, "--via", &tls]).exits(4);
+    assert!(ran.err.contains("maybe it wants https://"), "{}", ran.err);
+    assert!(ran.err.contains(&tls), "{}", ran.err);
+
+    let other = Machine::new();
+    let via = format!("https://{}", serving.address);
+    let ran = other.run(&["follow", key, "--via", &via]).exits(4);
+    assert!(ran.err.contains(&via), "{}", ran.err);
+    assert!(ran.err.contains("TLS"), "{}", ran.err);
+
+    let silent = Machine::new();
+    let mail = port_that_says(b"220 mail.example ESMTP\r\n");
+    let ran = silent.run(&["follow", key, "--via", &mail]).exits(4);
+    assert!(ran.err.contains(&mail), "{}", ran.err);
+    assert!(ran.err.contains("does not speak HTTP"), "{}", ran.err);
+
+    let page = Machine::new();
+    let web = port_that_says(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>");
+    let ran = page.run(&["follow", key, "--via", &web]).exits(5);
+    assert!(ran.err.contains(&web), "{}", ran.err);
+}
