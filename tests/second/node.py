@@ -25,18 +25,20 @@ class Node:
             "NO_COLOR": "1",
         }
 
-    def run(self, *arguments, status=0, folder=None):
-        """Runs a command to its end, which is this exit status; gives its output."""
-        done = subprocess.run(
+    def _done(self, arguments):
+        return subprocess.run(
             [self.program, *map(str, arguments)],
             env=self.environment,
-            cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=WAIT_SECONDS,
         )
+
+    def run(self, *arguments):
+        """Runs a command to its good end; gives its output."""
+        done = self._done(arguments)
         command = " ".join(map(str, arguments))
-        assert done.returncode == status, f"levada {command}: status {done.returncode}, due {status}: {done.stderr.decode()}"
+        assert done.returncode == 0, f"levada {command}: status {done.returncode}: {done.stderr.decode()}"
         return done.stdout
 
     def json(self, *arguments):
@@ -45,14 +47,12 @@ class Node:
 
     def status(self, *arguments):
         """Runs a command; gives its exit status."""
-        done = subprocess.run(
-            [self.program, *map(str, arguments)],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=WAIT_SECONDS,
-        )
-        return done.returncode
+        return self._done(arguments).returncode
+
+    def error(self, *arguments):
+        """Runs a command; gives its exit status and, if it is not 0, what it says is wrong."""
+        done = self._done(["--json", *arguments])
+        return done.returncode, json.loads(done.stderr.splitlines()[-1]) if done.returncode else None
 
     @contextlib.contextmanager
     def serving(self):
