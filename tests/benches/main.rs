@@ -21,6 +21,7 @@ use child::Levada;
 use line::{Failure, Line, Outcome};
 use options::{Options, USAGE};
 use references::References;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -102,7 +103,14 @@ fn all(options: Options) -> Result<bool, Failure> {
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let done = match args.split_first() {
-        Some((first, rest)) if first == parts::PLAY => parts::play(rest).map(|()| true),
+        Some((first, rest)) if first == parts::PLAY => match parts::play(rest) {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                // The row that started it tells.
+                let _ = writeln!(std::io::stderr(), "{error}");
+                return ExitCode::FAILURE;
+            }
+        },
         _ => match Options::read(args) {
             Some(options) => all(options),
             None => Err(USAGE.into()),

@@ -20,11 +20,12 @@ use levada_peer::io::keys::Keys;
 use levada_peer::io::server::{self, Served};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -33,6 +34,8 @@ const FOLLOWERS: u64 = 5_000;
 const RECORDS: u64 = 1_000;
 /// Seconds that a follower is ready to wait.
 const WAIT: u64 = 120;
+/// Followers of one network of loopback.
+const NETWORK: u64 = 500;
 /// Connections opened at once.
 const OPENED: usize = 64;
 
@@ -69,7 +72,7 @@ pub(crate) fn row(bench: &Bench) -> Outcome {
     Line::of("news")
         .put("followers", followers)
         .put("runs", last.len())
-        .spread("seconds_until_durable", &durable)
+        .spread("seconds_until_author_says_durable", &durable)
         .spread("seconds_until_first_is_told", &first)
         .spread("seconds_until_half_are_told", &half)
         .spread("seconds_until_all_are_told", &last)
@@ -173,19 +176,23 @@ pub(crate) fn serve(data: &Path) -> Outcome {
 pub(crate) fn wait(address: &str, control: &str, feed: &str, count: u64) -> Outcome {
     let path = format!("/v1/feeds/{feed}/head?have={}", RECORDS + 1);
     runtime()?.block_on(async {
-        let mut one = TcpStream::connect(address).await?;
-        let known = ask(&mut one, &path, None).await?;
+        let known = ask(address, &path).await?;
         let mut waiting = JoinSet::new();
         let mut opening = JoinSet::new();
-        for _ in 0..count {
+        for number in 0..count {
             if opening.len() >= OPENED {
                 let stream = opening.join_next().await.ok_or("one is under way")??;
                 waiting.spawn(told(stream?));
             }
             let request = request(&format!("{path}&wait={WAIT}"), Some(&known));
-            let address = address.to_owned();
+            let address: SocketAddr = address.parse()?;
             opening.spawn(async move {
-                let mut stream = TcpStream::connect(address).await?;
+                // As many as these come from many networks; one network gets a part of the places only.
+                let network = u8::try_from(1 + number / NETWORK)
+                    .map_err(|_| std::io::ErrorKind::AddrNotAvailable)?;
+                let socket = TcpSocket::new_v4()?;
+                socket.bind((Ipv4Addr::new(127, 0, network, 1), 0).into())?;
+                let mut stream = socket.connect(address).await?;
                 stream.write_all(request.as_bytes()).await?;
                 Ok::<_, std::io::Error>(stream)
             });
@@ -194,7 +201,7 @@ pub(crate) fn wait(address: &str, control: &str, feed: &str, count: u64) -> Outc
             waiting.spawn(told(stream??));
         }
         // Answered after all who asked before it were accepted.
-        ask(&mut one, &path, None).await?;
+        ask(address, &path).await?;
         let started = clock::tick();
         let mut appended = TcpStream::connect(control).await?;
         let mut byte = [0];
@@ -215,9 +222,10 @@ fn request(path: &str, known: Option<&str>) -> String {
 }
 
 /// Asks for the head; gives its tag.
-async fn ask(stream: &mut TcpStream, path: &str, known: Option<&str>) -> Result<String, Failure> {
-    stream.write_all(request(path, known).as_bytes()).await?;
-    let head = answer(stream).await?;
+async fn ask(address: &str, path: &str) -> Result<String, Failure> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(request(path, None).as_bytes()).await?;
+    let head = answer(&mut stream).await?;
     let tag = head.lines().find_map(|line| line.strip_prefix("etag: "));
     Ok(tag.ok_or_else(|| format!("no tag in {head}"))?.to_owned())
 }

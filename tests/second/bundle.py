@@ -5,7 +5,7 @@ from collections import namedtuple
 import codec
 import head as head_page
 import slice as slice_page
-from codec import is_bytes, is_integer, require
+from codec import Refused, is_bytes, is_integer, require
 from list import HASH_BYTES, LEAF_HASHES, link_hash
 from record import RECORD_BYTES_MAX
 
@@ -95,8 +95,12 @@ def split_latest(data):
     """The bundles that stand in a row, unchecked: each is one CBOR value. Empty if there is none."""
     pieces = []
     while data:
-        codec.check_version(data, "bundle-1")
-        _, end = codec.decode_first(data, codec.BUNDLE_VALUES_MAX)
+        codec.check_version(data, "wire-1")
+        try:
+            _, end = codec.decode_first(data, codec.BUNDLE_VALUES_MAX)
+        except Refused as refused:
+            # What is cut is no row of bundles; all else that the codec refuses is the fault of the bundle.
+            raise Refused("wire-1" if refused.must == "codec-1" else refused.must, refused.why) from None
         pieces.append(data[:end])
         data = data[end:]
     return pieces

@@ -1,12 +1,13 @@
 """Everything, in order: self-checks, the vectors, and a levada program that serves and follows.
 
-    check.py LEVADA [TEMP]        with the path of the program
+    check.py LEVADA        with the path of the program
 """
 
 import pathlib
 import sys
 import tempfile
 
+import differ_test
 import fetch_test
 import follow_test
 import odd_test
@@ -26,6 +27,7 @@ def main(program):
         follow_test.test_all(tally, program, temp)
         follow_test.test_check(tally, program, temp)
         odd_test.test_all(tally, program, temp)
+        differ_test.test_all(tally, program, temp)
     tally.end()
 
 

@@ -69,6 +69,11 @@ class _Reader:
         byte = self.take(1)[0]
         return byte >> 5, byte & 31
 
+    def require_type(self, major, info):
+        """codec-5, for a value and for a key, but for its number."""
+        is_simple = major == 7 and info in (20, 21, 22)
+        require(major in (0, 2, 3, 4, 5) or is_simple, "codec-5", f"major type {major}, info {info}")
+
     def text(self, info):
         raw = self.take(self.number(info))
         try:
@@ -81,6 +86,7 @@ class _Reader:
         major, info = self.initial()
         require(self.values_left > 0, "codec-11")
         self.values_left -= 1
+        self.require_type(major, info)
         if major in (2, 3, 4, 5):
             require(info != 31, "codec-4")
         if major == 0:
@@ -97,7 +103,6 @@ class _Reader:
             each = 1 if major == 4 else 2
             require(count * each <= len(self.data) - self.at, "codec-1", f"{count} elements announced")
             return self.array(count, nesting + 1) if major == 4 else self.map(count, nesting + 1)
-        require(major == 7 and info in (20, 21, 22), "codec-5", f"major type {major}, info {info}")
         return {20: False, 21: True, 22: None}[info]
 
     def array(self, count, nesting):
@@ -108,6 +113,7 @@ class _Reader:
         before = None
         for _ in range(count):
             major, info = self.initial()
+            self.require_type(major, info)
             require(major == 3, "codec-8", f"a key of major type {major}")
             require(info != 31, "codec-4")
             key = self.text(info)

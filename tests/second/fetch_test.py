@@ -1,39 +1,22 @@
 """Fetch test: a levada node serves a folder that was published, and the Python code fetches and checks all of it."""
 
 import pathlib
+import threading
 
 import author_file
 import bundle as bundle_page
-import codec
-import head as head_page
 import key
 import link as link_page
 import list as list_page
 import record as record_page
-import slice as slice_page
 import wire
 from blake3_tree import hash_of
+from blob_test import Blobs
+from fetch import UNKNOWN_BLOB, Fetch, folder_files
 from follower import ACCEPTED, STALE, Follower
 from node import Node, write_folder
 from tally import equal, equal_rows, flipped, refused
 from wire import Client
-
-UNKNOWN_BLOB = bytes([7] * 32)
-BIG = "big.bin"
-BIG_SIZE = 70_000
-
-
-def media(size, seed):
-    """Bytes that no two files share."""
-    return bytes((i * i + i // 256 + seed * 7) % 256 for i in range(size))
-
-
-def folder_files():
-    """Small and large files around every limit, and enough of them for a list of more than one leaf."""
-    sizes = {"empty.bin": 0, "one.bin": 1, "leaf.bin": 16384, "more.bin": 16385, "three.bin": 40_000, BIG: BIG_SIZE}
-    files = {name: media(size, seed) for seed, (name, size) in enumerate(sizes.items())}
-    files.update({f"small/{n}.bin": b"small %d\n" % n for n in range(70)})
-    return files
 
 
 def test_all(tally, program, temp):
@@ -54,19 +37,14 @@ def test_all(tally, program, temp):
     link = link_page.read_link(shown["link"].encode())
     author = author_file.read_author_file(pathlib.Path(shown["author_file"]).read_bytes())
     with node.serving() as address:
-        fetch = Fetch(tally, Client(address), link, author, first_length, files)
-        fetch.test_all()
+        for tests in (Feeds, Blobs):
+            tests(tally, Client(address), link, author, first_length, files).test_all()
+        test_live(tally, node, Client(address), link.feed, temp)
     test_prove(tally, node, temp, author)
 
 
-class Fetch:
-    """What is known of the feed beforehand, and the tests."""
-
-    def __init__(self, tally, client, link, author, first_length, files):
-        self.tally, self.client, self.link, self.author = tally, client, link, author
-        self.feed, self.first_length, self.files = link.feed, first_length, files
-        self.length = len(author.records)
-        self.path = f"/v1/feeds/{key.to_text(link.feed)}"
+class Feeds(Fetch):
+    """The tests of feeds, heads and bundles, and of what is none of these."""
 
     def test_all(self):
         check = self.tally.check
@@ -79,40 +57,8 @@ class Fetch:
         check("bundles hold every record, and retracted ones are kept back with a hint", self.bundles)
         check("a bundle under an earlier head is of that head", self.earlier)
         check("a bundle with a bit turned is refused", self.bundle_flips)
-        check("every file of every item has the bytes that were published", self.blobs)
-        check("ranges and conditions of blobs are answered as due", self.ranges)
-        check("pairs prove windows of blobs, and nothing with a bit turned", self.proofs)
-        check("pairs for what is no range are answered as due", self.proof_statuses)
-        check("the node has all leaves", self.have)
-        check("batches give small blobs, and null for what is not here or too large", self.batch)
-        check("batch requests without the form are answered by 422", self.batch_forms)
         check("long polls are answered by 200 or 304 as due", self.poll)
         check("paths, methods and numbers that are wrong are answered as due", self.statuses)
-
-    def raw(self, path, limit=64 * wire.MIB):
-        answer = self.client.ask("GET", path, limit=limit)
-        equal(answer.status, 200, path)
-        return answer.body
-
-    def items(self):
-        """The readable items of the feed by index."""
-        found = {}
-        for index, data in enumerate(self.author.records):
-            record = record_page.read_record(data, index)
-            if record["kind"] == "item":
-                found[index] = record["body"]
-        return found
-
-    def retracted(self):
-        """Which records are taken back, with their edits, and by which record."""
-        by = {}
-        for index, data in enumerate(self.author.records):
-            record = record_page.read_record(data, index)
-            if record["kind"] == "retract":
-                by[record["body"]["target"]["index"]] = index
-        return by
-
-    # Feeds and heads
 
     def healthz(self):
         answer = self.client.ask("GET", "/healthz")
@@ -196,145 +142,6 @@ class Fetch:
         for at in range(0, len(data), 5):
             refused(None, bundle_page.check_bundle, flipped(data, at, at % 8), self.feed)
 
-    # Blobs
-
-    def blobs(self):
-        seen = {}
-        for index, body in self.items().items():
-            for file in body["files"]:
-                # What was edited or retracted meanwhile is published no more under its path.
-                if index in self.retracted() or body["path"] == "one.bin" and file["hash"] != hash_of(b"2"):
-                    continue
-                seen[body["path"]] = self.client.blob(file["hash"], file["size"])
-        equal(sorted(seen), sorted(self.files))
-        for path, data in seen.items():
-            equal(data, self.files[path], path)
-
-    def blob(self, name):
-        return hash_of(self.files[name])
-
-    def ranges(self):
-        data, path = self.files[BIG], f"/v1/blobs/{self.blob(BIG).hex()}"
-        tag = f'"{self.blob(BIG).hex()}"'
-        whole = self.client.ask("GET", path)
-        equal((whole.status, whole.body), (200, data))
-        due = {
-            "content-type": "application/octet-stream",
-            "etag": tag,
-            "accept-ranges": "bytes",
-            "cache-control": "public, max-age=31536000, immutable",
-            "x-content-type-options": "nosniff",
-            "content-security-policy": "sandbox; default-src 'none'",
-            "content-disposition": "attachment",
-        }
-        equal({name: whole.header.get(name) for name in due}, due)
-        head = self.client.ask("HEAD", path)
-        equal((head.status, head.body, head.header["content-length"]), (200, b"", str(BIG_SIZE)))
-        for asked, (start, end) in {
-            "bytes=0-0": (0, 1),
-            "bytes=5-99": (5, 100),
-            "bytes=69999-": (69999, 70000),
-            "bytes=-5": (69995, 70000),
-            "bytes=-99999999": (0, 70000),
-            "bytes=69990-99999999": (69990, 70000),
-        }.items():
-            answer = self.client.ask("GET", path, Range=asked)
-            equal((answer.status, answer.body), (206, data[start:end]), asked)
-            equal(answer.header["content-range"], f"bytes {start}-{end - 1}/{BIG_SIZE}")
-        for asked in ("bytes=70000-", "bytes=70000-70001", "bytes=99999999999-"):
-            answer = self.client.ask("GET", path, Range=asked)
-            equal((answer.status, answer.header.get("content-range")), (416, f"bytes */{BIG_SIZE}"), asked)
-        for asked in ("bytes=0-1,3-4", "leaves=0-1", "bytes=9-3", "bytes=", "bytes=-", "bytes=a-b", "none"):
-            equal(self.client.ask("GET", path, Range=asked).status, 200, asked)
-        equal(self.client.ask("GET", path, Range="bytes=0-1", If_Range='"other"').body, data)
-        equal(self.client.ask("GET", path, Range="bytes=0-1", If_Range=tag).status, 206)
-        equal(self.client.ask("GET", path, If_None_Match=tag).status, 304)
-        equal(self.client.ask("GET", path, If_None_Match='"other"').status, 200)
-        empty = self.client.ask("GET", f"/v1/blobs/{self.blob('empty.bin').hex()}")
-        equal((empty.status, empty.body), (200, b""))
-
-    def proofs(self):
-        for name in ("one.bin", "leaf.bin", "more.bin", "three.bin", BIG):
-            data, blob = self.files[name], self.blob(name)
-            size = len(data)
-            for start, end in {(0, size), (size - 1, size), (0, 1), (size // 2, size // 2 + 1)}:
-                proof = self.client.pairs(blob, start, end, size)
-                for leaf in proof.leaves:
-                    a, b = slice_page.leaf_bounds(leaf, size, slice_page.BLOB_LEAF)
-                    proof.check_leaf(leaf, self.client.blob_range(blob, a, b) if size else b"")
-                    if a < b:
-                        refused("slice-4", proof.check_leaf, leaf, flipped(data[a:b], 0))
-        path = f"/v1/blobs/{self.blob(BIG).hex()}/proof?from=20000&to=50000"
-        answer = self.client.ask("GET", path)
-        equal((answer.header["levada-size"], answer.header["content-type"]), (str(BIG_SIZE), "application/octet-stream"))
-        for at in range(0, len(answer.body), 9):
-            pairs = flipped(answer.body, at)
-            refused("slice-3", slice_page.Proof, BIG_SIZE, slice_page.BLOB_LEAF, [(1, 4)], self.blob(BIG), pairs)
-        # A wrong size is shown to be wrong by the last leaf, for every size with as many leaves and for others.
-        for size in (BIG_SIZE - 1, BIG_SIZE + 1):
-            proof = self.client.pairs(self.blob(BIG), 65536, 65537, size)
-            refused(("slice-2", "slice-4"), proof.check_leaf, 4, self.files[BIG][65536:])
-        empty = self.client.pairs(self.blob("empty.bin"), 0, 0, 0)
-        empty.check_leaf(0, b"")
-
-    def proof_statuses(self):
-        path = f"/v1/blobs/{self.blob(BIG).hex()}/proof"
-        due = {
-            "?from=0&to=70000": 200,
-            "?to=2&from=1": 200,
-            "?from=0&to=70001": 416,
-            "?from=5&to=5": 416,
-            "?from=6&to=5": 416,
-            "?from=0&to=0": 416,
-            "?from=0&to=268435457": 400,
-            "?from=0": 400,
-            "?to=5": 400,
-            "": 400,
-            "?from=00&to=5": 400,
-            "?from=a&to=5": 400,
-            "?from=-1&to=5": 400,
-            "?from=%2B1&to=5": 400,
-            "?from=0&to=1&from=a": 200,
-        }
-        equal_rows({query: self.client.ask("GET", path + query).status for query in due}, due)
-        equal(self.client.ask("GET", f"/v1/blobs/{UNKNOWN_BLOB.hex()}/proof?from=0&to=1").status, 404)
-
-    def have(self):
-        for name, data in self.files.items():
-            size, runs = wire.read_have(self.raw(f"/v1/blobs/{self.blob(name).hex()}/have"))
-            equal((size, runs), (len(data), [(0, slice_page.leaf_count(len(data), slice_page.BLOB_LEAF))]), name)
-        equal(self.client.ask("GET", f"/v1/blobs/{UNKNOWN_BLOB.hex()}/have").status, 404)
-
-    def batch(self):
-        names = ["one.bin", "leaf.bin", "more.bin", BIG, "empty.bin", "one.bin", "small/7.bin"]
-        hashes = [self.blob(name) for name in names] + [UNKNOWN_BLOB]
-        due = [self.files[name] if len(self.files[name]) <= 16384 else None for name in names] + [None]
-        equal(self.client.batch(hashes), due)
-        equal(self.client.batch([]), [])
-        equal(self.client.batch([self.blob("small/9.bin")] * 512), [self.files["small/9.bin"]] * 512)
-        answer = self.client.ask("POST", "/v1/blobs", wire.make_batch_request(hashes))
-        refused("wire-3", wire.read_batch_answer, answer.body, hashes[::-1])
-        refused("wire-1", wire.read_batch_answer, answer.body, hashes[1:])
-
-    def batch_forms(self):
-        one = self.blob("one.bin")
-        for body, must in {
-            b"": b"wire-1",
-            b"\x80": b"wire-1",
-            codec.encode([1, one[:31]]): b"wire-1",
-            codec.encode([1, one * 513]): b"wire-1",
-            codec.encode([1, one, 0]): b"wire-1",
-            codec.encode([1, [one]]): b"wire-1",
-            codec.encode([2, one]): b"head-2",
-            codec.encode([1, one]) + b"\0": b"codec-2",
-            b"\x82\x18\x01\x40": b"codec-3",
-        }.items():
-            answer = self.client.ask("POST", "/v1/blobs", body)
-            equal(answer.status, 422, body[:40].hex())
-            assert b":" in answer.body and answer.body.count(b"\n") <= 1, answer.body
-            if must == b"head-2":
-                equal(answer.body.split(b":")[0], must)
-
     # The rest
 
     def poll(self):
@@ -386,6 +193,33 @@ class Fetch:
             answer = self.client.ask(method, path, b"" if method != "GET" else None)
             equal(answer.status, 405, f"{method} {path}")
             assert answer.header.get("allow"), f"{method} {path}"
+
+
+def test_live(tally, node, client, feed, temp):
+    """What is published while the node serves."""
+
+    def live():
+        path = f"/v1/feeds/{key.to_text(feed)}/head?have="
+        before = client.head(feed)
+        tag, answers = wire.head_tag(before.head.wire), []
+
+        def poll():
+            asked = f"{path}{before.head.length}&wait=50"
+            answers.append(client.ask("GET", asked, If_None_Match=tag))
+
+        waiting = threading.Thread(target=poll)
+        waiting.start()
+        write_folder(temp / "live", {"new.bin": b"published while somebody waits"})
+        node.run("publish", temp / "live")
+        waiting.join()
+        equal(answers[0].status, 200)
+        new = list_page.check_answer(answers[0].body, feed, before.head.length)
+        equal(new.head.length, before.head.length + 1)
+        leaf = new.leaves[(before.head.length - 1) // 32]
+        equal(new.proof.root_at(before.head.length, leaf), before.head.root)
+        equal(answers[0].header["etag"], wire.head_tag(new.head.wire))
+
+    tally.check("a long poll is answered when something is published", live)
 
 
 def test_prove(tally, node, temp, author):

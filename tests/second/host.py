@@ -6,7 +6,6 @@ Serves whole feeds from memory. `lie` may change any answer on its way out: that
 import re
 import threading
 import time
-import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import fork as fork_page
@@ -14,11 +13,13 @@ import key
 import slice as slice_page
 import succession as succession_page
 import wire
-from codec import INTEGER_MAX, Refused
+from codec import Refused
 
 CBOR = "application/cbor"
 OCTETS = "application/octet-stream"
-BODY_BYTES_MAX = 32768
+HANDED_BYTES_MAX = 8192
+BATCH_REQUEST_BYTES_MAX = 16448
+QUERY_NUMBER_MAX = 2**64 - 1
 
 
 class Status(Exception):
@@ -37,7 +38,7 @@ def ask_number(query, name, default=None):
         return default
     text = query[name]
     is_number = re.fullmatch("0|[1-9][0-9]*", text, re.ASCII) is not None
-    if not is_number or int(text) > INTEGER_MAX:
+    if not is_number or int(text) > QUERY_NUMBER_MAX:
         raise Status(400, f"{name} is no number")
     return int(text)
 
@@ -279,12 +280,14 @@ class _Handler(BaseHTTPRequestHandler):
             return
         path, _, raw_query = self.path.partition("?")
         query = {}
-        for name, value in urllib.parse.parse_qsl(raw_query, keep_blank_values=True):
-            query.setdefault(name, value)
+        for piece in raw_query.split("&"):
+            name, has_value, value = piece.partition("=")
+            if has_value:
+                query.setdefault(name, value)
         self.host.asked.append((method, self.path))
         try:
             size = int(self.headers.get("Content-Length", 0))
-            if size > BODY_BYTES_MAX:
+            if size > (BATCH_REQUEST_BYTES_MAX if path.endswith("/blobs") else HANDED_BYTES_MAX):
                 self.close_connection = True
                 raise Status(413, "the body is too long")
             body = self.rfile.read(size)

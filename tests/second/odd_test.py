@@ -4,7 +4,7 @@ that go too far."""
 import key
 from author import Author
 from blake3_tree import hash_of
-from fetch_test import media
+from fetch import media
 from host import Host
 from node import Node
 from tally import equal

@@ -12,7 +12,6 @@ import fork
 import head
 import key
 import link
-import list as list_page
 import record
 import slice as slice_page
 import succession

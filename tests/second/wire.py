@@ -15,7 +15,7 @@ import list as list_page
 import slice as slice_page
 import succession as succession_page
 from blake3_tree import hash_of
-from codec import is_bytes, is_integer, require
+from codec import Refused, is_bytes, is_integer, require
 
 MIB = 1024 * 1024
 FEEDS_BYTES_MAX = MIB
@@ -33,11 +33,17 @@ WAIT_SECONDS_MAX = 50
 
 
 def read_feeds(data):
-    """The heads of a page of feeds."""
+    """The valid heads of a page of feeds. Each is a claim of its own: one that is none costs nothing but itself."""
     whole = codec.decode_structure(data, "wire-1", codec.LIST_VALUES_MAX)
     require(type(whole) is list and len(whole) == 2 and type(whole[1]) is list, "wire-1")
     require(len(whole[1]) <= FEEDS_HEADS_MAX and all(is_bytes(one) for one in whole[1]), "wire-1")
-    return [head_page.check_head(one) for one in whole[1]]
+    heads = []
+    for one in whole[1]:
+        try:
+            heads.append(head_page.check_head(one))
+        except Refused:
+            continue
+    return heads
 
 
 def read_have(data):
@@ -79,6 +85,7 @@ def read_batch_answer(data, hashes):
     require(type(whole) is list and len(whole) == 2 and type(whole[1]) is list, "wire-1")
     require(len(whole[1]) == len(hashes), "wire-1", f"{len(whole[1])} for {len(hashes)} hashes")
     require(all(one is None or is_bytes(one) for one in whole[1]), "wire-1")
+    require(all(one is None or len(one) <= BATCH_BLOB_BYTES_MAX for one in whole[1]), "wire-1", "a large blob")
     for one, due in zip(whole[1], hashes):
         require(one is None or hash_of(one) == due, "wire-3", due.hex())
     return whole[1]
