@@ -59,6 +59,7 @@ class Feeds(Fetch):
         check("a bundle with a bit turned is refused", self.bundle_flips)
         check("long polls are answered by 200 or 304 as due", self.poll)
         check("paths, methods and numbers that are wrong are answered as due", self.statuses)
+        check("what is handed over is bounded, and of feeds that are here", self.handed)
 
     def healthz(self):
         answer = self.client.ask("GET", "/healthz")
@@ -176,6 +177,20 @@ class Feeds(Fetch):
             self.path + "/bundle?to=1": 400,
             self.path + "/bundle?latest=0": 400,
             self.path + f"/bundle?from={self.length}&to={self.length + 1}": 404,
+            self.path + "/bundle?from=2&to=2": 400,
+            self.path + "/bundle?from=3&to=2": 400,
+            self.path + "/bundle?from=a&to=2&latest=1": 200,
+            self.path + "/bundle?from=0&to=1&at=a": 400,
+            self.path + "/bundle?latest=": 400,
+            self.path + "/bundle?latest=01": 400,
+            self.path + "/bundle?latest=+1": 400,
+            self.path + f"/bundle?latest={2**64 - 1}": 200,
+            self.path + f"/bundle?latest={2**64}": 400,
+            self.path + f"/head?have={2**64 - 1}": 200,
+            self.path + f"/head?have={2**64}": 400,
+            self.path + "/head?have": 200,
+            self.path + "/head?have&have=a": 400,
+            self.path + "/head?have=%31": 400,
             self.path + "/fork": 404,
             self.path + "/succession": 404,
             self.path + "/other": 404,
@@ -189,10 +204,33 @@ class Feeds(Fetch):
         for path, answer in answers.items():
             if answer.status >= 400:
                 assert answer.body.decode() and answer.body.count(b"\n") <= 1, f"{path}: {answer.body}"
-        for method, path in (("POST", self.path + "/head"), ("DELETE", "/v1/feeds"), ("GET", "/v1/blobs"), ("PUT", "/healthz")):
+        for method, path, allowed in (
+            ("POST", self.path + "/head", {"GET"}),
+            ("DELETE", "/v1/feeds", {"GET"}),
+            ("GET", "/v1/blobs", {"POST"}),
+            ("PUT", "/healthz", {"GET", "HEAD"}),
+            ("PUT", self.path + "/fork", {"GET", "POST"}),
+            ("PUT", self.path + "/succession", {"GET", "POST"}),
+            ("POST", "/v1/blobs/" + UNKNOWN_BLOB.hex(), {"GET", "HEAD"}),
+        ):
             answer = self.client.ask(method, path, b"" if method != "GET" else None)
-            equal(answer.status, 405, f"{method} {path}")
-            assert answer.header.get("allow"), f"{method} {path}"
+            got = {one.strip() for one in answer.header.get("allow", "").split(",")}
+            equal((answer.status, got), (405, allowed), f"{method} {path}")
+
+    def handed(self):
+        unknown = f"/v1/feeds/{key.to_text(key.public(bytes([5] * 32)))}"
+        due = {
+            (self.path + "/fork", 8192): 422,
+            (self.path + "/fork", 8193): 413,
+            (self.path + "/succession", 8192): 422,
+            (self.path + "/succession", 8193): 413,
+            ("/v1/blobs", 16448): 422,
+            ("/v1/blobs", 16449): 413,
+            (unknown + "/fork", 100): 404,
+            (unknown + "/succession", 100): 404,
+        }
+        got = {(path, size): self.client.ask("POST", path, bytes(size)).status for path, size in due}
+        equal_rows(got, due)
 
 
 def test_live(tally, node, client, feed, temp):
