@@ -15,6 +15,7 @@ struct Disk {
 
 impl Disk {
     /// `None` where this user may not mount.
+    #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
     fn mount(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let options = format!("size={size}");

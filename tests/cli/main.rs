@@ -1,14 +1,20 @@
 //! The real `levada`, run as people run it: pages of the manual whose commands and output are checked, and what no page
 //! can show.
 
+#[cfg(test)]
 mod disk;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
 mod kill;
 mod liar;
 mod machine;
+#[cfg(test)]
 mod names;
+#[cfg(test)]
 mod pages;
 mod shown;
 mod terminal;
 mod transcript;
+#[cfg(test)]
 mod travel;

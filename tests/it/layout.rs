@@ -206,6 +206,34 @@ fn files_say_what_they_are_and_are_short_or_say_why_not() {
 }
 
 #[test]
+fn every_file_is_part_of_a_crate() {
+    let files = files();
+    let mut broken = Vec::new();
+    for file in &files {
+        let path = Path::new(&file.path);
+        let folder = path.parent().unwrap();
+        let is_root = matches!(file.name(), "lib" | "main")
+            || folder.ends_with("bin")
+            || folder.ends_with("fuzz_targets");
+        let beside = files.iter().filter(|other| {
+            let other = Path::new(&other.path);
+            let is_root = other.parent() == Some(folder)
+                && matches!(
+                    other.file_stem().and_then(|stem| stem.to_str()),
+                    Some("lib" | "main")
+                );
+            is_root || other.with_extension("") == folder
+        });
+        let declared = format!("mod {};", file.name());
+        let mut lines = beside.flat_map(|other| other.text.lines());
+        if !is_root && !lines.any(|line| line.ends_with(&declared)) {
+            broken.push(format!("{}: nobody says `{declared}`", file.path));
+        }
+    }
+    none(broken);
+}
+
+#[test]
 fn no_module_has_a_name_that_says_nothing() {
     let files = files();
     let is_vague = |path: &str| {

@@ -2,6 +2,9 @@
 //!
 //! Reads the store and proves what it gives; decides nothing about who asks. Used by the server and by `prove`.
 
+#[cfg(test)]
+mod tests;
+
 use crate::io::disk::Disk;
 use crate::store::StoreError;
 use levada_feed::bundle::{self, Slot};
