@@ -79,12 +79,19 @@ pub async fn call(
     let answer = node.run(call, &events, stop).await;
     let closing = node.clone();
     let closed = tokio::task::spawn_blocking(move || closing.close()).await;
-    let answer = answer?;
-    if let Ok(Err(error)) = closed {
-        return Err(Failure::from(error));
+    let closed = closed.unwrap_or(Ok(()));
+    match (answer, closed) {
+        // A store that takes nothing more is told why only when it is closed.
+        (Err(failure), Err(error)) if failure.code == Code::Failed && error.is_full() => {
+            Err(error.into())
+        }
+        (Err(failure), _) => Err(failure),
+        (Ok(_), Err(error)) => Err(error.into()),
+        (Ok(answer), Ok(())) => {
+            tell(&events, Event::Answer(Box::new(answer))).await;
+            Ok(())
+        }
     }
-    tell(&events, Event::Answer(Box::new(answer))).await;
-    Ok(())
 }
 
 async fn open(options: &Options) -> Result<Arc<Node>, Failure> {

@@ -1,6 +1,6 @@
 //! The clean stop of a store.
 
-use super::Disk;
+use super::{Disk, MEMTABLE_BYTES};
 use crate::store::StoreError;
 use fjall::{AbstractTree as _, PersistMode};
 use std::time::Duration;
@@ -12,8 +12,28 @@ impl Disk {
     /// Writes everything to the disk: at a clean stop.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Those of the database; `NoSpace` when it refused to go on and the disk is full.
     pub fn close(&self) -> Result<(), StoreError> {
+        match self.write_all() {
+            Err(fjall::Error::Poisoned) => Err(self
+                .no_space()
+                .unwrap_or_else(|| StoreError::from(fjall::Error::Poisoned))),
+            written => Ok(written?),
+        }
+    }
+
+    /// The full disk, if it is that. The database does not tell which write of its own failed first.
+    fn no_space(&self) -> Option<StoreError> {
+        let found = rustix::fs::statvfs(&self.path).ok()?;
+        let free = found.f_bavail.saturating_mul(found.f_frsize);
+        (free < MEMTABLE_BYTES).then(|| StoreError::NoSpace {
+            path: self.path.clone(),
+            needed: MEMTABLE_BYTES,
+            free,
+        })
+    }
+
+    fn write_all(&self) -> fjall::Result<()> {
         let keyspaces = [
             &self.feeds,
             &self.heads,
@@ -38,6 +58,6 @@ impl Disk {
             self.db.persist(PersistMode::Buffer)?;
             std::thread::sleep(CLOSE_PAUSE);
         }
-        Ok(self.db.persist(PersistMode::SyncAll)?)
+        self.db.persist(PersistMode::SyncAll)
     }
 }
