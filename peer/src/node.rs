@@ -77,6 +77,7 @@ pub async fn call(
         Err(failure) => return Err(failure),
     };
     let answer = node.run(call, &events, stop).await;
+    let answer = answer.map_err(|failure| node.explain(failure));
     let closing = node.clone();
     let closed = tokio::task::spawn_blocking(move || closing.close()).await;
     let closed = closed.unwrap_or(Ok(()));
@@ -106,6 +107,9 @@ async fn open(options: &Options) -> Result<Arc<Node>, Failure> {
 async fn tell(events: &mpsc::Sender<Event>, event: Event) {
     let _ = events.send(event).await;
 }
+
+/// A disk with less room than this counts as full.
+const FULL_BYTES: u64 = 64 << 10;
 
 /// Everything of one node, open. Cheap to clone.
 #[derive(Clone)]
@@ -288,6 +292,15 @@ impl Node {
             .lock()
             .expect("nobody panics while holding this lock")
             .get(feed)
+    }
+
+    /// A store that stopped because the disk is full says only that it stopped.
+    fn explain(&self, failure: Failure) -> Failure {
+        let is_full = || self.blobs.free_bytes().is_ok_and(|free| free < FULL_BYTES);
+        if failure.code == Code::Failed && is_full() {
+            return words::full(failure.message);
+        }
+        failure
     }
 
     /// What opens encrypted keys.

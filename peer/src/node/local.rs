@@ -33,7 +33,11 @@ pub(super) fn handler(node: &Arc<Node>) -> Handler {
         if let Some(passphrase) = request.passphrase {
             caller.passphrase = Some(Zeroizing::new(passphrase));
         }
-        Box::pin(async move { Arc::new(caller).run(request.call, &events, stop).await })
+        let caller = Arc::new(caller);
+        Box::pin(async move {
+            let done = caller.run(request.call, &events, stop).await;
+            done.map_err(|failure| caller.explain(failure))
+        })
     })
 }
 

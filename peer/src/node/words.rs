@@ -42,6 +42,13 @@ pub(super) fn lock_failure(error: &LockError) -> Failure {
     }
 }
 
+/// The disk is full.
+pub(super) fn full(message: String) -> Failure {
+    Failure::new(Code::OverQuota, message).hint(
+        "the disk is full; what was durable is kept; make room and run the same command again",
+    )
+}
+
 /// What the person reads when our own disk failed.
 pub(super) fn store_failure(error: &StoreError) -> Failure {
     let failure = Failure::new(Code::Failed, error.to_string());
@@ -51,13 +58,7 @@ pub(super) fn store_failure(error: &StoreError) -> Failure {
             ..failure
         }
         .hint("make room, then run the same command again"),
-        error if error.is_full() => Failure {
-            code: Code::OverQuota,
-            ..failure
-        }
-        .hint(
-            "the disk is full; what was durable is kept; make room and run the same command again",
-        ),
+        error if error.is_full() => full(failure.message),
         StoreError::File { source, .. }
             if source.kind() == std::io::ErrorKind::PermissionDenied =>
         {
