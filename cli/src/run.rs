@@ -298,12 +298,10 @@ impl Session<'_> {
             node::serve(&options, &listen, ready, sender, stop).await
         });
         let data_dir: Option<PathBuf> = self.options.data_dir.clone();
-        let mut stopped = self.stop.subscribe();
         let mut is_ready = false;
         loop {
             tokio::select! {
                 biased;
-                Ok(()) = stopped.changed() => self.screen.note("stopping; Ctrl-C again ends it at once"),
                 serving = &mut ready, if !is_ready => {
                     is_ready = true;
                     if let Ok(serving) = serving {
