@@ -2,6 +2,7 @@
 
 use crate::machine::Machine;
 use levada_tests::noise;
+use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -97,28 +98,35 @@ fn interrupted_publish_tells_130_keeps_what_is_done_and_goes_on() {
 #[test]
 fn interrupted_follow_and_get_tell_130_and_go_on() {
     let (author, follower) = (Machine::new(), Machine::new());
-    let film = noise(3, 96 << 20);
+    let film = noise(3, 384 << 20);
     author.write("film.bin", &film);
     author.done(&["publish", "film.bin", "--in-place"]);
     let serving = author.serve();
+    // The author falls silent in the middle, so that the interrupt finds the follower waiting.
+    let falls_silent = || serving.running.signal(Signal::STOP);
+    let goes_on = || serving.running.signal(Signal::CONT);
 
     let is_under_way = |event: &serde_json::Value| {
         event["what"] == "media" && event["bytes"].as_u64() > Some(1 << 20)
     };
     let mut following = follower.start(&["follow", serving.link(), "--json", "-v"]);
     following.event_where(is_under_way);
+    falls_silent();
     following.interrupt();
     let ran = following.end().exits(130);
     assert!(ran.err.contains("interrupted"), "{}", ran.err);
     let item = follower.items().remove(0);
     let held = item["files"][0]["held"].as_u64().unwrap();
-    assert!((1 << 20..96 << 20).contains(&held), "{held}");
+    assert!((1 << 20..384 << 20).contains(&held), "{held}");
+    goes_on();
 
     let target = crate::machine::target(&item);
     let mut getting = follower.start(&["get", &target, "-o", "out.bin", "--json", "-v"]);
     getting.event_where(|event| event["type"] == "progress");
+    falls_silent();
     getting.interrupt();
     getting.end().exits(130);
+    goes_on();
     assert!(
         !follower.home().join("out.bin").exists(),
         "half a file stayed"

@@ -114,6 +114,37 @@ fn two_histories_under_one_key_are_found_kept_as_proof_and_the_feed_stays_readab
 }
 
 #[test]
+fn restored_key_without_its_authors_file_begins_no_second_history_whoever_insists() {
+    let (author, other) = (TestNode::new(), TestNode::new());
+    published(&author, &[("a.bin", 1)]);
+    let backup = author.files().join("backup.pem");
+    let back_up = Call::KeyBackup {
+        feed: None,
+        output: backup.clone(),
+    };
+    let _ = author.call(back_up).answer();
+    let restore = Call::KeyRestore {
+        file: backup,
+        name: None,
+    };
+    let _ = other.call(restore).answer();
+    let insisting = || {
+        Call::Publish(Box::new(Publish {
+            paths: vec![other.write("b.bin", &noise(2, 40_000))],
+            insist: true,
+            ..Publish::default()
+        }))
+    };
+    assert_eq!(other.call(insisting()).failure().code, Code::Denied);
+    let file = levada_tests::find(&author.data_dir(), "main.feed").expect("the author's file");
+    std::fs::copy(file, other.data_dir().join("keys/main.feed")).unwrap();
+    let Answer::Published(summary) = other.call(insisting()).answer() else {
+        panic!("nothing was published")
+    };
+    assert_eq!(summary.head.map(|head| head.length), Some(3));
+}
+
+#[test]
 fn disputed_feed_takes_no_new_head() {
     let (author, copy, follower) = (TestNode::new(), TestNode::new(), TestNode::new());
     published(&author, &[("a.bin", 1)]);

@@ -31,8 +31,10 @@ pub(super) fn open_log(
         if signed.is_some() {
             return Err(gone(path));
         }
-        if trust == Trust::Marked {
-            return Err(copied(&feed));
+        // Whoever insists says that this copy is the newest; without the file there is no copy, and record 0 would be
+        // written a second time.
+        if trust != Trust::New {
+            return Err(absent(&feed, path));
         }
         let file = AuthorFile::create(path, &feed)?;
         node.markers.put(&feed, path)?;
@@ -120,6 +122,15 @@ fn gone(path: &Path) -> Failure {
         format!("{path}: the author's file is gone, and records were signed with this key"),
     )
     .hint("put it back from a backup beside the key; without it this machine must not sign")
+}
+
+fn absent(feed: &FeedKey, path: &Path) -> Failure {
+    let (feed, path) = (short(feed), path.display());
+    Failure::new(
+        Code::Denied,
+        format!("feed {feed}: its author's file is not here, and it may have been signed elsewhere"),
+    )
+    .hint(format!("put the newest author's file in its place: {path}. a key that never signed anything can be removed; `levada init` makes another one"))
 }
 
 fn copied(feed: &FeedKey) -> Failure {
