@@ -176,11 +176,14 @@ impl Session<'_> {
         let (options, asked, stop) = (self.options.clone(), call.clone(), self.stop.subscribe());
         let work = tokio::spawn(async move { node::call(&options, asked, sender, stop).await });
         let mut stopped = self.stop.subscribe();
+        let mut is_stop_told = false;
         let mut answer = None;
         loop {
             tokio::select! {
                 biased;
-                Ok(()) = stopped.changed() => {
+                // Also true when the signal came before this began to wait for it.
+                Ok(_) = stopped.wait_for(|is_stopped| *is_stopped), if !is_stop_told => {
+                    is_stop_told = true;
                     self.screen.note("stopping; Ctrl-C again ends it at once");
                 }
                 event = events.recv() => match event {
