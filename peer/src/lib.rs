@@ -8,5 +8,6 @@ pub mod node;
 pub mod query;
 pub mod runs;
 pub mod session;
+pub mod settings;
 pub mod sources;
 pub mod store;

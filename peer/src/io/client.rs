@@ -241,7 +241,7 @@ impl Remote {
         let answer = tokio::time::timeout(patience, connection.send_request(request)).await;
         answer.map_err(|_| Unreachable::Stalled {
             peer: self.name().to_owned(),
-            after_ms: started.elapsed().as_millis(),
+            after_ms: clock::since(started).as_millis(),
         })
     }
 

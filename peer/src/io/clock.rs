@@ -1,6 +1,22 @@
 //! The only clock.
+//!
+//! A test lives through a week by `advance`, which moves it for the whole process.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Milliseconds by which this process lives ahead of the system's clock.
+static AHEAD_MS: AtomicU64 = AtomicU64::new(0);
+
+/// Moves the clock of this process forward, as if it had slept for so long; for tests.
+pub fn advance(by: Duration) {
+    let ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+    AHEAD_MS.fetch_add(ms, Ordering::Relaxed);
+}
+
+fn ahead() -> Duration {
+    Duration::from_millis(AHEAD_MS.load(Ordering::Relaxed))
+}
 
 /// Now, in Unix milliseconds; 0 for a clock before 1970.
 #[must_use]
@@ -12,15 +28,22 @@ pub fn now_ms() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
+    let since = since.saturating_add(ahead());
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A point of monotonic time, to measure from.
+/// A point of monotonic time, to measure from with `since`.
 #[must_use]
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place that reads the clock"
 )]
 pub fn tick() -> Instant {
-    Instant::now()
+    Instant::now() + ahead()
+}
+
+/// How long ago that was.
+#[must_use]
+pub fn since(tick: Instant) -> Duration {
+    self::tick().saturating_duration_since(tick)
 }

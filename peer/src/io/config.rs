@@ -1,10 +1,11 @@
-//! Reads and writes the list of subscriptions as a file, whole or not at all (spec/store.md, Sources).
+//! Reads the settings; reads and writes the list of subscriptions as a file, whole or not at all (spec/store.md, Sources).
 //!
 //! What the text means is `sources`'. A file that cannot be read is named and left as it is: nothing is
 //! written over it (store-9).
 
 use crate::io::dirs::Dirs;
 use crate::io::whole;
+use crate::settings::Settings;
 use crate::sources::Sources;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -70,13 +71,27 @@ impl ReadSources {
 /// # Errors
 /// See `ConfigError`.
 pub fn load_sources(dirs: &Dirs) -> Result<Sources, ConfigError> {
-    let path = dirs.sources();
+    load(dirs.sources(), Sources::read)
+}
+
+/// Reads the settings; a file that is not there says nothing.
+///
+/// # Errors
+/// See `ConfigError`.
+pub fn load_settings(dirs: &Dirs) -> Result<Settings, ConfigError> {
+    load(dirs.settings(), Settings::read)
+}
+
+fn load<T: Default>(
+    path: PathBuf,
+    read: impl Fn(&str) -> Result<T, toml::de::Error>,
+) -> Result<T, ConfigError> {
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Sources::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
         Err(source) => return Err(ConfigError::File { path, source }),
     };
-    Sources::read(&text).map_err(|error| ConfigError::Broken {
+    read(&text).map_err(|error| ConfigError::Broken {
         path,
         why: error.to_string().trim().to_owned(),
     })

@@ -61,6 +61,12 @@ impl Dirs {
         self.config.join("sources.toml")
     }
 
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+
     /// Key files and authors' files.
     #[must_use]
     pub fn keys(&self) -> PathBuf {

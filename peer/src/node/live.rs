@@ -35,7 +35,7 @@ fn lock(seen: &SharedSeen) -> MutexGuard<'_, Seen> {
 /// Follows all sources until told to stop. `events` are told what came, and what fails for the first time.
 pub(super) async fn live(node: Arc<Node>, events: mpsc::Sender<api::Event>, mut stop: Stop) {
     let started = clock::tick();
-    let now = || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let now = || u64::try_from(clock::since(started).as_millis()).unwrap_or(u64::MAX);
     let mut engine = Engine::default();
     let mut changes = node.changes.subscribe();
     let mut followed: Vec<FeedKey> = Vec::new();

@@ -234,7 +234,7 @@ impl MediaFetch {
                 .reported
                 .lock()
                 .expect("nobody panics while holding this lock");
-            let is_due = reported.is_none_or(|last| last.elapsed().as_millis() >= REPORT_MS);
+            let is_due = reported.is_none_or(|last| clock::since(last).as_millis() >= REPORT_MS);
             if !is_now && !is_due {
                 return;
             }

@@ -261,7 +261,7 @@ impl Run<'_> {
     fn report(&mut self) {
         if self
             .reported
-            .is_none_or(|last| last.elapsed().as_millis() >= REPORT_MS)
+            .is_none_or(|last| clock::since(last).as_millis() >= REPORT_MS)
         {
             self.reported = Some(clock::tick());
             let count = self.summary.published + self.summary.edited + self.summary.renamed;
@@ -276,8 +276,8 @@ impl Run<'_> {
     }
 
     fn sign_if_due(&mut self) -> Result<(), Failure> {
-        let is_due =
-            self.author.appended() >= BATCH_ITEMS || self.signed.elapsed().as_millis() >= BATCH_MS;
+        let is_due = self.author.appended() >= BATCH_ITEMS
+            || clock::since(self.signed).as_millis() >= BATCH_MS;
         if is_due { self.sign() } else { Ok(()) }
     }
 

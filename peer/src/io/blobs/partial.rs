@@ -223,7 +223,7 @@ impl Partial {
             let state = self.state();
             let is_old = state
                 .noted
-                .is_none_or(|noted| noted.elapsed().as_millis() >= NOTE_MS);
+                .is_none_or(|noted| clock::since(noted).as_millis() >= NOTE_MS);
             state.unnoted >= NOTE_BYTES || (is_old && state.unnoted > 0)
         };
         if is_due { self.note() } else { Ok(()) }

@@ -96,7 +96,7 @@ impl Transfer {
                 after_ms: after.as_millis(),
             };
             let frame = tokio::time::timeout(STALL_TIMEOUT, self.body.frame()).await;
-            let waited = started.elapsed();
+            let waited = clock::since(started);
             match frame {
                 Ok(Some(Ok(frame))) => {
                     let Ok(data) = frame.into_data() else {

@@ -1,0 +1,118 @@
+//! Settings of one node: plain TOML that a person writes, and that levada never writes over.
+//!
+//! Text in, values out (spec/store.md, Settings). Reading the file is `io::config`'s; what a setting does is said where it
+//! is used. A name that is not known is an error, so that a slip of the pen is never a silent default.
+
+use crate::sources::{NotASize, read_size};
+use serde::{Deserialize, Deserializer};
+use std::path::PathBuf;
+
+/// Days for which a retracted record is kept when nothing else is said.
+const RETRACTED_DAYS: u64 = 30;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where `serve` listens, as `--listen` takes it; what the command line says comes first.
+    pub listen: Vec<String>,
+    /// Bandwidth and connections.
+    pub limits: Limits,
+    /// Room for media.
+    pub quota: Quota,
+    /// Where media lie.
+    pub blobs: BlobRoots,
+    /// What is kept of what was taken back.
+    pub retracted: Retracted,
+}
+
+/// Bandwidth in bytes a second, and connections. Absent: no limit of bandwidth, the built-in bounds of connections.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Sent to others, all together; addresses of the local network are exempt.
+    #[serde(deserialize_with = "size")]
+    pub up: Option<u64>,
+    /// Fetched from others, all together; addresses of the local network are exempt.
+    #[serde(deserialize_with = "size")]
+    pub down: Option<u64>,
+    /// Connections of others, in all.
+    pub connections: Option<usize>,
+    /// Connections of one address.
+    pub connections_each: Option<usize>,
+    /// Other limits at certain hours; the first that holds counts.
+    pub schedule: Vec<Schedule>,
+}
+
+/// Limits at certain hours of the day.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// `HH:MM-HH:MM` of this machine's local time; may go past midnight.
+    pub hours: String,
+    /// Bytes a second sent; absent: no limit in these hours.
+    #[serde(deserialize_with = "size", default)]
+    pub up: Option<u64>,
+    /// Bytes a second fetched; absent: no limit in these hours.
+    #[serde(deserialize_with = "size", default)]
+    pub down: Option<u64>,
+}
+
+/// Room for media that is not one's own and not pinned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quota {
+    /// Bytes of followed and cached media; absent: the smaller of 20 GiB and half of what is free.
+    #[serde(deserialize_with = "size")]
+    pub size: Option<u64>,
+    /// Bytes of free space that are left to others, own and pinned media included; absent: 1 GiB.
+    #[serde(deserialize_with = "size")]
+    pub reserve: Option<u64>,
+}
+
+/// Folders for media, on as many disks as wanted. Absent: one folder in the data directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BlobRoots {
+    /// More folders besides the one in the data directory; absolute.
+    pub roots: Vec<PathBuf>,
+}
+
+/// What is kept of what its author took back.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retracted {
+    /// Days until the bytes are dropped.
+    pub days: u64,
+}
+
+impl Default for Retracted {
+    fn default() -> Self {
+        Self {
+            days: RETRACTED_DAYS,
+        }
+    }
+}
+
+fn size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let text = String::deserialize(from)?;
+    let read = read_size(&text).map_err(|NotASize { .. }| {
+        serde::de::Error::custom(format!(
+            "{text}: a size is a number of bytes in quotes, or one with KiB, MiB, GiB or TiB"
+        ))
+    });
+    read.map(Some)
+}
+
+impl Settings {
+    /// Reads the file's text.
+    ///
+    /// # Errors
+    /// The line and what is wrong with it.
+    pub fn read(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+}
+
+#[cfg(test)]
+mod tests;
