@@ -6,6 +6,7 @@ pub mod frame;
 pub mod io;
 pub mod node;
 pub mod query;
+pub mod rate;
 pub mod runs;
 pub mod session;
 pub mod settings;

@@ -3,9 +3,13 @@
 //! Text in, values out (spec/store.md, Settings). Reading the file is `io::config`'s; what a setting does is said where it
 //! is used. A name that is not known is an error, so that a slip of the pen is never a silent default.
 
+mod limits;
+
 use crate::sources::{NotASize, read_size};
 use serde::{Deserialize, Deserializer};
 use std::path::PathBuf;
+
+pub use limits::{Given, Hours, Limits, NotARate, NotHours, Rates, Schedule, read_rate};
 
 /// Days for which a retracted record is kept when nothing else is said.
 const RETRACTED_DAYS: u64 = 30;
@@ -24,38 +28,8 @@ pub struct Settings {
     pub blobs: BlobRoots,
     /// What is kept of what was taken back.
     pub retracted: Retracted,
-}
-
-/// Bandwidth in bytes a second, and connections. Absent: no limit of bandwidth, the built-in bounds of connections.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// Sent to others, all together; addresses of the local network are exempt.
-    #[serde(deserialize_with = "size")]
-    pub up: Option<u64>,
-    /// Fetched from others, all together; addresses of the local network are exempt.
-    #[serde(deserialize_with = "size")]
-    pub down: Option<u64>,
-    /// Connections of others, in all.
-    pub connections: Option<usize>,
-    /// Connections of one address.
-    pub connections_each: Option<usize>,
-    /// Other limits at certain hours; the first that holds counts.
-    pub schedule: Vec<Schedule>,
-}
-
-/// Limits at certain hours of the day.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Schedule {
-    /// `HH:MM-HH:MM` of this machine's local time; may go past midnight.
-    pub hours: String,
-    /// Bytes a second sent; absent: no limit in these hours.
-    #[serde(deserialize_with = "size", default)]
-    pub up: Option<u64>,
-    /// Bytes a second fetched; absent: no limit in these hours.
-    #[serde(deserialize_with = "size", default)]
-    pub down: Option<u64>,
+    /// What may be held in memory.
+    pub memory: Memory,
 }
 
 /// Room for media that is not one's own and not pinned.
@@ -92,6 +66,18 @@ impl Default for Retracted {
             days: RETRACTED_DAYS,
         }
     }
+}
+
+/// What may be held in memory. Absent: what is built in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Memory {
+    /// Bytes of the database's tables that are kept at hand; absent: 32 MiB.
+    #[serde(deserialize_with = "size")]
+    pub cache: Option<u64>,
+    /// Bytes of all answers under way together; absent: 256 MiB.
+    #[serde(deserialize_with = "size")]
+    pub answers: Option<u64>,
 }
 
 fn size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
