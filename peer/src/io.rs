@@ -17,5 +17,6 @@ pub mod media;
 mod private;
 pub mod server;
 pub mod strip;
+pub mod traffic;
 pub mod walk;
 pub(crate) mod whole;

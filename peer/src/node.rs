@@ -7,6 +7,7 @@ mod author;
 mod find;
 mod follow;
 mod get;
+mod limits;
 mod live;
 mod local;
 mod media;
@@ -24,13 +25,16 @@ mod words;
 use crate::api::{Answer, Call, Code, Event, Failure};
 use crate::io::blobs::Blobs;
 use crate::io::client::Client;
-use crate::io::config::ReadSources;
+use crate::io::config::{ReadSources, load_settings};
 use crate::io::dirs::{Dirs, Lock, LockError};
 use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
 use crate::io::heads::HeadsFile;
 use crate::io::keys::Keys;
 use crate::io::marker::Markers;
+use crate::io::server::Places;
+use crate::io::traffic::Traffic;
+use crate::settings::{Given, Settings};
 use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
@@ -50,6 +54,8 @@ pub struct Options {
     pub data_dir: Option<PathBuf>,
     /// Passphrase of own keys.
     pub passphrase: Option<String>,
+    /// Limits in the place of those that are set.
+    pub limits: Given,
 }
 
 /// Turns true when the person wants the work to stop; what is done stays done.
@@ -100,11 +106,13 @@ pub async fn call(
 }
 
 async fn open(options: &Options) -> Result<Arc<Node>, Failure> {
-    let options = options.clone();
+    let (options, given) = (options.clone(), options.limits);
     let opened = tokio::task::spawn_blocking(move || Node::open(&options)).await;
-    opened
+    let node = opened
         .map_err(|_| Failure::new(Code::Failed, "the node could not be opened"))?
-        .map(Arc::new)
+        .map(Arc::new)?;
+    limits::keep(&node, given);
+    Ok(node)
 }
 
 /// Sends an event. Nobody listens any more: the work goes on all the same.
@@ -125,6 +133,9 @@ struct Node {
     keys: Keys,
     markers: Markers,
     client: Arc<Client>,
+    settings: Arc<Settings>,
+    traffic: Arc<Traffic>,
+    places: Arc<Places>,
     heads: Arc<Mutex<HeadsFile>>,
     /// Held while an own feed is open for signing: one history, one hand.
     signing: Arc<tokio::sync::Mutex<()>>,
@@ -148,14 +159,25 @@ impl Node {
             .map_err(LockError::from)
             .and_then(|()| Lock::take(&dirs));
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
-        let disk = Arc::new(Disk::open(&dirs.store())?);
+        let settings = load_settings(&dirs);
+        let settings =
+            Arc::new(settings.map_err(|error| Failure::new(Code::Failed, error.to_string()))?);
+        let traffic = limits::traffic(&settings, options.limits);
+        let connections = (
+            settings.limits.connections,
+            settings.limits.connections_each,
+        );
+        let disk = Arc::new(Disk::open_with(&dirs.store(), settings.memory.cache)?);
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
             blobs: Blobs::open(&dirs.blobs(), disk.clone())?,
             evidence: Evidence::open(&dirs.state().join("evidence"))?,
             keys: Keys::at(&dirs.keys()),
             markers: Markers::open(&dirs.state().join("markers"))?,
-            client: Arc::default(),
+            client: Arc::new(Client::through(vec![traffic.down.clone()])),
+            places: Arc::new(Places::of_system(connections.0, connections.1)),
+            traffic,
+            settings,
             heads: Arc::new(Mutex::new(heads)),
             signing: Arc::default(),
             sources: Arc::default(),

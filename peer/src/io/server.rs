@@ -19,6 +19,7 @@ use crate::io::answer;
 use crate::io::blobs::Blobs;
 use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
+use crate::io::traffic::{Lane, Limited, Turns};
 use crate::store::StoreError;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -32,9 +33,9 @@ use levada_feed::key::FeedKey;
 use levada_feed::limits::{BUNDLE_BYTES_MAX, FEEDS_PAGE_MAX};
 use levada_feed::reject::Reject;
 use paced::Paced;
-use places::Places;
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -48,8 +49,10 @@ const HEADERS_MAX: usize = 64;
 const HEADERS_BYTES_MAX: usize = 16 << 10;
 /// Bytes that hyper keeps of one connection in either direction, besides the part of an answer that is being sent.
 const BUFFER_BYTES: usize = 64 << 10;
-/// Bytes of answers under way, of all connections together.
-const ANSWERS_BYTES_MAX: usize = 256 << 20;
+/// Bytes of answers under way, of all connections together, when nothing else is set.
+const ANSWERS_BYTES: u64 = 256 << 20;
+/// The least that lets the largest answer through.
+const ANSWERS_BYTES_MIN: u64 = 16 << 20;
 /// Unit in which these are counted.
 const ANSWER_UNIT_BYTES: usize = 64 << 10;
 /// Time to wait for other answers to end.
@@ -57,9 +60,35 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time that running answers get when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
+pub use places::Places;
+
 /// The body of an answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 type Answer = Response<Body>;
+
+/// What all listeners of one node share: room for connections and answers, and their lane.
+#[derive(Clone)]
+pub struct Room {
+    places: Arc<Places>,
+    answers: Arc<Semaphore>,
+    lane: Arc<Lane>,
+}
+
+impl Room {
+    /// With these places, this lane, and as many bytes of answers under way.
+    #[must_use]
+    pub fn new(places: Arc<Places>, lane: Arc<Lane>, answers_bytes: Option<u64>) -> Self {
+        let bytes = answers_bytes
+            .unwrap_or(ANSWERS_BYTES)
+            .max(ANSWERS_BYTES_MIN);
+        let units = usize::try_from(bytes).unwrap_or(usize::MAX) / ANSWER_UNIT_BYTES;
+        Self {
+            places,
+            answers: Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))),
+            lane,
+        }
+    }
+}
 
 /// What a server serves from.
 pub struct Served {
@@ -76,12 +105,15 @@ pub struct Served {
 }
 
 /// Answers on one listener until told to stop; then running answers get a moment to end.
-pub async fn serve(listener: TcpListener, served: Arc<Served>, mut stop: watch::Receiver<bool>) {
-    let places = Places::of_system();
-    let answers = Arc::new(Semaphore::new(ANSWERS_BYTES_MAX / ANSWER_UNIT_BYTES));
+pub async fn serve(
+    listener: TcpListener,
+    served: Arc<Served>,
+    room: Room,
+    mut stop: watch::Receiver<bool>,
+) {
     loop {
         let next = async {
-            let place = places.free().await;
+            let place = room.places.free().await;
             (place, listener.accept().await)
         };
         let (place, accepted) = tokio::select! {
@@ -94,29 +126,32 @@ pub async fn serve(listener: TcpListener, served: Arc<Served>, mut stop: watch::
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
-        let Some(place) = places.take(place, peer) else {
+        let Some(place) = room.places.take(place, peer) else {
             continue;
         };
         // Small answers should not wait for more to come; a socket that cannot say so still works.
         let _ = stream.set_nodelay(true);
-        let (served, answers, stop) = (served.clone(), answers.clone(), stop.clone());
+        let (served, room, stop) = (served.clone(), room.clone(), stop.clone());
         tokio::spawn(async move {
-            connection(stream, served, answers, stop).await;
+            connection(stream, peer.ip(), served, &room, stop).await;
             drop(place);
         });
     }
-    places.settle(STOP_TIMEOUT).await;
+    room.places.settle(STOP_TIMEOUT).await;
 }
 
 async fn connection(
     stream: TcpStream,
+    peer: IpAddr,
     served: Arc<Served>,
-    answers: Arc<Semaphore>,
+    room: &Room,
     mut stop: watch::Receiver<bool>,
 ) {
+    let stream = Limited::sending(Paced::new(stream), &room.lane, peer);
+    let (turns, answers) = (stream.turns(), room.answers.clone());
     let service = service_fn(move |request| {
-        let (served, answers) = (served.clone(), answers.clone());
-        async move { Ok::<_, Infallible>(answer_one(&served, &answers, request).await) }
+        let (served, answers, turns) = (served.clone(), answers.clone(), turns.clone());
+        async move { Ok::<_, Infallible>(answer_one(&served, &answers, &turns, request).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -124,7 +159,7 @@ async fn connection(
         .max_headers(HEADERS_MAX)
         .max_header_size(HEADERS_BYTES_MAX)
         .max_buf_size(BUFFER_BYTES)
-        .serve_connection(Paced::new(TokioIo::new(stream)), service);
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     // A peer that breaks off is no event of ours.
     let is_stopped = tokio::select! {
@@ -177,12 +212,14 @@ impl hyper::body::Body for Counted {
 async fn answer_one(
     served: &Arc<Served>,
     answers: &Arc<Semaphore>,
+    turns: &Turns,
     request: Request<Incoming>,
 ) -> Answer {
     let (ask, is_post) = match read_request(&request) {
         Ok(read) => read,
         Err(answer) => return *answer,
     };
+    turns.begin(matches!(ask, Ask::Blob { .. }));
     let units = answer_bytes(&ask).div_ceil(ANSWER_UNIT_BYTES);
     let share = answers
         .clone()

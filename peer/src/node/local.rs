@@ -1,6 +1,6 @@
 //! Calls of this user's other processes: taken by the node that holds the lock, asked by those that do not.
 
-use super::{Node, Options, Stop};
+use super::{Node, Options, Stop, limits};
 use crate::api::pipe::Request;
 use crate::api::{Call, Code, Event, Failure};
 use crate::io::dirs::Dirs;
@@ -33,6 +33,9 @@ pub(super) fn handler(node: &Arc<Node>) -> Handler {
         if let Some(passphrase) = request.passphrase {
             caller.passphrase = Some(Zeroizing::new(passphrase));
         }
+        if let Some(down) = request.down {
+            caller.client = Arc::new(limits::narrowed(&node, down));
+        }
         let caller = Arc::new(caller);
         Box::pin(async move {
             let done = caller.run(request.call, &events, stop).await;
@@ -54,6 +57,7 @@ pub(super) async fn ask(
     let request = Request {
         call,
         passphrase: options.passphrase.clone(),
+        down: options.limits.down.flatten(),
     };
     match local::call(&dirs.socket(), &request, events, stop).await {
         Ok(done) => done,

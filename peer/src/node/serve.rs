@@ -2,7 +2,7 @@
 
 use super::{Node, Options, Stop, open};
 use crate::api::{Code, Event, Failure};
-use crate::io::server::{self, Served};
+use crate::io::server::{self, Room, Served};
 use levada_feed::key::FeedKey;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -56,8 +56,11 @@ pub async fn serve(
         links: links(&node, &addresses)?,
         listen: addresses,
     });
+    let answers = node.settings.memory.answers;
+    let room = Room::new(node.places.clone(), node.traffic.up.clone(), answers);
     for listener in listeners {
-        serving.spawn(server::serve(listener, served.clone(), stop.clone()));
+        let (served, room) = (served.clone(), room.clone());
+        serving.spawn(server::serve(listener, served, room, stop.clone()));
     }
     serving.spawn(super::live::live(node.clone(), events, stop.clone()));
     // An error here means that whoever could stop us is gone: then it is time to stop.

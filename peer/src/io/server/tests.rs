@@ -81,7 +81,9 @@ impl Place {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let serving = tokio::spawn(serve(listener, served.clone(), stopped));
+        let lane = Arc::new(Lane::new(None, false));
+        let room = Room::new(Arc::new(Places::of_system(None, None)), lane, None);
+        let serving = tokio::spawn(serve(listener, served.clone(), room, stopped));
         Self {
             folder,
             address,
