@@ -1,0 +1,11 @@
+//! What is typed after `serve`.
+
+use clap::Args;
+
+/// `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen: ADDRESS:PORT, ADDRESS or PORT; may be repeated [default: port 9327 of all addresses]
+    #[arg(long, value_name = "ADDR", value_parser = crate::ask::listen)]
+    pub(crate) listen: Vec<crate::ask::Listen>,
+}
