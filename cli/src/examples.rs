@@ -66,7 +66,8 @@ Examples:
 pub(crate) const SYNC: &str = "\
 Examples:
   levada sync                               all that is followed
-  levada sync ana";
+  levada sync ana
+  levada sync --down 500KiB                 bytes a second at most";
 
 /// Of `ls`.
 pub(crate) const LS: &str = "\
@@ -99,7 +100,9 @@ Everybody who can reach the port can read what is served. Ctrl-C ends it.
 Examples:
   levada serve
   levada serve --listen 127.0.0.1:9327      this machine only
-  levada serve --listen 8080 --listen [::1]:9000";
+  levada serve --listen 8080 --listen [::1]:9000
+  levada serve --up 500KiB --down 2MiB      leave some of the line to others
+A RATE is bytes a second; the local network is exempt. Hours of the day are set in config.toml.";
 
 /// Of `status`.
 pub(crate) const STATUS: &str = "\

@@ -10,6 +10,7 @@ mod keys;
 mod publish;
 mod serving;
 mod sync;
+mod traffic;
 
 pub(crate) use publish::PublishReport;
 pub(crate) use serving::serving;

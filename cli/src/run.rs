@@ -100,6 +100,7 @@ fn session(cli: Cli, screen: &mut Screen) -> Result<(Session<'_>, Ask), Failure>
     let options = Options {
         data_dir: data_dir.map(|(folder, _)| folder),
         passphrase: passphrase::given(cli.global.passphrase_fd)?,
+        limits: ask::limits(&cli.command),
     };
     let session = Session {
         screen,

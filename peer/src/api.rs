@@ -7,6 +7,7 @@ mod answer;
 mod event;
 mod failure;
 pub mod pipe;
+mod traffic;
 
 pub use answer::{
     Answer, Checked, FeedInfo, HeldFile, KeyInfo, PublishSummary, Shown, SourceInfo, State, Status,
@@ -14,6 +15,7 @@ pub use answer::{
 };
 pub use event::{Change, Event, Progress};
 pub use failure::{Code, Failure};
+pub use traffic::TrafficInfo;
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -34,7 +34,7 @@ use crate::io::keys::Keys;
 use crate::io::marker::Markers;
 use crate::io::server::Places;
 use crate::io::traffic::Traffic;
-use crate::settings::{Given, Settings};
+use crate::settings::{Limits, Settings};
 use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
@@ -44,6 +44,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
+pub use crate::settings::{Given, read_rate};
 pub use append::append;
 pub use serve::{Serving, serve};
 
@@ -106,12 +107,12 @@ pub async fn call(
 }
 
 async fn open(options: &Options) -> Result<Arc<Node>, Failure> {
-    let (options, given) = (options.clone(), options.limits);
+    let options = options.clone();
     let opened = tokio::task::spawn_blocking(move || Node::open(&options)).await;
     let node = opened
         .map_err(|_| Failure::new(Code::Failed, "the node could not be opened"))?
         .map(Arc::new)?;
-    limits::keep(&node, given);
+    limits::keep(&node);
     Ok(node)
 }
 
@@ -134,6 +135,8 @@ struct Node {
     markers: Markers,
     client: Arc<Client>,
     settings: Arc<Settings>,
+    /// What was set, with what the command line says in its place.
+    limits: Arc<Limits>,
     traffic: Arc<Traffic>,
     places: Arc<Places>,
     heads: Arc<Mutex<HeadsFile>>,
@@ -162,12 +165,9 @@ impl Node {
         let settings = load_settings(&dirs);
         let settings =
             Arc::new(settings.map_err(|error| Failure::new(Code::Failed, error.to_string()))?);
-        let traffic = limits::traffic(&settings, options.limits);
-        let connections = (
-            settings.limits.connections,
-            settings.limits.connections_each,
-        );
+        let limits = settings.limits.clone().with(options.limits);
         let disk = Arc::new(Disk::open_with(&dirs.store(), settings.memory.cache)?);
+        let traffic = limits::traffic(&limits);
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
             blobs: Blobs::open(&dirs.blobs(), disk.clone())?,
@@ -175,7 +175,11 @@ impl Node {
             keys: Keys::at(&dirs.keys()),
             markers: Markers::open(&dirs.state().join("markers"))?,
             client: Arc::new(Client::through(vec![traffic.down.clone()])),
-            places: Arc::new(Places::of_system(connections.0, connections.1)),
+            places: Arc::new(Places::of_system(
+                limits.connections,
+                limits.connections_each,
+            )),
+            limits: Arc::new(limits),
             traffic,
             settings,
             heads: Arc::new(Mutex::new(heads)),

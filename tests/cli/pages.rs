@@ -24,6 +24,7 @@ pages! {
     proofs_are_as_written: "proofs.md",
     errors_are_as_written: "errors.md",
     json_is_as_written: "json.md",
+    limits_are_as_written: "limits.md",
 }
 
 fn folder() -> &'static Path {

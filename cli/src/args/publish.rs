@@ -51,4 +51,7 @@ pub(crate) struct Publish {
     /// Where to listen, with --serve: ADDRESS:PORT, ADDRESS or PORT; may be repeated
     #[arg(long, value_name = "ADDR", requires = "serve", value_parser = crate::ask::listen)]
     pub(crate) listen: Vec<crate::ask::Listen>,
+    /// Send at most so many bytes a second, with --serve, or none for no limit [default: as set]
+    #[arg(long, value_name = "RATE", requires = "serve", value_parser = crate::ask::rate)]
+    pub(crate) up: Option<crate::ask::Rate>,
 }

@@ -1,5 +1,6 @@
 //! Answers: what a call came to.
 
+use super::TrafficInfo;
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
@@ -310,6 +311,9 @@ pub struct Status {
     pub free_bytes: u64,
     /// Addresses served on.
     pub listen: Vec<String>,
+    /// Limits of bandwidth and connections, and what goes through now.
+    #[serde(default)]
+    pub traffic: TrafficInfo,
 }
 
 /// What a checked file proves.

@@ -90,6 +90,14 @@ impl Room {
     }
 }
 
+impl Default for Room {
+    /// All that the system gives, without limits of bandwidth.
+    fn default() -> Self {
+        let places = Places::of_system(None, None);
+        Self::new(Arc::new(places), Arc::new(Lane::new(None, false)), None)
+    }
+}
+
 /// What a server serves from.
 pub struct Served {
     /// Records and small blobs.

@@ -1,10 +1,11 @@
 //! Limits of bandwidth: which of them hold now, and the change to others at their hour.
 
 use super::Node;
+use crate::api::TrafficInfo;
 use crate::io::client::Client;
 use crate::io::clock;
 use crate::io::traffic::{Lane, Traffic};
-use crate::settings::{Given, Settings};
+use crate::settings::Limits;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,16 +13,34 @@ use std::time::Duration;
 const LOOK_MS: u64 = 15 * 60 * 1_000;
 
 /// Both lanes with the limits that hold now.
-pub(super) fn traffic(settings: &Settings, given: Given) -> Arc<Traffic> {
-    let limits = settings.limits.clone().with(given);
+pub(super) fn traffic(limits: &Limits) -> Arc<Traffic> {
     let traffic = Traffic::new(limits.local);
     traffic.set(limits.at(clock::minute_of_day(clock::now_ms())));
     Arc::new(traffic)
 }
 
+/// What holds now, and what goes through.
+pub(super) fn info(node: &Node) -> TrafficInfo {
+    let (up, down) = (node.traffic.up.speed(), node.traffic.down.speed());
+    let (connections_max, connections_each_max) = node.places.most();
+    TrafficInfo {
+        limits: node.traffic.rates(),
+        until: node
+            .limits
+            .next_change(clock::now_ms(), clock::minute_of_day),
+        up: up.limited,
+        down: down.limited,
+        up_local: up.exempt,
+        down_local: down.exempt,
+        connections: node.places.taken(),
+        connections_max,
+        connections_each_max,
+    }
+}
+
 /// Changes the limits at their hours, as long as the node is open. Does nothing, ever, where there are no hours.
-pub(super) fn keep(node: &Node, given: Given) {
-    let limits = node.settings.limits.clone().with(given);
+pub(super) fn keep(node: &Node) {
+    let limits = node.limits.clone();
     if limits.schedule.is_empty() {
         return;
     }
@@ -45,6 +64,6 @@ pub(super) fn keep(node: &Node, given: Given) {
 
 /// A client for one call that may fetch so many bytes a second, within what all may.
 pub(super) fn narrowed(node: &Node, down: u64) -> Client {
-    let lane = Lane::new(Some(down), node.settings.limits.local);
+    let lane = Lane::new(Some(down), node.limits.local);
     node.client.narrowed(Arc::new(lane))
 }

@@ -310,5 +310,6 @@ pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
         blob_bytes: totals.bytes,
         free_bytes: node.blobs.free_bytes()?,
         listen: Vec::new(),
+        traffic: super::limits::info(node),
     })))
 }

@@ -81,9 +81,7 @@ impl Place {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let lane = Arc::new(Lane::new(None, false));
-        let room = Room::new(Arc::new(Places::of_system(None, None)), lane, None);
-        let serving = tokio::spawn(serve(listener, served.clone(), room, stopped));
+        let serving = tokio::spawn(serve(listener, served.clone(), Room::default(), stopped));
         Self {
             folder,
             address,

@@ -77,7 +77,7 @@ async fn limit_that_is_lifted_frees_who_waits_and_one_that_is_set_holds_at_once(
     let mut sending = Limited::sending(ours, &lane, FAR);
     sending.write_all(&[1; 100_000]).await.unwrap();
     theirs.read_exact(&mut [0; 100_000]).await.unwrap();
-    lane.set(Some(1 << 10));
+    lane.set(Some(16 << 10));
     let writing = tokio::spawn(async move { sending.write_all(&[2; 500_000]).await });
     theirs.read_exact(&mut [0; 1_000]).await.unwrap();
     assert!(!writing.is_finished());
