@@ -116,12 +116,16 @@ fn check_four(bytes: &[u8], second: Option<&[u8]>) -> Result<Checked, Reject> {
     let second = second
         .and_then(levada_feed::codec::read_bytes)
         .ok_or(Reject::BundleForm)?;
-    if levada_feed::codec::read_array(second).is_none() {
+    // The first byte inside tells, and only then what follows it is judged (spec/README.md, As files).
+    if second.first().map(|byte| byte >> 5) == Some(5) {
         let succession = Succession::check(bytes)?;
         return Ok(Checked::Succession {
             recovery: Hash::of(succession.body().recovery.as_bytes()),
             succession: succession.body().clone(),
         });
+    }
+    if second.first().map(|byte| byte >> 5) != Some(4) {
+        return Err(Reject::BundleForm);
     }
     let feed = Head::check(second)?.body().feed;
     let proven = chain::check_head(&feed, bytes, 0)?;
