@@ -197,6 +197,10 @@ impl Session<'_> {
                 events.close();
             }
         }
+        if !is_stop_told && *stopped.borrow() {
+            // The work ended in the same moment.
+            self.screen.note("stopping; Ctrl-C again ends it at once");
+        }
         let result = work.await;
         self.screen.end_progress();
         if is_bytes && self.screen.is_closed() {
