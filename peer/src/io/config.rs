@@ -103,10 +103,17 @@ fn load<T: Default>(
 /// See `ConfigError`.
 pub fn save_sources(dirs: &Dirs, sources: &Sources) -> Result<(), ConfigError> {
     let path = dirs.sources();
-    let text = sources.write().map_err(|error| ConfigError::Broken {
-        path: path.clone(),
-        why: error.to_string(),
-    })?;
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(source) => return Err(ConfigError::File { path, source }),
+    };
+    let text = sources
+        .write_over(&text)
+        .map_err(|error| ConfigError::Broken {
+            path: path.clone(),
+            why: error.to_string(),
+        })?;
     // A list that lies elsewhere behind a link stays there.
     let target = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
     match whole::replace(&target, text.as_bytes(), 0o600) {
