@@ -136,6 +136,13 @@ pub(crate) enum Command {
     /// Show what this node holds
     #[command(after_help = examples::STATUS)]
     Status,
+    /// Print the token of the local API, or make another one
+    #[command(after_help = examples::TOKEN)]
+    Token {
+        /// Make another one: the old one opens nothing any more
+        #[arg(long)]
+        new: bool,
+    },
     /// Write a file that proves one record to anybody
     #[command(after_help = examples::PROVE)]
     Prove {

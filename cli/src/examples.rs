@@ -99,13 +99,23 @@ Everybody who can reach the port can read what is served. Ctrl-C ends it.
 Examples:
   levada serve
   levada serve --listen 127.0.0.1:9327      this machine only
-  levada serve --listen 8080 --listen [::1]:9000";
+  levada serve --listen 8080 --listen [::1]:9000
+  levada serve --api off                    calls of this user's commands only, by the socket";
 
 /// Of `status`.
 pub(crate) const STATUS: &str = "\
 Examples:
   levada status
   levada status --json";
+
+/// Of `token`.
+pub(crate) const TOKEN: &str = "\
+While `levada serve` runs it takes calls on port 9328 of loopback, from whoever has the token: it is
+worth as much as your account. spec/local.md says how to call.
+
+Examples:
+  levada token
+  levada token --new                        the old one opens nothing any more";
 
 /// Of `prove`.
 pub(crate) const PROVE: &str = "\

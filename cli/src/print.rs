@@ -44,6 +44,11 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
         Answer::Item(item) => screen.lines(items::one(item)),
         Answer::Feed(feed) => feeds::feed(screen, feed),
         Answer::Status(status) => feeds::status(screen, status),
+        // The token alone, so that a script can take it; where it is kept is a note.
+        Answer::Token(token) => {
+            screen.lines([token.token.as_str()]);
+            screen.note(&format!("kept in {}", crate::escape::path(&token.path)));
+        }
         Answer::Checked(checked) => check::checked(screen, checked),
     }
 }

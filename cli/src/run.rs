@@ -10,8 +10,7 @@ use crate::screen::{Screen, Tone};
 use crate::signals;
 use levada_feed::key::FeedKey;
 use levada_peer::api::{Answer, Call, Code, Event, Failure, KeyInfo};
-use levada_peer::node::{self, Options};
-use std::net::SocketAddr;
+use levada_peer::node::{self, Options, Serve};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -99,7 +98,7 @@ fn session(cli: Cli, screen: &mut Screen) -> Result<(Session<'_>, Ask), Failure>
     })?;
     let options = Options {
         data_dir: data_dir.map(|(folder, _)| folder),
-        passphrase: passphrase::given(cli.global.passphrase_fd)?,
+        passphrase: passphrase::given(cli.global.passphrase_fd)?.map(Into::into),
     };
     let session = Session {
         screen,
@@ -140,10 +139,8 @@ impl Session<'_> {
                 }
                 self.call(&call, true).await?;
             }
-            Ask::PublishAndServe(call, addresses) => {
-                self.publish_and_serve(call, &addresses).await?
-            }
-            Ask::Serve(addresses) => self.serve(&addresses, None).await?,
+            Ask::PublishAndServe(call, serve) => self.publish_and_serve(call, &serve).await?,
+            Ask::Serve(serve) => self.serve(&serve, None).await?,
         }
         match self.screen.failed() {
             Some(failure) => Err(failure),
@@ -156,7 +153,7 @@ impl Session<'_> {
     async fn call(&mut self, call: &Call, is_bytes: bool) -> Result<Option<Answer>, Failure> {
         let can_ask = self.options.passphrase.is_none() && passphrase::can_ask();
         if can_ask && matches!(call, Call::Init { encrypt: true, .. }) {
-            self.options.passphrase = Some(aside(passphrase::ask_new).await?);
+            self.options.passphrase = Some(aside(passphrase::ask_new).await?.into());
         }
         match self.carry_out(call, is_bytes).await {
             Err(failure)
@@ -164,7 +161,7 @@ impl Session<'_> {
                     && can_ask
                     && self.options.passphrase.is_none() =>
             {
-                self.options.passphrase = Some(aside(passphrase::ask).await?);
+                self.options.passphrase = Some(aside(passphrase::ask).await?.into());
                 self.carry_out(call, is_bytes).await
             }
             result => result,
@@ -223,7 +220,7 @@ impl Session<'_> {
     }
 
     /// Prints an answer; `served` is what a publish goes on with.
-    async fn print(&mut self, call: &Call, answer: Option<Answer>, served: Option<&[SocketAddr]>) {
+    async fn print(&mut self, call: &Call, answer: Option<Answer>, served: Option<&Serve>) {
         let Some(answer) = answer else { return };
         self.code = outcome::of_answer(&answer).or(self.code);
         if self.screen.tone().is_json {
@@ -264,34 +261,26 @@ impl Session<'_> {
         }
     }
 
-    async fn publish_and_serve(
-        &mut self,
-        call: Call,
-        addresses: &[SocketAddr],
-    ) -> Result<(), Failure> {
+    async fn publish_and_serve(&mut self, call: Call, serve: &Serve) -> Result<(), Failure> {
         let answer = self.call(&call, false).await?;
         let feed = match &answer {
             Some(Answer::Published(summary)) => Some(summary.feed),
             _ => None,
         };
         let is_stopped = *self.stop.borrow();
-        let served = Some(addresses).filter(|_| !is_stopped);
+        let served = Some(serve).filter(|_| !is_stopped);
         self.print(&call, answer, served).await;
         match served {
-            Some(addresses) => self.serve(addresses, feed.as_ref()).await,
+            Some(serve) => self.serve(serve, feed.as_ref()).await,
             None => Ok(()),
         }
     }
 
     /// Serves until told to stop; being told so is how serving ends well.
-    async fn serve(
-        &mut self,
-        addresses: &[SocketAddr],
-        published: Option<&FeedKey>,
-    ) -> Result<(), Failure> {
+    async fn serve(&mut self, serve: &Serve, published: Option<&FeedKey>) -> Result<(), Failure> {
         let (sender, mut events) = mpsc::channel(EVENTS_MAX);
         let (tell, mut ready) = oneshot::channel();
-        let (options, listen) = (self.options.clone(), addresses.to_vec());
+        let (options, listen) = (self.options.clone(), serve.clone());
         let stop = self.stop.subscribe();
         let work = tokio::spawn(async move {
             let ready = move |serving| {

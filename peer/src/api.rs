@@ -10,7 +10,7 @@ pub mod pipe;
 
 pub use answer::{
     Answer, Checked, FeedInfo, HeldFile, KeyInfo, PublishSummary, Shown, SourceInfo, State, Status,
-    Synced, Written,
+    Synced, TokenInfo, Written,
 };
 pub use event::{Change, Event, Progress};
 pub use failure::{Code, Failure};
@@ -106,6 +106,11 @@ pub enum Call {
     },
     /// What this node holds and does.
     Status,
+    /// The token of the local API on loopback.
+    Token {
+        /// Make another one: the old one opens nothing any more.
+        is_new: bool,
+    },
     /// Writes a bundle that proves one record to anybody.
     Prove {
         /// FEED/INDEX.

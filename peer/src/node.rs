@@ -7,6 +7,7 @@ mod author;
 mod find;
 mod follow;
 mod get;
+mod listen;
 mod live;
 mod local;
 mod media;
@@ -30,7 +31,9 @@ use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
 use crate::io::heads::HeadsFile;
 use crate::io::keys::Keys;
+use crate::io::local::Token;
 use crate::io::marker::Markers;
+use crate::settings::Settings;
 use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
@@ -41,7 +44,8 @@ use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
 pub use append::append;
-pub use serve::{Serving, serve};
+pub use listen::{ApiListen, Listen, NotAnAddress, NotLocal};
+pub use serve::{Serve, Serving, serve};
 
 /// Where a node lives and what it may unlock.
 #[derive(Clone, Default)]
@@ -49,7 +53,7 @@ pub struct Options {
     /// Folder that holds everything of the node; the user's usual places when absent.
     pub data_dir: Option<PathBuf>,
     /// Passphrase of own keys.
-    pub passphrase: Option<String>,
+    pub passphrase: Option<Zeroizing<String>>,
 }
 
 /// Turns true when the person wants the work to stop; what is done stays done.
@@ -119,6 +123,7 @@ const FULL_BYTES: u64 = 64 << 10;
 #[derive(Clone)]
 struct Node {
     dirs: Dirs,
+    settings: Arc<Settings>,
     disk: Arc<Disk>,
     blobs: Blobs,
     evidence: Evidence,
@@ -135,6 +140,9 @@ struct Node {
     news: watch::Sender<u64>,
     /// Changes whenever the list of subscriptions does.
     changes: Arc<watch::Sender<u64>>,
+    /// Feeds that are listed for everybody: own ones.
+    listed: watch::Sender<Arc<Vec<FeedKey>>>,
+    token: Arc<Token>,
     /// Held while the node is open.
     _lock: Arc<Lock>,
 }
@@ -148,6 +156,7 @@ impl Node {
             .map_err(LockError::from)
             .and_then(|()| Lock::take(&dirs));
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
+        let settings = crate::io::config::load_settings(&dirs)?;
         let disk = Arc::new(Disk::open(&dirs.store())?);
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
@@ -160,9 +169,12 @@ impl Node {
             signing: Arc::default(),
             sources: Arc::default(),
             changing: Arc::default(),
-            passphrase: options.passphrase.clone().map(Zeroizing::new),
+            passphrase: options.passphrase.clone(),
             news: watch::Sender::new(0),
             changes: Arc::new(watch::Sender::new(0)),
+            listed: watch::Sender::default(),
+            token: Arc::new(Token::at(&dirs.token())),
+            settings: Arc::new(settings),
             disk,
             dirs,
             _lock: Arc::new(lock),
@@ -251,6 +263,7 @@ impl Node {
             Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
             Call::Show { target } => show::show(&self, &target),
             Call::Status => show::status(&self),
+            Call::Token { is_new } => own::token(&self, is_new),
             Call::Prove { target, output } => {
                 let (bytes, answer) = prove::prove(&self, &target, output.as_deref())?;
                 if let Some(bytes) = bytes {

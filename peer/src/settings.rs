@@ -16,6 +16,8 @@ const RETRACTED_DAYS: u64 = 30;
 pub struct Settings {
     /// Where `serve` listens, as `--listen` takes it; what the command line says comes first.
     pub listen: Vec<String>,
+    /// Where `serve` takes calls of this machine, as `--api` takes it; an empty list is nowhere.
+    pub api: Option<Vec<String>>,
     /// Bandwidth and connections.
     pub limits: Limits,
     /// Room for media.

@@ -90,6 +90,8 @@ impl Machine {
             .env_clear()
             .env("HOME", self.home())
             .env("LC_ALL", "C.UTF-8")
+            // The usual port is one for all machines of a test.
+            .env("LEVADA_API", "off")
             .current_dir(self.home())
             .stdin(Stdio::null());
         if let Some(data_dir) = &self.data_dir {

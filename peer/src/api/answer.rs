@@ -5,7 +5,9 @@ use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
 use levada_feed::record::{Body, File};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::PathBuf;
+use zeroize::Zeroizing;
 
 /// The answer of a call that succeeded.
 #[derive(Clone, Debug, Serialize)]
@@ -54,6 +56,8 @@ pub enum Answer {
     Feed(Box<FeedInfo>),
     /// Of `Status`.
     Status(Box<Status>),
+    /// Of `Token`.
+    Token(TokenInfo),
     /// Of `Check`.
     Checked(Box<Checked>),
 }
@@ -310,6 +314,23 @@ pub struct Status {
     pub free_bytes: u64,
     /// Addresses served on.
     pub listen: Vec<String>,
+}
+
+/// What opens the local API on loopback.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct TokenInfo {
+    /// The token: a secret of this user.
+    pub token: Zeroizing<String>,
+    /// The file that holds it.
+    pub path: PathBuf,
+}
+
+impl fmt::Debug for TokenInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenInfo")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a checked file proves.

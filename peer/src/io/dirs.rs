@@ -91,6 +91,12 @@ impl Dirs {
         self.state.join("socket")
     }
 
+    /// The token of the local API.
+    #[must_use]
+    pub fn token(&self) -> PathBuf {
+        self.state.join("token")
+    }
+
     /// Lock, markers, evidence, highest heads.
     #[must_use]
     pub fn state(&self) -> &Path {

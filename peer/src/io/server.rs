@@ -8,7 +8,7 @@
 
 mod blob;
 mod head;
-mod paced;
+pub(crate) mod paced;
 mod places;
 mod post;
 #[cfg(test)]
@@ -70,7 +70,7 @@ pub struct Served {
     /// Fork proofs and successions.
     pub evidence: Evidence,
     /// Feeds that are listed: own and deliberately mirrored ones, sorted.
-    pub listed: Vec<FeedKey>,
+    pub listed: watch::Receiver<Arc<Vec<FeedKey>>>,
     /// Changes whenever a head does.
     pub news: watch::Receiver<u64>,
 }
@@ -282,8 +282,8 @@ fn read(served: &Served, ask: &Ask) -> Result<Option<Vec<u8>>, StoreError> {
             .succession(feed)?
             .map(|file| file.wire().to_vec())),
         Ask::Feeds { after } => {
-            let next = served
-                .listed
+            let listed = served.listed.borrow().clone();
+            let next = listed
                 .iter()
                 .filter(|feed| after.is_none_or(|after| **feed > after));
             let mut heads = Vec::new();

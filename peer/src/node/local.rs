@@ -2,13 +2,13 @@
 
 use super::{Node, Options, Stop};
 use crate::api::pipe::Request;
-use crate::api::{Call, Code, Event, Failure};
+use crate::api::{Answer, Call, Code, Event, Failure};
 use crate::io::dirs::Dirs;
-use crate::io::local::{self, Handler, NotAnswered};
+use crate::io::local::{self, Calls, NotAnswered};
+use std::pin::Pin;
 use std::sync::Arc;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
-use zeroize::Zeroizing;
 
 /// Listens for calls in the node's own folder.
 pub(super) fn listen(node: &Node) -> Result<UnixListener, Failure> {
@@ -25,20 +25,22 @@ pub(super) fn listen(node: &Node) -> Result<UnixListener, Failure> {
     })
 }
 
-/// What carries out calls of other processes.
-pub(super) fn handler(node: &Arc<Node>) -> Handler {
+/// Carries out calls of other processes.
+pub(super) fn calls(node: &Arc<Node>) -> Arc<Calls> {
     let node = node.clone();
-    Arc::new(move |request: Request, events, stop| {
+    let handler = Box::new(move |request: Request, events, stop| {
         let mut caller = node.as_ref().clone();
         if let Some(passphrase) = request.passphrase {
-            caller.passphrase = Some(Zeroizing::new(passphrase));
+            caller.passphrase = Some(passphrase);
         }
         let caller = Arc::new(caller);
-        Box::pin(async move {
+        let done = async move {
             let done = caller.run(request.call, &events, stop).await;
             done.map_err(|failure| caller.explain(failure))
-        })
-    })
+        };
+        Box::pin(done) as Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>
+    });
+    Arc::new(Calls::new(handler))
 }
 
 /// Has the node that holds the lock carry out a call. `locked` is what to say if it takes none.

@@ -75,7 +75,7 @@ impl Place {
             blobs: Blobs::open(&folder.path().join("blobs"), disk.clone()).unwrap(),
             evidence: Evidence::open(&folder.path().join("evidence")).unwrap(),
             disk,
-            listed: vec![own()],
+            listed: watch::channel(Arc::new(vec![own()])).1,
             news: changes,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
