@@ -7,7 +7,6 @@ mod disk;
 mod hostile;
 #[cfg(test)]
 mod kill;
-mod liar;
 mod machine;
 #[cfg(test)]
 mod names;

@@ -1,6 +1,8 @@
 //! Integration tests: one binary.
 
 #[cfg(test)]
+mod day;
+#[cfg(test)]
 mod layout;
 mod live;
 mod proof;
