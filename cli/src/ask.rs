@@ -2,7 +2,8 @@
 //!
 //! Makes paths absolute and reads the small form (`A-B`); everything else is for the node to judge.
 
-use crate::args::{Command, Get, Init, Key, Publish};
+use crate::args::{Command, Config, Get, Init, Key, Publish};
+use clap_complete::Shell;
 use levada_feed::link::Link;
 use levada_peer::api::{Call, Code, Failure};
 use levada_peer::node::Serve;
@@ -22,6 +23,10 @@ pub(crate) enum Ask {
     PublishAndServe(Call, Serve),
     /// Serve there.
     Serve(Serve),
+    /// Print completions of this shell.
+    Completions(Shell),
+    /// Print the manual page, or write all pages there.
+    Man(Option<PathBuf>),
 }
 
 /// Reads a command.
@@ -70,6 +75,11 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
             }));
         }
         Command::Status => Call::Status,
+        Command::Config {
+            command: Config::Check,
+        } => Call::ConfigCheck,
+        Command::Completions { shell } => return Ok(Ask::Completions(shell)),
+        Command::Man { folder } => return Ok(Ask::Man(folder)),
         Command::Token { new } => Call::Token { is_new: new },
         Command::Prove { target, output } => {
             let output = output.unwrap_or_else(|| bundle_name(&target).into());

@@ -4,6 +4,7 @@
 
 mod append;
 mod author;
+mod config;
 mod find;
 mod follow;
 mod get;
@@ -43,9 +44,10 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
+pub use crate::io::log;
 pub use append::append;
 pub use listen::{ApiListen, Listen, NotAnAddress, NotLocal};
-pub use serve::{Serve, Serving, serve};
+pub use serve::{Serve, Serving, encrypted_keys, serve};
 
 /// Where a node lives and what it may unlock.
 #[derive(Clone, Default)]
@@ -77,6 +79,12 @@ pub async fn call(
         tell(&events, Event::Answer(Box::new(answer))).await;
         return Ok(());
     }
+    if let Call::ConfigCheck = call {
+        // Needs no store either, and a broken file may be why none can be opened.
+        let answer = config::check(&find_dirs(options)?);
+        tell(&events, Event::Answer(Box::new(answer))).await;
+        return Ok(());
+    }
     let node = match open(options).await {
         Ok(node) => node,
         Err(failure) if failure.code == Code::Locked => {
@@ -101,6 +109,11 @@ pub async fn call(
             Ok(())
         }
     }
+}
+
+fn find_dirs(options: &Options) -> Result<Dirs, Failure> {
+    Dirs::find(options.data_dir.as_deref())
+        .map_err(|error| Failure::new(Code::Failed, error.to_string()))
 }
 
 async fn open(options: &Options) -> Result<Arc<Node>, Failure> {
@@ -149,8 +162,7 @@ struct Node {
 
 impl Node {
     fn open(options: &Options) -> Result<Self, Failure> {
-        let dirs = Dirs::find(options.data_dir.as_deref())
-            .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+        let dirs = find_dirs(options)?;
         let lock = dirs
             .create_all()
             .map_err(LockError::from)
@@ -263,6 +275,7 @@ impl Node {
             Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
             Call::Show { target } => show::show(&self, &target),
             Call::Status => show::status(&self),
+            Call::ConfigCheck => Ok(config::check(&self.dirs)),
             Call::Token { is_new } => own::token(&self, is_new),
             Call::Prove { target, output } => {
                 let (bytes, answer) = prove::prove(&self, &target, output.as_deref())?;

@@ -1,13 +1,12 @@
 //! Answers: what a call came to.
 
+use super::setup::{ConfigInfo, TokenInfo};
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
 use levada_feed::record::{Body, File};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::path::PathBuf;
-use zeroize::Zeroizing;
 
 /// The answer of a call that succeeded.
 #[derive(Clone, Debug, Serialize)]
@@ -56,6 +55,8 @@ pub enum Answer {
     Feed(Box<FeedInfo>),
     /// Of `Status`.
     Status(Box<Status>),
+    /// Of `ConfigCheck`.
+    Config(Box<ConfigInfo>),
     /// Of `Token`.
     Token(TokenInfo),
     /// Of `Check`.
@@ -314,23 +315,6 @@ pub struct Status {
     pub free_bytes: u64,
     /// Addresses served on.
     pub listen: Vec<String>,
-}
-
-/// What opens the local API on loopback.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct TokenInfo {
-    /// The token: a secret of this user.
-    pub token: Zeroizing<String>,
-    /// The file that holds it.
-    pub path: PathBuf,
-}
-
-impl fmt::Debug for TokenInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenInfo")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
-    }
 }
 
 /// What a checked file proves.

@@ -3,7 +3,9 @@
 //! A request is one JSON document; what comes back is one JSON line for each thing that happens, the last one the answer
 //! or the failure. An answer says nothing of its own kind: whoever asked knows which call it was.
 
-use super::{Answer, Call, Checked, Event, Failure, FeedInfo, KeyInfo, PublishSummary, Shown};
+use super::{
+    Answer, Call, Checked, ConfigInfo, Event, Failure, FeedInfo, KeyInfo, PublishSummary, Shown,
+};
 use super::{SourceInfo, Status, Synced, TokenInfo, Written};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
@@ -118,6 +120,7 @@ fn answer(call: &Call, value: Value) -> Result<Answer, Error> {
         }
         Call::Show { .. } => Answer::Feed(Box::new(serde_json::from_value::<FeedInfo>(value)?)),
         Call::Status => Answer::Status(Box::new(serde_json::from_value::<Status>(value)?)),
+        Call::ConfigCheck => Answer::Config(Box::new(serde_json::from_value::<ConfigInfo>(value)?)),
         Call::Token { .. } => Answer::Token(serde_json::from_value::<TokenInfo>(value)?),
         Call::Check { .. } => Answer::Checked(Box::new(serde_json::from_value::<Checked>(value)?)),
     })

@@ -55,6 +55,12 @@ impl Dirs {
         &self.home
     }
 
+    /// Where settings are.
+    #[must_use]
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// The list of subscriptions.
     #[must_use]
     pub fn sources(&self) -> PathBuf {

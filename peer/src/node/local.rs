@@ -1,9 +1,8 @@
 //! Calls of this user's other processes: taken by the node that holds the lock, asked by those that do not.
 
-use super::{Node, Options, Stop};
+use super::{Node, Options, Stop, find_dirs};
 use crate::api::pipe::Request;
 use crate::api::{Answer, Call, Code, Event, Failure};
-use crate::io::dirs::Dirs;
 use crate::io::local::{self, Calls, NotAnswered};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -51,8 +50,7 @@ pub(super) async fn ask(
     stop: Stop,
     locked: Failure,
 ) -> Result<(), Failure> {
-    let dirs = Dirs::find(options.data_dir.as_deref())
-        .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+    let dirs = find_dirs(options)?;
     let request = Request {
         call,
         passphrase: options.passphrase.clone(),

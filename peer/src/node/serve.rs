@@ -1,18 +1,28 @@
 //! Serving: listens, tells where, answers until told to stop.
 
 mod hints;
+mod unlock;
+
+pub use unlock::encrypted_keys;
 
 use super::listen::{self, ApiListen, Listen};
 use super::{Node, Options, Stop, open};
 use crate::api::{Code, Event, Failure};
+use crate::io::clock;
 use crate::io::local::{self, Gate};
 use crate::io::server::{self, Served};
+use crate::io::service;
+use crate::store::StoreError;
 use hints::hints;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+
+/// Time after which the same trouble is told again.
+const SAID_AGAIN: Duration = Duration::from_secs(3_600);
 
 /// Where to serve, as it was named; the settings say what was not, and the usual ports what they do not.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +56,7 @@ pub async fn serve(
     mut stop: Stop,
 ) -> Result<(), Failure> {
     let node = open(options).await?;
+    unlock::check(&node, &events).await?;
     let (for_peers, for_calls) = addresses(&node, named)?;
     let listeners = listen::bind(&for_peers, &events).await?;
     let local = listen::bind_local(&for_calls, &events).await;
@@ -57,26 +68,80 @@ pub async fn serve(
         evidence: node.evidence.clone(),
         listed: node.listed.subscribe(),
         news: node.news.subscribe(),
+        trouble: alarm(&events),
     });
     let mut serving = JoinSet::new();
     let api = take_calls(&node, local, &events, &stop, &mut serving).await;
+    tracing::info!(listen = ?served_at, ?api, "serving");
+    let links = links(&node, &served_at)?;
+    service::ready(&shown(&served_at));
     ready(Serving {
-        links: links(&node, &served_at)?,
+        links,
         listen: served_at,
         api,
     });
+    serving.spawn(stay_alive(node.clone(), stop.clone()));
     for listener in listeners {
         serving.spawn(server::serve(listener, served.clone(), stop.clone()));
     }
     serving.spawn(super::live::live(node.clone(), events, stop.clone()));
     // An error here means that whoever could stop us is gone: then it is time to stop.
     let _ = stop.wait_for(|stop| *stop).await;
+    tracing::info!("stopping");
+    service::stopping();
     while serving.join_next().await.is_some() {}
     let _ = std::fs::remove_file(node.dirs.socket());
     let closed = tokio::task::spawn_blocking(move || node.close()).await;
     closed
         .map_err(|_| Failure::new(Code::Failed, "the store was not closed"))?
         .map_err(Failure::from)
+}
+
+fn shown(addresses: &[SocketAddr]) -> String {
+    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    shown.join(" and ")
+}
+
+/// Tells the operator when answers to others fail because of our own disk; the same thing once an hour.
+fn alarm(events: &mpsc::Sender<Event>) -> mpsc::Sender<StoreError> {
+    // Weak: the events end with serving, whoever may still be answered then.
+    let events = events.downgrade();
+    let (sender, mut troubles) = mpsc::channel::<StoreError>(1);
+    tokio::spawn(async move {
+        let mut said: Option<(String, Instant)> = None;
+        while let Some(error) = troubles.recv().await {
+            let text = error.to_string();
+            let is_known = said
+                .as_ref()
+                .is_some_and(|(known, at)| *known == text && clock::since(*at) < SAID_AGAIN);
+            if !is_known && let Some(events) = events.upgrade() {
+                said = Some((text, clock::tick()));
+                let mut failure = Failure::from(error);
+                failure.message = format!("others were not answered: {}", failure.message);
+                warn(&events, failure).await;
+            }
+        }
+    });
+    sender
+}
+
+/// Tells the service manager that the node is alive, as long as the store can be read.
+async fn stay_alive(node: Arc<Node>, mut stop: Stop) {
+    let Some(pause) = service::watchdog() else {
+        return;
+    };
+    loop {
+        let reading = node.clone();
+        let read = tokio::task::spawn_blocking(move || reading.disk.note(b"alive").is_ok());
+        if read.await.unwrap_or(false) {
+            service::alive();
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            // An error here means that whoever could stop us is gone: then it is time to stop.
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
 }
 
 /// Where to listen for peers, and for calls.

@@ -77,6 +77,7 @@ impl Place {
             disk,
             listed: watch::channel(Arc::new(vec![own()])).1,
             news: changes,
+            trouble: mpsc::channel(1).0,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
