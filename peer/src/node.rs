@@ -39,8 +39,9 @@ use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::log::FollowedLog;
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
@@ -156,6 +157,8 @@ struct Node {
     /// Feeds that are listed for everybody: own ones.
     listed: watch::Sender<Arc<Vec<FeedKey>>>,
     token: Arc<Token>,
+    /// Addresses that it serves on; none when it does not serve.
+    served_at: Arc<OnceLock<Vec<SocketAddr>>>,
     /// Held while the node is open.
     _lock: Arc<Lock>,
 }
@@ -185,6 +188,7 @@ impl Node {
             news: watch::Sender::new(0),
             changes: Arc::new(watch::Sender::new(0)),
             listed: watch::Sender::default(),
+            served_at: Arc::default(),
             token: Arc::new(Token::at(&dirs.token())),
             settings: Arc::new(settings),
             disk,

@@ -3,6 +3,7 @@
 use super::{Node, Options, Stop, find_dirs};
 use crate::api::pipe::Request;
 use crate::api::{Answer, Call, Code, Event, Failure};
+use crate::io::clock;
 use crate::io::local::{self, Calls, NotAnswered};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,6 +25,13 @@ pub(super) fn listen(node: &Node) -> Result<UnixListener, Failure> {
     })
 }
 
+/// What a call is called: nothing of what it says.
+fn name(call: &Call) -> String {
+    let value = serde_json::to_value(call).unwrap_or_default();
+    let name = value.get("call").and_then(serde_json::Value::as_str);
+    name.unwrap_or_default().to_owned()
+}
+
 /// Carries out calls of other processes.
 pub(super) fn calls(node: &Arc<Node>) -> Arc<Calls> {
     let node = node.clone();
@@ -34,7 +42,11 @@ pub(super) fn calls(node: &Arc<Node>) -> Arc<Calls> {
         }
         let caller = Arc::new(caller);
         let done = async move {
+            let (call, started) = (name(&request.call), clock::tick());
             let done = caller.run(request.call, &events, stop).await;
+            let code = done.as_ref().err().map(|failure| failure.code);
+            let ms = clock::since(started).as_millis();
+            tracing::info!(call, ms, ?code, "call");
             done.map_err(|failure| caller.explain(failure))
         };
         Box::pin(done) as Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>

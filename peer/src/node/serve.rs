@@ -61,6 +61,7 @@ pub async fn serve(
     let listeners = listen::bind(&for_peers, &events).await?;
     let local = listen::bind_local(&for_calls, &events).await;
     let served_at = bound(&listeners);
+    node.served_at.get_or_init(|| served_at.clone());
     super::own::relist(&node)?;
     let served = Arc::new(Served {
         disk: node.disk.clone(),

@@ -3,6 +3,7 @@
 use super::calls::Calls;
 use super::gate::Gate;
 use super::{CALL_HEADER, REQUEST_BYTES_MAX};
+use crate::io::log::Seldom;
 use crate::io::server::paced::Paced;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -145,6 +146,10 @@ async fn answer(
     request: hyper::Request<Incoming>,
 ) -> Reply {
     if let Some(Err(refused)) = gate.map(|gate| gate.check(&request)) {
+        static REFUSED: Seldom = Seldom::new(10);
+        if let Some(left_out) = REFUSED.due() {
+            tracing::warn!(why = refused.why(), left_out, "a call was refused");
+        }
         let mut reply = refuse(refused.status(), refused.why());
         if refused.status() == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
