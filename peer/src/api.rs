@@ -31,6 +31,7 @@ pub enum Call {
         /// What the author is called in the profile; the key's name when absent.
         title: Option<String>,
         /// Encrypt the key file with the passphrase of the call.
+        #[serde(default)]
         encrypt: bool,
     },
     /// Lists own keys.
@@ -61,6 +62,7 @@ pub enum Call {
         /// A link or key.
         feed: String,
         /// Where to ask besides the link's own hints.
+        #[serde(default)]
         via: Vec<String>,
         /// `all`, `newest:N`, `days:N` or `none`; `newest:50` when absent.
         keep: Option<String>,
@@ -72,6 +74,7 @@ pub enum Call {
         /// The feed.
         feed: String,
         /// Drop what is held of it too.
+        #[serde(default)]
         purge: bool,
     },
     /// Lists subscriptions.
@@ -86,8 +89,10 @@ pub enum Call {
         /// The feed; all followed and own ones when absent.
         feed: Option<String>,
         /// Items at most.
+        #[serde(default = "ls_limit")]
         limit: u64,
         /// Also profiles, listings, collections, retracted, withheld, unreadable and missing records.
+        #[serde(default)]
         all: bool,
     },
     /// Shows a feed or one item with everything known of it.
@@ -113,6 +118,7 @@ pub enum Call {
     /// The token of the local API on loopback.
     Token {
         /// Make another one: the old one opens nothing any more.
+        #[serde(default)]
         is_new: bool,
     },
     /// Writes a bundle that proves one record to anybody.
@@ -129,8 +135,14 @@ pub enum Call {
     },
 }
 
+/// Items that `ls` tells when nobody says how many.
+fn ls_limit() -> u64 {
+    50
+}
+
 /// What to publish, and how.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Publish {
     /// Files and folders, absolute.
     pub paths: Vec<PathBuf>,

@@ -5,6 +5,8 @@ mod day;
 #[cfg(test)]
 mod layout;
 mod live;
+#[cfg(test)]
+mod local;
 mod proof;
 #[cfg(test)]
 mod spec;
