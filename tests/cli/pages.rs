@@ -24,6 +24,7 @@ pages! {
     proofs_are_as_written: "proofs.md",
     errors_are_as_written: "errors.md",
     json_is_as_written: "json.md",
+    serving_is_as_written: "serving.md",
 }
 
 fn folder() -> &'static Path {

@@ -6,6 +6,7 @@ use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
 use levada_feed::record::{Body, File};
 use serde::{Deserialize, Serialize};
+use std::ops::Not;
 use std::path::PathBuf;
 
 /// The answer of a call that succeeded.
@@ -130,6 +131,9 @@ pub struct PublishSummary {
     pub is_interrupted: bool,
     /// Nothing was signed.
     pub is_dry_run: bool,
+    /// The node serves, so that others can fetch it now.
+    #[serde(skip_serializing_if = "Not::not", default)]
+    pub is_served: bool,
 }
 
 /// What a sync of one source came to.

@@ -365,6 +365,7 @@ impl Run<'_> {
             retracted,
             is_interrupted: self.is_stopped(),
             is_dry_run: self.args.dry_run,
+            is_served: self.node.served_at.get().is_some(),
         }))
     }
 }

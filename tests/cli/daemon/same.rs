@@ -12,7 +12,8 @@ struct Said {
     err: String,
 }
 
-const FREE: [&str; 2] = ["free_bytes", "listen"];
+/// What is told of a node that serves, and of the disk.
+const OF_THIS_NODE: [&str; 3] = ["free_bytes", "listen", "is_served"];
 
 /// Words of one machine or one moment.
 fn plain(machine: &Machine, text: &str) -> String {
@@ -50,7 +51,7 @@ fn shape(machine: &Machine, value: Value) -> Value {
             .collect(),
         Value::Object(fields) => fields
             .into_iter()
-            .filter(|(name, _)| !FREE.contains(&name.as_str()))
+            .filter(|(name, _)| !OF_THIS_NODE.contains(&name.as_str()))
             .map(|(name, value)| (name, shape(machine, value)))
             .collect(),
         other => other,
