@@ -302,6 +302,11 @@ impl Shelf {
         }
     }
 
+    /// Lets go of the page of records that was read last.
+    pub fn forget_page(&mut self) {
+        self.page = None;
+    }
+
     /// There is no `latest`, or it cannot be used: the pages hold the same.
     pub fn leave_out_latest(&mut self) {
         self.is_latest_read = true;
