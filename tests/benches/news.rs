@@ -27,7 +27,7 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 const FOLLOWERS: u64 = 5_000;
@@ -152,7 +152,7 @@ pub(crate) fn serve(data: &Path) -> Outcome {
             evidence: Evidence::open(&dirs.state().join("evidence"))?,
             listed: watch::channel(Arc::new(vec![author.log.feed()])).1,
             news: subscribed,
-            trouble: mpsc::channel(1).0,
+            trouble: tokio::sync::mpsc::channel(1).0,
             disk,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -227,6 +227,10 @@ pub(super) fn failure(source: &Source, error: &SyncError) -> Failure {
         SyncError::Ask(AskError::Unreachable(Unreachable::Address { .. })) => {
             Failure::new(Code::Usage, message)
         }
+        SyncError::Ask(AskError::Unreachable(Unreachable::NotYet { .. })) => {
+            Failure::new(Code::NotFound, message)
+                .hint("what came is kept; `levada sync` goes on when the upload is done")
+        }
         SyncError::Ask(AskError::Unreachable(_)) => Failure::new(Code::NotFound, message)
             .hint("is it running there? `levada sync` tries again"),
     }
