@@ -71,6 +71,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Key,
     },
+    /// Say who else has an own feed, and see what they have
+    #[command(after_help = examples::MIRROR, subcommand_required = true, arg_required_else_help = true)]
+    Mirror {
+        /// What to do with mirrors.
+        #[command(subcommand)]
+        command: Mirror,
+    },
     /// Publish files and folders
     #[command(after_help = examples::PUBLISH)]
     Publish(Publish),
@@ -180,6 +187,43 @@ pub(crate) enum Key {
         /// What to call it on this machine [default: main]
         #[arg(long)]
         name: Option<String>,
+        /// Nothing was ever signed with it: begin its feed here
+        #[arg(long)]
+        new: bool,
+        /// What the author is called in the feed's profile, with --new [default: the name of the key]
+        #[arg(long, requires = "new")]
+        title: Option<String>,
+    },
+    /// Take over what another machine signed with an own key, and go on after it
+    TakeOver {
+        /// Name or feed [default: the only key]
+        feed: Option<String>,
+    },
+}
+
+/// `mirror`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Mirror {
+    /// Name a node or a web host that has an own feed
+    Add {
+        /// Where it is
+        url: String,
+        /// Name or feed [default: the only key]
+        #[arg(long)]
+        feed: Option<String>,
+    },
+    /// Forget a mirror
+    Remove {
+        /// Where it is, as it was named
+        url: String,
+        /// Name or feed [default: the only key]
+        #[arg(long)]
+        feed: Option<String>,
+    },
+    /// List mirrors, and ask each what it has
+    List {
+        /// Name or feed [default: all keys]
+        feed: Option<String>,
     },
 }
 

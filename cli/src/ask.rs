@@ -2,7 +2,7 @@
 //!
 //! Makes paths absolute and reads the small forms (`A-B`, `ADDR`); everything else is for the node to judge.
 
-use crate::args::{Command, Get, Init, Key, Publish};
+use crate::args::{Command, Get, Init, Key, Mirror, Publish};
 use levada_feed::link::Link;
 use levada_peer::api::{Call, Code, Failure};
 use levada_peer::io::client::DEFAULT_PORT;
@@ -41,6 +41,7 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
             encrypt,
         },
         Command::Key { command } => key(command)?,
+        Command::Mirror { command } => mirror(command),
         Command::Publish(args) => {
             let addresses = args.serve.then(|| addresses(&args.listen));
             let call = publish(args)?;
@@ -89,11 +90,27 @@ fn key(command: Key) -> Result<Call, Failure> {
             feed,
             output: absolute(&file)?,
         },
-        Key::Restore { file, name } => Call::KeyRestore {
+        Key::Restore {
+            file,
+            name,
+            new,
+            title,
+        } => Call::KeyRestore {
             file: absolute(&file)?,
             name,
+            is_unused: new,
+            title,
         },
+        Key::TakeOver { feed } => Call::KeyTakeOver { feed },
     })
+}
+
+fn mirror(command: Mirror) -> Call {
+    match command {
+        Mirror::Add { url, feed } => Call::MirrorAdd { mirror: url, feed },
+        Mirror::Remove { url, feed } => Call::MirrorRemove { mirror: url, feed },
+        Mirror::List { feed } => Call::Mirrors { feed },
+    }
 }
 
 fn publish(args: Publish) -> Result<Call, Failure> {

@@ -9,8 +9,8 @@ mod failure;
 pub mod pipe;
 
 pub use answer::{
-    Answer, Checked, FeedInfo, HeldFile, KeyInfo, PublishSummary, Shown, SourceInfo, State, Status,
-    Synced, Written,
+    Answer, Checked, FeedInfo, HeldFile, KeyInfo, MirrorInfo, MirrorState, PublishSummary, Shown,
+    SourceInfo, State, Status, Synced, Written,
 };
 pub use event::{Change, Event, Progress};
 pub use failure::{Code, Failure};
@@ -51,6 +51,34 @@ pub enum Call {
         file: PathBuf,
         /// Name to give it; `main` when absent.
         name: Option<String>,
+        /// Nothing was ever signed with it: its feed is begun here.
+        is_unused: bool,
+        /// What the author is called in the profile, with `is_unused`; the key's name when absent.
+        title: Option<String>,
+    },
+    /// Takes over what another machine signed with an own key.
+    KeyTakeOver {
+        /// Name or feed; the only key when absent.
+        feed: Option<String>,
+    },
+    /// Names a node or a web host that has an own feed, and asks it what it has.
+    MirrorAdd {
+        /// Where it is.
+        mirror: String,
+        /// Name or feed; the only key when absent.
+        feed: Option<String>,
+    },
+    /// Forgets a mirror of an own feed.
+    MirrorRemove {
+        /// Where it is.
+        mirror: String,
+        /// Name or feed; the only key when absent.
+        feed: Option<String>,
+    },
+    /// Lists mirrors of own feeds, and asks each what it has.
+    Mirrors {
+        /// Name or feed; all keys when absent.
+        feed: Option<String>,
     },
     /// Publishes files and folders.
     Publish(Box<Publish>),

@@ -7,9 +7,11 @@ mod author;
 mod find;
 mod follow;
 mod get;
+mod guard;
 mod live;
 mod local;
 mod media;
+mod mirrors;
 mod output;
 mod own;
 mod plan;
@@ -31,10 +33,12 @@ use crate::io::evidence::Evidence;
 use crate::io::heads::HeadsFile;
 use crate::io::keys::Keys;
 use crate::io::marker::Markers;
+use crate::io::whole;
 use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::log::FollowedLog;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, watch};
@@ -128,6 +132,8 @@ struct Node {
     heads: Arc<Mutex<HeadsFile>>,
     /// Held while an own feed is open for signing: one history, one hand.
     signing: Arc<tokio::sync::Mutex<()>>,
+    /// Own feeds of which others were asked since the start.
+    asked: Arc<Mutex<BTreeSet<FeedKey>>>,
     sources: Arc<ReadSources>,
     /// Held while the list of subscriptions is changed.
     changing: Arc<Mutex<()>>,
@@ -149,6 +155,7 @@ impl Node {
             .and_then(|()| Lock::take(&dirs));
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
         let disk = Arc::new(Disk::open(&dirs.store())?);
+        whole::sweep(&dirs.keys()).map_err(StoreError::file(&dirs.keys(), "reading"))?;
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
             blobs: Blobs::open(&dirs.blobs(), disk.clone())?,
@@ -158,6 +165,7 @@ impl Node {
             client: Arc::default(),
             heads: Arc::new(Mutex::new(heads)),
             signing: Arc::default(),
+            asked: Arc::default(),
             sources: Arc::default(),
             changing: Arc::default(),
             passphrase: options.passphrase.clone().map(Zeroizing::new),
@@ -220,6 +228,9 @@ impl Node {
                 )
                 .await
             }
+            Call::MirrorAdd { mirror, feed } => mirrors::add(self, &mirror, feed, stop).await,
+            Call::MirrorRemove { mirror, feed } => mirrors::remove(self, &mirror, feed).await,
+            Call::Mirrors { feed } => mirrors::list(self, feed, stop).await,
             other => {
                 let (node, events) = (self.clone(), events.clone());
                 let work =
@@ -245,7 +256,13 @@ impl Node {
             Call::KeyList => own::list(&self).map(|keys| Answer::Keys { keys }),
             Call::KeyShow { feed } => own::show(&self, feed.as_deref()),
             Call::KeyBackup { feed, output } => own::backup(&self, feed.as_deref(), &output),
-            Call::KeyRestore { file, name } => own::restore(&self, &file, name.as_deref()),
+            Call::KeyRestore {
+                file,
+                name,
+                is_unused,
+                title,
+            } => own::restore(&self, &file, name.as_deref(), is_unused, title.as_deref()),
+            Call::KeyTakeOver { feed } => own::take_over(&self, feed.as_deref(), events, stop),
             Call::Publish(args) => publish::publish(&self, &args, events, stop),
             Call::Sources => show::sources(&self).map(|sources| Answer::Sources { sources }),
             Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
@@ -260,12 +277,16 @@ impl Node {
                 Ok(answer)
             }
             Call::Check { file } => prove::check(&file),
-            Call::Follow { .. } | Call::Unfollow { .. } | Call::Sync { .. } | Call::Get { .. } => {
-                Err(Failure::new(
-                    Code::Failed,
-                    "this call is carried out elsewhere",
-                ))
-            }
+            Call::Follow { .. }
+            | Call::Unfollow { .. }
+            | Call::Sync { .. }
+            | Call::Get { .. }
+            | Call::MirrorAdd { .. }
+            | Call::MirrorRemove { .. }
+            | Call::Mirrors { .. } => Err(Failure::new(
+                Code::Failed,
+                "this call is carried out elsewhere",
+            )),
         }
     }
 

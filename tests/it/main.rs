@@ -5,6 +5,7 @@ mod day;
 #[cfg(test)]
 mod layout;
 mod live;
+mod own;
 mod proof;
 #[cfg(test)]
 mod spec;
