@@ -163,7 +163,11 @@ impl Watch {
             rounds = rounds.wrapping_add(1);
             let before = tag.clone();
             let is_well = self.look(&remote, &mut tag, asks_fork).await;
-            failures = if is_well { 0 } else { failures.saturating_add(1) };
+            failures = if is_well {
+                0
+            } else {
+                failures.saturating_add(1)
+            };
             let is_news = tag != before;
             let rest = match failures {
                 0 if is_news || clock::since(started) >= WAITED_MIN => Duration::ZERO,

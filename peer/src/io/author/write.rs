@@ -226,3 +226,6 @@ impl AuthorFile {
         cut.map_err(failed(&self.path, "writing the author's file"))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -131,7 +131,7 @@ impl Opening<'_> {
             return Ok(read);
         };
         let length = file.body().length;
-        if stored.body().length > length {
+        if stored.body().length >= length {
             let pieces = self.node.disk.pieces(&self.feed);
             match tree::root(&pieces, Shape::of_list(length))? {
                 Some(root) if root == file.body().root => {}
@@ -211,7 +211,10 @@ impl Opening<'_> {
         // Without a store and a file there is nothing that anybody could say is the newest.
         let is_here = stored > 0 || read.opened.is_some();
         if !has_answer && !self.is_live && !is_insisted && is_here {
-            return Err(refusal::copied(&self.feed, &found));
+            return Err(match read.opened {
+                None if !read.is_damaged => refusal::gone(&self.feed, self.path, &found),
+                _ => refusal::copied(&self.feed, &found),
+            });
         }
         if let Elsewhere::Newer(remotes) = &found {
             note_taking(node, feed, read.length().max(stored))?;
@@ -226,15 +229,15 @@ impl Opening<'_> {
             return Err(refusal::incomplete(&self.feed));
         }
         let reached = node.disk.head(feed)?.map_or(0, |head| head.body().length);
-        if reached == 0 && read.opened.is_none() {
-            return Err(if needed > 0 {
-                refusal::gone(self.path, &found)
-            } else {
-                refusal::absent(&self.feed, self.path, &found)
+        if reached < needed {
+            return Err(match &read.opened {
+                Some(_) => refusal::older(self.path, reached, needed, &found),
+                None if read.is_damaged => refusal::damaged(self.path, reached, needed, &found),
+                None => refusal::gone(&self.feed, self.path, &found),
             });
         }
-        if reached < needed {
-            return Err(refusal::older(self.path, reached, needed, &found));
+        if reached == 0 && read.opened.is_none() {
+            return Err(refusal::absent(&self.feed, self.path, &found));
         }
         Ok(())
     }

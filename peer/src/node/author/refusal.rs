@@ -79,18 +79,36 @@ pub(super) fn older(path: &Path, reached: u64, needed: u64, found: &Elsewhere) -
     ))
 }
 
-/// The author's file is gone and nobody has the records.
-pub(super) fn gone(path: &Path, found: &Elsewhere) -> Failure {
-    let path = path.display();
+/// The author's file is gone.
+pub(super) fn gone(feed: &FeedKey, path: &Path, found: &Elsewhere) -> Failure {
+    let (feed, path) = (short(feed), path.display());
     Failure::new(
         Code::Denied,
         format!(
-            "{path}: the author's file is gone, and records were signed with this key{}",
+            "feed {feed}: its author's file is gone, and records were signed with this key{}",
             asked(found)
         ),
     )
     .hint(format!(
-        "put it back from a backup beside the key, or {}: it is made again from what they have",
+        "nothing was signed. put the newest author's file in its place: {path}; or {}; or if this machine signed last and no other one uses the key, run the same command with --insist: the file is made again from the store",
+        whom(found)
+    ))
+}
+
+/// The author's file is damaged, and neither the store nor anybody has all of it.
+pub(super) fn damaged(path: &Path, reached: u64, needed: u64, found: &Elsewhere) -> Failure {
+    let path = path.display();
+    Failure::new(
+        Code::Denied,
+        format!(
+            "{path}: the author's file is damaged: {} were signed, and {} of them are here without it{}",
+            records(needed),
+            reached,
+            asked(found)
+        ),
+    )
+    .hint(format!(
+        "nothing was signed. put the author's file back from a backup, or {}: it is made again from what they have",
         whom(found)
     ))
 }
