@@ -6,14 +6,16 @@
 mod answer;
 mod event;
 mod failure;
+mod mirror;
 pub mod pipe;
 
 pub use answer::{
-    Answer, Checked, FeedInfo, HeldFile, KeyInfo, MirrorInfo, MirrorState, PublishSummary, Shown,
-    SourceInfo, State, Status, Synced, Written,
+    Answer, Checked, FeedInfo, HeldFile, KeyInfo, PublishSummary, Shown, SourceInfo, State, Status,
+    Synced, Written,
 };
 pub use event::{Change, Event, Progress};
 pub use failure::{Code, Failure};
+pub use mirror::{MirrorInfo, MirrorState};
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -11,6 +11,8 @@ mod machine;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
+mod own;
+#[cfg(test)]
 mod pages;
 mod shown;
 mod terminal;

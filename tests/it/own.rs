@@ -346,7 +346,7 @@ fn lost_authors_file_is_made_again_from_the_store_or_from_a_mirror() {
     assert_eq!(failure.code, Code::Denied);
     assert!(failure.message.contains("its author's file is gone"));
     let outcome = insist(&author, "c.txt");
-    assert!(warnings(&outcome)[0].ends_with("it was gone and was made again, with 3 records"));
+    assert!(warnings(&outcome)[0].ends_with("it was not here and was made again, with 3 records"));
     assert_eq!(length(outcome), 4);
     let serving = mirror.serve();
     assert_eq!(

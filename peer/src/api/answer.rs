@@ -1,6 +1,6 @@
 //! Answers: what a call came to.
 
-use super::Failure;
+use super::{Failure, MirrorInfo};
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
@@ -93,47 +93,6 @@ pub struct KeyInfo {
 
 fn is_zero(count: &u64) -> bool {
     *count == 0
-}
-
-/// A mirror of an own feed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct MirrorInfo {
-    /// The feed.
-    pub feed: FeedKey,
-    /// The key's name on this machine.
-    pub name: String,
-    /// Where it is.
-    pub mirror: String,
-    /// What it has.
-    #[serde(flatten)]
-    pub state: MirrorState,
-}
-
-/// What a mirror has of an own feed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "kebab-case")]
-pub enum MirrorState {
-    /// What is here.
-    Same,
-    /// More than is here, or a later head.
-    Newer {
-        /// Its records.
-        length: u64,
-    },
-    /// Less than is here.
-    Older {
-        /// Its records.
-        length: u64,
-    },
-    /// Nothing of this feed.
-    Unknown,
-    /// A proof that the key signed two histories.
-    Fork,
-    /// It did not answer, or not with anything that can be used.
-    Away {
-        /// Why.
-        why: String,
-    },
 }
 
 /// A file was written.

@@ -198,29 +198,8 @@ impl AuthorFile {
         }
         // What was written but not synced before a crash is in memory only, and its heads are about to leave the process.
         file.sync_data().map_err(failed(path, "syncing"))?;
-        // Second pass: give what the last head covers.
-        let mut scan = Scan::at(path, feed, &file, start)?;
-        while scan.offset < last {
-            match scan.next()? {
-                Next::Frame(RECORD) => visit(Frame::Record(&scan.payload)),
-                Next::Frame(BLOB) => visit(Frame::Blob(&scan.payload)),
-                Next::Frame(LINK) => {
-                    visit(Frame::Link(
-                        Hash::from_slice(&scan.payload).ok_or_else(foreign)?,
-                    ));
-                }
-                Next::Frame(HEAD) => {
-                    let Ok(head) = Head::check_of(feed, &scan.payload) else {
-                        return Err(foreign());
-                    };
-                    let mark = Mark {
-                        offset: scan.offset,
-                        length: head.body().length,
-                    };
-                    visit(Frame::Head(head, mark));
-                }
-                _ => break,
-            }
+        if !give(Scan::at(path, feed, &file, start)?, feed, last, visit)? {
+            return Err(foreign());
         }
         Ok(Self {
             path: path.to_owned(),
@@ -239,4 +218,37 @@ impl AuthorFile {
         let file = File::open(path).map_err(failed(path, "opening"))?;
         ends_with_head(path, feed, &file, mark, 0)
     }
+}
+
+/// Second pass: gives what the last head covers. Says whether all of it is this feed's.
+fn give(
+    mut scan: Scan<'_>,
+    feed: &FeedKey,
+    last: u64,
+    visit: &mut dyn FnMut(Frame<'_>),
+) -> Result<bool, AuthorError> {
+    while scan.offset < last {
+        match scan.next()? {
+            Next::Frame(RECORD) => visit(Frame::Record(&scan.payload)),
+            Next::Frame(BLOB) => visit(Frame::Blob(&scan.payload)),
+            Next::Frame(LINK) => {
+                let Some(link) = Hash::from_slice(&scan.payload) else {
+                    return Ok(false);
+                };
+                visit(Frame::Link(link));
+            }
+            Next::Frame(HEAD) => {
+                let Ok(head) = Head::check_of(feed, &scan.payload) else {
+                    return Ok(false);
+                };
+                let mark = Mark {
+                    offset: scan.offset,
+                    length: head.body().length,
+                };
+                visit(Frame::Head(head, mark));
+            }
+            _ => break,
+        }
+    }
+    Ok(true)
 }

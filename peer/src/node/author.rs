@@ -6,6 +6,7 @@ pub(super) mod elsewhere;
 mod fill;
 mod open;
 pub(super) mod refusal;
+mod replay;
 
 use super::own::{DEFAULT_NAME, author_path, find, make};
 use super::{Node, Stop};
@@ -17,7 +18,8 @@ use levada_feed::hash::Hash;
 use levada_feed::key::{FeedKey, FeedSecret};
 use levada_feed::log::{AppendRefused, AuthorLog};
 use levada_feed::record::{self, Body, Profile, Record};
-use open::{open_log, write_mark};
+use open::open_log;
+use replay::write_mark;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};

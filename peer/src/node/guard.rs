@@ -34,8 +34,6 @@ const REST: Duration = Duration::from_secs(60);
 /// Rest after a failure, twice as long each time.
 const BACK_OFF_MIN: Duration = Duration::from_secs(4);
 const BACK_OFF_MAX: Duration = Duration::from_secs(3_600);
-/// Answers of a mirror between two questions whether it knows of a fork.
-const FORK_EACH: u32 = 12;
 
 /// Guards all own feeds until told to stop.
 pub(super) async fn guard(node: Arc<Node>, events: mpsc::Sender<Event>, mut stop: Stop) {
@@ -156,13 +154,11 @@ impl Watch {
             return;
         };
         let mut tag = None;
-        let (mut failures, mut rounds) = (0_u32, 0_u32);
+        let mut failures = 0_u32;
         loop {
             let started = clock::tick();
-            let asks_fork = rounds % FORK_EACH == 0;
-            rounds = rounds.wrapping_add(1);
             let before = tag.clone();
-            let is_well = self.look(&remote, &mut tag, asks_fork).await;
+            let is_well = self.look(&remote, &mut tag).await;
             failures = if is_well {
                 0
             } else {
@@ -179,15 +175,16 @@ impl Watch {
     }
 
     /// One question; says whether it was answered.
-    async fn look(&mut self, remote: &Remote, tag: &mut Option<String>, asks_fork: bool) -> bool {
+    async fn look(&mut self, remote: &Remote, tag: &mut Option<String>) -> bool {
         let node = &self.node.clone();
         let (reading, of) = (node.clone(), self.feed);
         let Ok(ours) = blocking(move || reading.disk.head(&of)).await else {
             return false;
         };
+        let have = ours.map_or(0, |head| head.body().length);
         let ask = Ask::Head {
             feed: self.feed,
-            have: ours.as_ref().map_or(0, |head| head.body().length),
+            have,
             wait: WAIT_S,
         };
         let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX);
@@ -196,7 +193,8 @@ impl Watch {
             Ok(answer) => answer,
             Err(AskError::Unreachable(_) | AskError::Rejected { .. }) => return false,
         };
-        let mut is_judged = asks_fork;
+        // A head that contradicts ours does not show itself at a mirror that stays with ours.
+        let mut is_judged = elsewhere::ask_fork(&self.feed, remote).await.is_some();
         if let Some(answer) = answer {
             let Ok(claim) = chain::Claim::read(&self.feed, &answer) else {
                 return false;
@@ -207,7 +205,7 @@ impl Watch {
             let at = blocking(move || reading.disk.head_at(&of, length)).await;
             // One that was signed or taken over here is no news; all others are judged.
             is_judged |= !at.is_ok_and(|at| at.is_some_and(|at| at.wire() == head.wire()));
-            if !is_judged {
+            if !is_judged && length >= have {
                 node.note_asked(&self.feed);
             }
         }

@@ -141,7 +141,8 @@ pub(super) fn trouble(node: &Node, entry: &KeyEntry) -> Result<Option<Failure>, 
     if is_here && node.markers.is_live(&entry.feed, &path)? {
         return Ok(None);
     }
-    Ok(Some(refusal::unmarked(&entry.feed, is_here)))
+    let has_mirrors = !node.mirrors(&entry.feed).is_empty();
+    Ok(Some(refusal::unmarked(&entry.feed, is_here, has_mirrors)))
 }
 
 /// `key backup`.

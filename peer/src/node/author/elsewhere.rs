@@ -154,16 +154,16 @@ pub(in crate::node) async fn look(
     feed: &FeedKey,
     remote: &Remote,
 ) -> Result<Said, SyncError> {
-    let fork = Ask::Fork { feed: *feed };
-    let fork_max = u64::try_from(FORK_BYTES_MAX).unwrap_or(u64::MAX);
-    let (head, fork) = tokio::join!(ask_head(node, feed, remote), remote.get(&fork, fork_max));
-    if let Ok(bytes) = fork
-        && let Ok(proof) = ForkProof::check(&bytes)
-        && proof.longer().body().feed == *feed
-    {
-        return Ok(Said::Fork(Box::new(proof)));
-    }
-    head
+    let (head, fork) = tokio::join!(ask_head(node, feed, remote), ask_fork(feed, remote));
+    fork.map_or(head, |proof| Ok(Said::Fork(Box::new(proof))))
+}
+
+/// The fork proof of a feed, if a mirror has one.
+pub(in crate::node) async fn ask_fork(feed: &FeedKey, remote: &Remote) -> Option<ForkProof> {
+    let limit = u64::try_from(FORK_BYTES_MAX).unwrap_or(u64::MAX);
+    let bytes = remote.get(&Ask::Fork { feed: *feed }, limit).await.ok()?;
+    let proof = ForkProof::check(&bytes).ok()?;
+    (proof.longer().body().feed == *feed).then_some(proof)
 }
 
 async fn ask_head(node: &Arc<Node>, feed: &FeedKey, remote: &Remote) -> Result<Said, SyncError> {

@@ -5,13 +5,12 @@
 
 use super::elsewhere::{self, Elsewhere};
 use super::fill::{fill, is_filled};
+use super::replay::{self, ReplayError, write_mark};
 use super::{Aside, Trust, refusal};
-use crate::api::{Code, Event, Failure};
-use crate::io::author::{AuthorError, AuthorFile, Frame, Mark};
+use crate::api::{Event, Failure};
+use crate::io::author::{AuthorError, AuthorFile};
 use crate::node::Node;
-use crate::node::words::short;
 use crate::store::StoreError;
-use levada_feed::hash::Hash;
 use levada_feed::head::Head;
 use levada_feed::key::{FeedKey, FeedSecret};
 use levada_feed::log::AuthorLog;
@@ -52,7 +51,7 @@ pub(super) fn open_log(
     Ok(opened)
 }
 
-fn fresh(secret: &FeedSecret) -> FeedSecret {
+pub(super) fn fresh(secret: &FeedSecret) -> FeedSecret {
     FeedSecret::from_bytes(&zeroize::Zeroizing::new(secret.to_bytes()))
 }
 
@@ -68,7 +67,7 @@ fn refuse_stopped(node: &Node, feed: &FeedKey, trust: Trust) -> Result<(), Failu
 }
 
 /// The highest head that is known here without the author's file.
-fn highest(node: &Node, feed: &FeedKey) -> Result<Option<Head>, StoreError> {
+pub(super) fn highest(node: &Node, feed: &FeedKey) -> Result<Option<Head>, StoreError> {
     let stored = node.disk.head(feed)?.as_deref().cloned();
     let known = [
         stored,
@@ -82,12 +81,12 @@ fn highest(node: &Node, feed: &FeedKey) -> Result<Option<Head>, StoreError> {
 }
 
 /// What the author's file came to.
-struct Read {
+pub(super) struct Read {
     /// The log and the file, unless the file is gone or damaged.
-    opened: Option<(AuthorLog, AuthorFile)>,
+    pub(super) opened: Option<(AuthorLog, AuthorFile)>,
     /// Its newest head: of a damaged file the longest one behind the damage.
-    head: Option<Head>,
-    is_damaged: bool,
+    pub(super) head: Option<Head>,
+    pub(super) is_damaged: bool,
 }
 
 impl Read {
@@ -117,7 +116,8 @@ impl Opening<'_> {
                 is_damaged: false,
             });
         }
-        let read = match self.replay() {
+        let replayed = replay::replay(self.node, self.secret, self.path);
+        let read = match replayed {
             Ok(read) => read,
             Err(ReplayError::File(AuthorError::Damaged { head, .. })) => Read {
                 opened: None,
@@ -139,50 +139,6 @@ impl Opening<'_> {
             }
         }
         Ok(read)
-    }
-
-    fn replay(&self) -> Result<Read, ReplayError> {
-        let (node, feed) = (self.node, &self.feed);
-        let stored = node.disk.head(feed)?;
-        let signed = highest(node, feed)?;
-        let mark = match &stored {
-            Some(head) => usable_mark(node, self.path, head)?,
-            None => None,
-        };
-        let opened = match (&mark, &stored) {
-            (Some(_), Some(head)) => {
-                AuthorLog::open(fresh(self.secret), head, &node.disk.pieces(feed))?
-            }
-            _ => None,
-        };
-        let from = mark.filter(|_| opened.is_some());
-        let stored = stored.as_deref().cloned();
-        let mut replay = Replay {
-            node,
-            signed: signed.map(|head| (head.body().length, head.body().root)),
-            log: opened.unwrap_or_else(|| AuthorLog::new(fresh(self.secret))),
-            head: stored.clone().filter(|_| from.is_some()),
-            stored,
-            last: None,
-        };
-        let mut failed = None;
-        let file = AuthorFile::open(self.path, feed, from, &mut |frame| {
-            if failed.is_none() {
-                failed = replay.frame(frame).err();
-            }
-        })?;
-        if let Some(failure) = failed {
-            return Err(failure.into());
-        }
-        if let (Some(head), Some(mark)) = (&replay.head, replay.last) {
-            node.remember_head(Some(head))?;
-            write_mark(node, feed, mark)?;
-        }
-        Ok(Read {
-            opened: Some((replay.log, file)),
-            head: replay.head,
-            is_damaged: false,
-        })
     }
 
     /// Before the first signature after a start, or when something is missing here, asks who else has the feed.
@@ -317,7 +273,7 @@ fn note_taking(node: &Node, feed: &FeedKey, from: u64) -> Result<(), StoreError>
     node.disk.put_notes([(name, from.to_be_bytes().to_vec())])
 }
 
-fn note_name(kind: &[u8], feed: &FeedKey) -> Vec<u8> {
+pub(super) fn note_name(kind: &[u8], feed: &FeedKey) -> Vec<u8> {
     [kind, feed.as_bytes()].concat()
 }
 
@@ -331,119 +287,4 @@ impl Node {
     pub(in crate::node) fn taken_over(&self, feed: &FeedKey) -> Result<u64, StoreError> {
         Ok(number(self, &note_name(b"taken/", feed))?.unwrap_or(0))
     }
-}
-
-/// How far the store has followed the author's file, if a head of the file ends there.
-fn usable_mark(node: &Node, path: &Path, stored: &Head) -> Result<Option<Mark>, Failure> {
-    let body = stored.body();
-    match read_mark(node, &body.feed)? {
-        // A file that was put back from a backup has its heads elsewhere: then all of it is replayed.
-        Some(mark)
-            if mark.length == body.length && AuthorFile::has_mark(path, &body.feed, mark)? =>
-        {
-            Ok(Some(mark))
-        }
-        _ => Ok(None),
-    }
-}
-
-/// Why the file was not replayed.
-enum ReplayError {
-    File(AuthorError),
-    Other(Failure),
-}
-
-impl From<AuthorError> for ReplayError {
-    fn from(error: AuthorError) -> Self {
-        Self::File(error)
-    }
-}
-
-impl From<Failure> for ReplayError {
-    fn from(failure: Failure) -> Self {
-        Self::Other(failure)
-    }
-}
-
-impl From<StoreError> for ReplayError {
-    fn from(error: StoreError) -> Self {
-        Self::Other(error.into())
-    }
-}
-
-/// Brings log and store up to the author's file, and finds out whether it is the same history.
-struct Replay<'a> {
-    node: &'a Arc<Node>,
-    log: AuthorLog,
-    /// Length and root of the highest head that is known without the file.
-    signed: Option<(u64, Hash)>,
-    /// The store's head.
-    stored: Option<Head>,
-    /// The newest head of the file so far.
-    head: Option<Head>,
-    /// Where the newest head ends that was written to the store.
-    last: Option<Mark>,
-}
-
-impl Replay<'_> {
-    fn frame(&mut self, frame: Frame<'_>) -> Result<(), Failure> {
-        let replayed = match frame {
-            Frame::Record(bytes) => self.log.replay(bytes.to_vec()),
-            Frame::Link(link) => self.log.replay_link(link),
-            Frame::Blob(bytes) => {
-                return Ok(self.node.disk.put_small([(Hash::of(bytes), bytes)])?);
-            }
-            Frame::Head(head, mark) => return self.head(head, mark),
-        };
-        replayed.map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
-        match self.signed {
-            Some((length, root)) if length == self.log.length() && root != self.log.root() => {
-                Err(refusal::other_history(&self.log.feed()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn head(&mut self, head: Head, mark: Mark) -> Result<(), Failure> {
-        let feed = self.log.feed();
-        let Some(batch) = self.log.replay_head(&head) else {
-            let message = format!(
-                "feed {}: the author's file holds a head that is not of its records",
-                short(&feed)
-            );
-            return Err(Failure::new(Code::Failed, message)
-                .hint("put the right file back from a backup; nothing is signed until then"));
-        };
-        let order = |head: &Head| (head.body().length, head.body().time);
-        if self
-            .stored
-            .as_ref()
-            .is_none_or(|stored| order(stored) < order(&head))
-        {
-            self.node.disk.commit(&batch)?;
-            self.last = Some(mark);
-        }
-        self.head = Some(head);
-        Ok(())
-    }
-}
-
-/// How far the store has followed the author's file.
-fn read_mark(node: &Node, feed: &FeedKey) -> Result<Option<Mark>, Failure> {
-    let value = node.disk.note(&note_name(b"mark/", feed))?;
-    Ok(value.and_then(|value| {
-        let (offset, length) = value.split_at_checked(8)?;
-        let number = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_be_bytes);
-        Some(Mark {
-            offset: number(offset)?,
-            length: number(length)?,
-        })
-    }))
-}
-
-pub(super) fn write_mark(node: &Node, feed: &FeedKey, mark: Mark) -> Result<(), Failure> {
-    let value = [mark.offset.to_be_bytes(), mark.length.to_be_bytes()].concat();
-    node.disk
-        .put_notes([(note_name(b"mark/", feed), value)])
-        .map_err(Failure::from)
 }

@@ -48,7 +48,7 @@ pub(super) fn copied(feed: &FeedKey, found: &Elsewhere) -> Failure {
 }
 
 /// The same, before anybody was asked.
-pub(in crate::node) fn unmarked(feed: &FeedKey, is_here: bool) -> Failure {
+pub(in crate::node) fn unmarked(feed: &FeedKey, is_here: bool, has_mirrors: bool) -> Failure {
     let feed = short(feed);
     let message = if is_here {
         format!(
@@ -57,8 +57,11 @@ pub(in crate::node) fn unmarked(feed: &FeedKey, is_here: bool) -> Failure {
     } else {
         format!("feed {feed}: its author's file is not here; nothing is signed until it is")
     };
-    Failure::new(Code::Denied, message)
-        .hint("a peer or web host that has the feed is named with: levada mirror add URL")
+    Failure::new(Code::Denied, message).hint(if has_mirrors {
+        "the next publish asks its mirrors first; `levada mirror list` shows what they have"
+    } else {
+        "a peer or web host that has the feed is named with: levada mirror add URL"
+    })
 }
 
 /// Records are known to exist and are not in the file.
@@ -179,7 +182,7 @@ pub(super) fn made_again(path: &Path, kept: Option<&Path>, length: u64) -> Event
             records(length)
         ),
         None => format!(
-            "{shown}: it was gone and was made again, with {}",
+            "{shown}: it was not here and was made again, with {}",
             records(length)
         ),
     };
