@@ -1,5 +1,6 @@
 //! Answers: what a call came to.
 
+use super::setup::{ConfigInfo, TokenInfo};
 use super::{Failure, MirrorInfo};
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
@@ -60,6 +61,10 @@ pub enum Answer {
     Feed(Box<FeedInfo>),
     /// Of `Status`.
     Status(Box<Status>),
+    /// Of `ConfigCheck`.
+    Config(Box<ConfigInfo>),
+    /// Of `Token`.
+    Token(TokenInfo),
     /// Of `Check`.
     Checked(Box<Checked>),
 }

@@ -277,6 +277,8 @@ impl Author {
         write_mark(node, &self.feed, mark)?;
         // What comes up elsewhere from now on was signed by another machine.
         node.note_asked(&self.feed);
+        let (feed, length) = (super::words::short(&self.feed), head.body().length);
+        tracing::info!(feed, length, records = records.len(), "signed");
         self.pending.clear();
         Ok(())
     }

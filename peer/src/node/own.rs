@@ -4,7 +4,7 @@
 
 use super::author::{Aside, Author, Trust, refusal};
 use super::{Node, Stop};
-use crate::api::{Answer, Code, Event, Failure, KeyInfo};
+use crate::api::{Answer, Code, Event, Failure, KeyInfo, TokenInfo};
 use crate::io::keys::KeyEntry;
 use levada_feed::key::FeedKey;
 use std::path::{Path, PathBuf};
@@ -83,7 +83,28 @@ pub(super) fn make(
     let title = title.unwrap_or(name);
     Author::open(node, &entry, title, Trust::New, &Aside::nobody())?;
     node.changes.send_modify(|count| *count += 1);
+    relist(node)?;
     Ok(entry)
+}
+
+/// Lists own feeds for everybody: what one merely follows is served to those who ask by its key, and not listed.
+pub(super) fn relist(node: &Node) -> Result<(), Failure> {
+    let keys = node.keys.list()?;
+    let mut feeds: Vec<FeedKey> = keys.into_iter().map(|key| key.feed).collect();
+    feeds.sort();
+    node.listed.send_replace(Arc::new(feeds));
+    Ok(())
+}
+
+/// `token`.
+pub(super) fn token(node: &Node, is_new: bool) -> Result<Answer, Failure> {
+    let token = if is_new {
+        node.token.renew()?
+    } else {
+        node.token.read_or_make()?
+    };
+    let path = node.token.path().to_owned();
+    Ok(Answer::Token(TokenInfo { token, path }))
 }
 
 /// `init`.
@@ -174,6 +195,7 @@ pub(super) fn restore(
         let title = title.unwrap_or(name);
         Author::open(node, &entry, title, Trust::New, &Aside::nobody())?;
     }
+    relist(node)?;
     show(node, Some(name))
 }
 
