@@ -8,10 +8,12 @@ mod config;
 mod find;
 mod follow;
 mod get;
+mod guard;
 mod listen;
 mod live;
 mod local;
 mod media;
+mod mirrors;
 mod output;
 mod own;
 mod plan;
@@ -34,11 +36,13 @@ use crate::io::heads::HeadsFile;
 use crate::io::keys::Keys;
 use crate::io::local::Token;
 use crate::io::marker::Markers;
+use crate::io::whole;
 use crate::settings::Settings;
 use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::log::FollowedLog;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -147,6 +151,8 @@ struct Node {
     heads: Arc<Mutex<HeadsFile>>,
     /// Held while an own feed is open for signing: one history, one hand.
     signing: Arc<tokio::sync::Mutex<()>>,
+    /// Own feeds of which others were asked since the start.
+    asked: Arc<Mutex<BTreeSet<FeedKey>>>,
     sources: Arc<ReadSources>,
     /// Held while the list of subscriptions is changed.
     changing: Arc<Mutex<()>>,
@@ -173,6 +179,7 @@ impl Node {
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
         let settings = crate::io::config::load_settings(&dirs)?;
         let disk = Arc::new(Disk::open(&dirs.store())?);
+        whole::sweep(&dirs.keys()).map_err(StoreError::file(&dirs.keys(), "reading"))?;
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
             blobs: Blobs::open(&dirs.blobs(), disk.clone())?,
@@ -182,6 +189,7 @@ impl Node {
             client: Arc::default(),
             heads: Arc::new(Mutex::new(heads)),
             signing: Arc::default(),
+            asked: Arc::default(),
             sources: Arc::default(),
             changing: Arc::default(),
             passphrase: options.passphrase.clone(),
@@ -248,6 +256,9 @@ impl Node {
                 )
                 .await
             }
+            Call::MirrorAdd { mirror, feed } => mirrors::add(self, &mirror, feed, stop).await,
+            Call::MirrorRemove { mirror, feed } => mirrors::remove(self, &mirror, feed).await,
+            Call::Mirrors { feed } => mirrors::list(self, feed, stop).await,
             other => {
                 let (node, events) = (self.clone(), events.clone());
                 let work =
@@ -273,7 +284,13 @@ impl Node {
             Call::KeyList => own::list(&self).map(|keys| Answer::Keys { keys }),
             Call::KeyShow { feed } => own::show(&self, feed.as_deref()),
             Call::KeyBackup { feed, output } => own::backup(&self, feed.as_deref(), &output),
-            Call::KeyRestore { file, name } => own::restore(&self, &file, name.as_deref()),
+            Call::KeyRestore {
+                file,
+                name,
+                is_unused,
+                title,
+            } => own::restore(&self, &file, name.as_deref(), is_unused, title.as_deref()),
+            Call::KeyTakeOver { feed } => own::take_over(&self, feed.as_deref(), events, stop),
             Call::Publish(args) => publish::publish(&self, &args, events, stop),
             Call::Sources => show::sources(&self).map(|sources| Answer::Sources { sources }),
             Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
@@ -290,12 +307,16 @@ impl Node {
                 Ok(answer)
             }
             Call::Check { file } => prove::check(&file),
-            Call::Follow { .. } | Call::Unfollow { .. } | Call::Sync { .. } | Call::Get { .. } => {
-                Err(Failure::new(
-                    Code::Failed,
-                    "this call is carried out elsewhere",
-                ))
-            }
+            Call::Follow { .. }
+            | Call::Unfollow { .. }
+            | Call::Sync { .. }
+            | Call::Get { .. }
+            | Call::MirrorAdd { .. }
+            | Call::MirrorRemove { .. }
+            | Call::Mirrors { .. } => Err(Failure::new(
+                Code::Failed,
+                "this call is carried out elsewhere",
+            )),
         }
     }
 

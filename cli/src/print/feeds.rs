@@ -132,11 +132,16 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
     screen.lines(fields.lines(""));
     let mut table = Table::new(&[2]);
     for key in &status.keys {
+        let state = match (key.trouble.is_some(), key.taken_over) {
+            (true, _) => "not signed here".to_owned(),
+            (false, 0) => String::new(),
+            (false, records) => format!("{records} taken over"),
+        };
         table.row([
             "own".to_owned(),
             escape::plain(&key.name).into_owned(),
             units::count(key.length, "record"),
-            String::new(),
+            state,
             key.feed.to_string(),
         ]);
     }
@@ -145,4 +150,7 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
         table.row(["followed".to_owned(), nickname, records, state, feed]);
     }
     screen.lines(table.lines());
+    for key in &status.keys {
+        super::keys::trouble(screen, key);
+    }
 }

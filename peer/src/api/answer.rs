@@ -1,6 +1,7 @@
 //! Answers: what a call came to.
 
 use super::setup::{ConfigInfo, TokenInfo};
+use super::{Failure, MirrorInfo};
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
@@ -19,6 +20,11 @@ pub enum Answer {
     Keys {
         /// Own keys.
         keys: Vec<KeyInfo>,
+    },
+    /// Of `MirrorAdd`, `Mirrors`; of `MirrorRemove`, without any.
+    Mirrors {
+        /// Mirrors of own feeds.
+        mirrors: Vec<MirrorInfo>,
     },
     /// Of `KeyBackup`, `Prove`, `Get`.
     Written(Written),
@@ -83,6 +89,16 @@ pub struct KeyInfo {
     pub is_new: bool,
     /// Records signed.
     pub length: u64,
+    /// Records among them that another machine wrote, and that were taken over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub taken_over: u64,
+    /// Why nothing is signed with it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Failure>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A file was written.
