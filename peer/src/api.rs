@@ -8,9 +8,10 @@ mod event;
 mod failure;
 pub mod pipe;
 
+pub use crate::keep::Totals;
 pub use answer::{
-    Answer, Checked, FeedInfo, HeldFile, KeyInfo, PublishSummary, Shown, SourceInfo, State, Status,
-    Synced, Written,
+    Answer, Checked, FeedInfo, HeldFile, KeyInfo, PublishSummary, RoomInfo, Shown, SourceInfo,
+    State, Status, Synced, Written,
 };
 pub use event::{Change, Event, Progress};
 pub use failure::{Code, Failure};

@@ -7,6 +7,7 @@ mod author;
 mod find;
 mod follow;
 mod get;
+mod leave;
 mod live;
 mod local;
 mod media;
@@ -16,21 +17,24 @@ mod plan;
 mod prove;
 mod publish;
 mod records;
+mod room;
 mod serve;
 mod show;
+mod sweep;
 mod sync;
 mod words;
 
 use crate::api::{Answer, Call, Code, Event, Failure};
 use crate::io::blobs::Blobs;
 use crate::io::client::Client;
-use crate::io::config::ReadSources;
+use crate::io::config::{self, ReadPins, ReadSources};
 use crate::io::dirs::{Dirs, Lock, LockError};
 use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
 use crate::io::heads::HeadsFile;
 use crate::io::keys::Keys;
 use crate::io::marker::Markers;
+use crate::settings::Settings;
 use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
@@ -80,7 +84,12 @@ pub async fn call(
         }
         Err(failure) => return Err(failure),
     };
-    let answer = node.run(call, &events, stop).await;
+    let sweeping = node.clone();
+    let swept = tokio::task::spawn_blocking(move || sweep::before(&sweeping)).await;
+    let answer = match swept.unwrap_or(Ok(())) {
+        Ok(()) => node.run(call, &events, stop).await,
+        Err(error) => Err(error.into()),
+    };
     let answer = answer.map_err(|failure| node.explain(failure));
     let closing = node.clone();
     let closed = tokio::task::spawn_blocking(move || closing.close()).await;
@@ -128,7 +137,10 @@ struct Node {
     heads: Arc<Mutex<HeadsFile>>,
     /// Held while an own feed is open for signing: one history, one hand.
     signing: Arc<tokio::sync::Mutex<()>>,
+    settings: Arc<Settings>,
     sources: Arc<ReadSources>,
+    pins: Arc<ReadPins>,
+    room: Arc<room::Room>,
     /// Held while the list of subscriptions is changed.
     changing: Arc<Mutex<()>>,
     passphrase: Option<Zeroizing<String>>,
@@ -148,6 +160,8 @@ impl Node {
             .map_err(LockError::from)
             .and_then(|()| Lock::take(&dirs));
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
+        let settings = config::load_settings(&dirs)
+            .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
         let disk = Arc::new(Disk::open(&dirs.store())?);
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
@@ -158,7 +172,10 @@ impl Node {
             client: Arc::default(),
             heads: Arc::new(Mutex::new(heads)),
             signing: Arc::default(),
+            settings: Arc::new(settings),
             sources: Arc::default(),
+            pins: Arc::default(),
+            room: Arc::default(),
             changing: Arc::default(),
             passphrase: options.passphrase.clone().map(Zeroizing::new),
             news: watch::Sender::new(0),
@@ -171,6 +188,7 @@ impl Node {
 
     /// Writes everything to the disk.
     fn close(&self) -> Result<(), StoreError> {
+        self.blobs.note_used()?;
         self.disk.close()
     }
 
@@ -198,7 +216,7 @@ impl Node {
                 )
                 .await
             }
-            Call::Unfollow { feed, purge } => follow::unfollow(self, &feed, purge).await,
+            Call::Unfollow { feed, purge } => follow::unfollow(self, &feed, purge, stop).await,
             Call::Sync { feed } => follow::sync(self, feed.as_deref(), events.clone(), stop).await,
             Call::Get {
                 target,

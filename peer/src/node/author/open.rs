@@ -193,7 +193,7 @@ impl Replay<'_> {
         if length <= self.stored_length {
             return Ok(());
         }
-        self.node.disk.commit(&batch)?;
+        self.node.commit_own(&batch)?;
         self.last = Some((head, mark));
         Ok(())
     }
