@@ -12,4 +12,5 @@ pub mod runs;
 pub mod session;
 pub mod settings;
 pub mod sources;
+pub mod static_layout;
 pub mod store;

@@ -304,6 +304,7 @@ pub(super) fn sources(node: &Node) -> Result<Vec<SourceInfo>, Failure> {
 pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
     let totals = node.blobs.totals()?;
     let room = node.room()?;
+    let served_at = node.served_at.get().into_iter().flatten();
     Ok(Answer::Status(Box::new(Status {
         data_dir: node.dirs.home().to_owned(),
         keys: super::own::list(node)?,
@@ -317,6 +318,6 @@ pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
             quota: room.quota(),
             reserve: room.reserve(),
         },
-        listen: Vec::new(),
+        listen: served_at.map(ToString::to_string).collect(),
     })))
 }
