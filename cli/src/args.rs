@@ -3,15 +3,19 @@
 //! `ask` turns it into calls. Arguments of each command that has many are in a file of their own; the examples below the
 //! help are in `examples`.
 
+mod config;
 mod follow;
 mod get;
 mod key;
+mod mirror;
 mod publish;
 mod serve;
 
+pub(crate) use config::Config;
 pub(crate) use follow::Follow;
 pub(crate) use get::Get;
 pub(crate) use key::{Init, Key};
+pub(crate) use mirror::Mirror;
 pub(crate) use publish::Publish;
 pub(crate) use serve::Serve;
 
@@ -57,6 +61,19 @@ pub(crate) struct Global {
     /// Read the passphrase of the key from this open file descriptor [or set LEVADA_PASSPHRASE]
     #[arg(long, global = true, value_name = "N", help_heading = "Global options")]
     pub(crate) passphrase_fd: Option<u32>,
+    /// Log to standard error: error, warn, info, debug, trace, or levels by module
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "LEVADA_LOG",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    pub(crate) log: Option<String>,
+    /// Log in JSON, a line for each event
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) log_json: bool,
     /// Say less: results, warnings and errors only
     #[arg(
         short,
@@ -83,6 +100,13 @@ pub(crate) enum Command {
         /// What to do with keys.
         #[command(subcommand)]
         command: Key,
+    },
+    /// Say who else has an own feed, and see what they have
+    #[command(after_help = examples::MIRROR, subcommand_required = true, arg_required_else_help = true)]
+    Mirror {
+        /// What to do with mirrors.
+        #[command(subcommand)]
+        command: Mirror,
     },
     /// Publish files and folders
     #[command(after_help = examples::PUBLISH)]
@@ -139,6 +163,20 @@ pub(crate) enum Command {
     /// Show what this node holds
     #[command(after_help = examples::STATUS)]
     Status,
+    /// Look at the files that a person edits, and show what holds
+    #[command(after_help = examples::CONFIG, subcommand_required = true, arg_required_else_help = true)]
+    Config {
+        /// What to do with settings.
+        #[command(subcommand)]
+        command: Config,
+    },
+    /// Print the token of the local API, or make another one
+    #[command(after_help = examples::TOKEN)]
+    Token {
+        /// Make another one: the old one opens nothing any more
+        #[arg(long)]
+        new: bool,
+    },
     /// Write a file that proves one record to anybody
     #[command(after_help = examples::PROVE)]
     Prove {
@@ -154,5 +192,18 @@ pub(crate) enum Command {
     Check {
         /// The file
         file: PathBuf,
+    },
+    /// Print what makes a shell complete commands and options
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write all pages into a folder
+    #[command(after_help = examples::MAN)]
+    Man {
+        /// The folder, as ~/.local/share/man/man1
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
     },
 }

@@ -26,7 +26,20 @@ Examples:
   levada key list
   levada key show                           the link to give away
   levada key backup /media/stick/ana.pem    copy the key to a safe place
-  levada key restore /media/stick/ana.pem";
+  levada key restore /media/stick/ana.pem
+  levada key restore mine.pem --new         a key that never signed anything: begin its feed
+  levada key take-over                      go on after what another machine signed";
+
+/// Of `mirror`.
+pub(crate) const MIRROR: &str = "\
+A mirror is a node or a plain web host that serves your feed. It is named in the link that you give
+away, asked before the first signature after a start, and watched while levada serves: so that a
+restored backup or a copied key makes no second history.
+
+Examples:
+  levada mirror add http://198.51.100.7:9327
+  levada mirror add https://media.example.org/feeds --feed band
+  levada mirror list                        what each of them has";
 
 /// Of `publish`.
 pub(crate) const PUBLISH: &str = "\
@@ -101,6 +114,9 @@ Examples:
   levada serve
   levada serve --listen 127.0.0.1:9327      this machine only
   levada serve --listen 8080 --listen [::1]:9000
+  levada serve --api off                    calls of this user's commands only, by the socket
+  levada serve --log info                   tell on standard error what goes on
+  levada serve --passphrase-fd 3 3< phrase  sign with an encrypted key without asking
   levada serve --up 500KiB --down 2MiB      leave some of the line to others
 A RATE is bytes a second; the local network is exempt. Hours of the day are set in config.toml.";
 
@@ -109,6 +125,37 @@ pub(crate) const STATUS: &str = "\
 Examples:
   levada status
   levada status --json";
+
+/// Of `config`.
+pub(crate) const CONFIG: &str = "\
+Settings are read when a command starts; `serve` keeps those it started with. spec/store.md lists them.
+Exit code 0: all is in order. Exit code 2: a file is broken; it is named, with the line.
+
+Examples:
+  levada config check
+  levada config check --json";
+
+/// Of `completions`.
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  levada completions bash > ~/.local/share/bash-completion/completions/levada
+  levada completions zsh > ~/.zfunc/_levada
+  levada completions fish > ~/.config/fish/completions/levada.fish";
+
+/// Of `man`.
+pub(crate) const MAN: &str = "\
+Examples:
+  levada man | man -l -
+  levada man ~/.local/share/man/man1        a page for each command: man levada-publish";
+
+/// Of `token`.
+pub(crate) const TOKEN: &str = "\
+While `levada serve` runs it takes calls on port 9328 of loopback, from whoever has the token: it is
+worth as much as your account. spec/local.md says how to call.
+
+Examples:
+  levada token
+  levada token --new                        the old one opens nothing any more";
 
 /// Of `prove`.
 pub(crate) const PROVE: &str = "\

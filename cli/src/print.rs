@@ -3,10 +3,12 @@
 //! Makes lines out of values; `screen` prints them. Text from records is made safe here, cell by cell.
 
 mod check;
+mod config;
 mod feeds;
 mod heads;
 mod items;
 mod keys;
+mod mirrors;
 mod publish;
 mod serving;
 mod sync;
@@ -26,6 +28,7 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
     match answer {
         Answer::Key(info) => keys::one(screen, spelling, info),
         Answer::Keys { keys } => keys::list(screen, spelling, keys),
+        Answer::Mirrors { mirrors } => mirrors::list(screen, spelling, call, mirrors),
         Answer::Written(written) => self::written(screen, call, written),
         // `PublishReport` has printed it, with what it saw on the way.
         Answer::Published(_) => {}
@@ -45,6 +48,12 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
         Answer::Item(item) => screen.lines(items::one(item)),
         Answer::Feed(feed) => feeds::feed(screen, feed),
         Answer::Status(status) => feeds::status(screen, status),
+        Answer::Config(config) => config::checked(screen, config),
+        // The token alone, so that a script can take it; where it is kept is a note.
+        Answer::Token(token) => {
+            screen.lines([token.token.as_str()]);
+            screen.note(&format!("kept in {}", crate::escape::path(&token.path)));
+        }
         Answer::Checked(checked) => check::checked(screen, checked),
     }
 }

@@ -4,49 +4,62 @@
 
 mod append;
 mod author;
+mod config;
 mod find;
 mod follow;
 mod get;
+mod guard;
+mod leave;
 mod limits;
+mod listen;
 mod live;
 mod local;
 mod media;
+mod mirrors;
 mod output;
 mod own;
 mod plan;
 mod prove;
 mod publish;
 mod records;
+mod room;
 mod serve;
 mod show;
+mod sweep;
 mod sync;
 mod words;
 
 use crate::api::{Answer, Call, Code, Event, Failure};
 use crate::io::blobs::Blobs;
 use crate::io::client::Client;
-use crate::io::config::{ReadSources, load_settings};
+use crate::io::config::{ReadPins, ReadSources};
 use crate::io::dirs::{Dirs, Lock, LockError};
 use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
 use crate::io::heads::HeadsFile;
 use crate::io::keys::Keys;
+use crate::io::local::Token;
 use crate::io::marker::Markers;
 use crate::io::server::Places;
 use crate::io::traffic::Traffic;
+use crate::io::whole;
 use crate::settings::{Limits, Settings};
 use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::log::FollowedLog;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
+pub use crate::io::log;
 pub use crate::settings::{Given, read_rate};
 pub use append::append;
-pub use serve::{Serving, serve};
+pub use listen::{ApiListen, Listen, NotAnAddress, NotLocal};
+pub use serve::{Serve, Serving, encrypted_keys, serve};
 
 /// Where a node lives and what it may unlock.
 #[derive(Clone, Default)]
@@ -54,7 +67,7 @@ pub struct Options {
     /// Folder that holds everything of the node; the user's usual places when absent.
     pub data_dir: Option<PathBuf>,
     /// Passphrase of own keys.
-    pub passphrase: Option<String>,
+    pub passphrase: Option<Zeroizing<String>>,
     /// Limits in the place of those that are set.
     pub limits: Given,
 }
@@ -80,6 +93,12 @@ pub async fn call(
         tell(&events, Event::Answer(Box::new(answer))).await;
         return Ok(());
     }
+    if let Call::ConfigCheck = call {
+        // Needs no store either, and a broken file may be why none can be opened.
+        let answer = config::check(&find_dirs(options)?);
+        tell(&events, Event::Answer(Box::new(answer))).await;
+        return Ok(());
+    }
     let node = match open(options).await {
         Ok(node) => node,
         Err(failure) if failure.code == Code::Locked => {
@@ -87,7 +106,12 @@ pub async fn call(
         }
         Err(failure) => return Err(failure),
     };
-    let answer = node.run(call, &events, stop).await;
+    let sweeping = node.clone();
+    let swept = tokio::task::spawn_blocking(move || sweep::before(&sweeping)).await;
+    let answer = match swept.unwrap_or(Ok(())) {
+        Ok(()) => node.run(call, &events, stop).await,
+        Err(error) => Err(error.into()),
+    };
     let answer = answer.map_err(|failure| node.explain(failure));
     let closing = node.clone();
     let closed = tokio::task::spawn_blocking(move || closing.close()).await;
@@ -104,6 +128,11 @@ pub async fn call(
             Ok(())
         }
     }
+}
+
+fn find_dirs(options: &Options) -> Result<Dirs, Failure> {
+    Dirs::find(options.data_dir.as_deref())
+        .map_err(|error| Failure::new(Code::Failed, error.to_string()))
 }
 
 async fn open(options: &Options) -> Result<Arc<Node>, Failure> {
@@ -142,32 +171,39 @@ struct Node {
     heads: Arc<Mutex<HeadsFile>>,
     /// Held while an own feed is open for signing: one history, one hand.
     signing: Arc<tokio::sync::Mutex<()>>,
+    /// Own feeds of which others were asked since the start.
+    asked: Arc<Mutex<BTreeSet<FeedKey>>>,
     sources: Arc<ReadSources>,
+    pins: Arc<ReadPins>,
+    room: Arc<room::Room>,
     /// Held while the list of subscriptions is changed.
     changing: Arc<Mutex<()>>,
     passphrase: Option<Zeroizing<String>>,
     news: watch::Sender<u64>,
     /// Changes whenever the list of subscriptions does.
     changes: Arc<watch::Sender<u64>>,
+    /// Feeds that are listed for everybody: own ones.
+    listed: watch::Sender<Arc<Vec<FeedKey>>>,
+    token: Arc<Token>,
+    /// Addresses that it serves on; none when it does not serve.
+    served_at: Arc<OnceLock<Vec<SocketAddr>>>,
     /// Held while the node is open.
     _lock: Arc<Lock>,
 }
 
 impl Node {
     fn open(options: &Options) -> Result<Self, Failure> {
-        let dirs = Dirs::find(options.data_dir.as_deref())
-            .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+        let dirs = find_dirs(options)?;
         let lock = dirs
             .create_all()
             .map_err(LockError::from)
             .and_then(|()| Lock::take(&dirs));
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
-        let settings = load_settings(&dirs);
-        let settings =
-            Arc::new(settings.map_err(|error| Failure::new(Code::Failed, error.to_string()))?);
+        let settings = crate::io::config::load_settings(&dirs)?;
         let limits = settings.limits.clone().with(options.limits);
         let disk = Arc::new(Disk::open_with(&dirs.store(), settings.memory.cache)?);
         let traffic = limits::traffic(&limits);
+        whole::sweep(&dirs.keys()).map_err(StoreError::file(&dirs.keys(), "reading"))?;
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
             blobs: Blobs::open(&dirs.blobs(), disk.clone())?,
@@ -181,14 +217,20 @@ impl Node {
             )),
             limits: Arc::new(limits),
             traffic,
-            settings,
             heads: Arc::new(Mutex::new(heads)),
             signing: Arc::default(),
+            asked: Arc::default(),
             sources: Arc::default(),
+            pins: Arc::default(),
+            room: Arc::default(),
             changing: Arc::default(),
-            passphrase: options.passphrase.clone().map(Zeroizing::new),
+            passphrase: options.passphrase.clone(),
             news: watch::Sender::new(0),
             changes: Arc::new(watch::Sender::new(0)),
+            listed: watch::Sender::default(),
+            served_at: Arc::default(),
+            token: Arc::new(Token::at(&dirs.token())),
+            settings: Arc::new(settings),
             disk,
             dirs,
             _lock: Arc::new(lock),
@@ -197,6 +239,7 @@ impl Node {
 
     /// Writes everything to the disk.
     fn close(&self) -> Result<(), StoreError> {
+        self.blobs.note_used()?;
         self.disk.close()
     }
 
@@ -224,7 +267,7 @@ impl Node {
                 )
                 .await
             }
-            Call::Unfollow { feed, purge } => follow::unfollow(self, &feed, purge).await,
+            Call::Unfollow { feed, purge } => follow::unfollow(self, &feed, purge, stop).await,
             Call::Sync { feed } => follow::sync(self, feed.as_deref(), events.clone(), stop).await,
             Call::Get {
                 target,
@@ -246,6 +289,9 @@ impl Node {
                 )
                 .await
             }
+            Call::MirrorAdd { mirror, feed } => mirrors::add(self, &mirror, feed, stop).await,
+            Call::MirrorRemove { mirror, feed } => mirrors::remove(self, &mirror, feed).await,
+            Call::Mirrors { feed } => mirrors::list(self, feed, stop).await,
             other => {
                 let (node, events) = (self.clone(), events.clone());
                 let work =
@@ -271,12 +317,20 @@ impl Node {
             Call::KeyList => own::list(&self).map(|keys| Answer::Keys { keys }),
             Call::KeyShow { feed } => own::show(&self, feed.as_deref()),
             Call::KeyBackup { feed, output } => own::backup(&self, feed.as_deref(), &output),
-            Call::KeyRestore { file, name } => own::restore(&self, &file, name.as_deref()),
+            Call::KeyRestore {
+                file,
+                name,
+                is_unused,
+                title,
+            } => own::restore(&self, &file, name.as_deref(), is_unused, title.as_deref()),
+            Call::KeyTakeOver { feed } => own::take_over(&self, feed.as_deref(), events, stop),
             Call::Publish(args) => publish::publish(&self, &args, events, stop),
             Call::Sources => show::sources(&self).map(|sources| Answer::Sources { sources }),
             Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
             Call::Show { target } => show::show(&self, &target),
             Call::Status => show::status(&self),
+            Call::ConfigCheck => Ok(config::check(&self.dirs)),
+            Call::Token { is_new } => own::token(&self, is_new),
             Call::Prove { target, output } => {
                 let (bytes, answer) = prove::prove(&self, &target, output.as_deref())?;
                 if let Some(bytes) = bytes {
@@ -286,12 +340,16 @@ impl Node {
                 Ok(answer)
             }
             Call::Check { file } => prove::check(&file),
-            Call::Follow { .. } | Call::Unfollow { .. } | Call::Sync { .. } | Call::Get { .. } => {
-                Err(Failure::new(
-                    Code::Failed,
-                    "this call is carried out elsewhere",
-                ))
-            }
+            Call::Follow { .. }
+            | Call::Unfollow { .. }
+            | Call::Sync { .. }
+            | Call::Get { .. }
+            | Call::MirrorAdd { .. }
+            | Call::MirrorRemove { .. }
+            | Call::Mirrors { .. } => Err(Failure::new(
+                Code::Failed,
+                "this call is carried out elsewhere",
+            )),
         }
     }
 

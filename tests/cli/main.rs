@@ -2,6 +2,8 @@
 //! can show.
 
 #[cfg(test)]
+mod daemon;
+#[cfg(test)]
 mod disk;
 #[cfg(test)]
 mod hostile;
@@ -10,6 +12,8 @@ mod kill;
 mod machine;
 #[cfg(test)]
 mod names;
+#[cfg(test)]
+mod own;
 #[cfg(test)]
 mod pages;
 mod shown;

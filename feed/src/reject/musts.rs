@@ -82,4 +82,7 @@ musts! {
     AnswerForm: "wire-1",
     AnswerTooLong: "wire-2",
     HashMismatch: "wire-3",
+    StaticForm: "static-1",
+    StaticCount: "static-2",
+    StaticMismatch: "static-3",
 }

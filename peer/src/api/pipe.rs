@@ -3,24 +3,36 @@
 //! A request is one JSON document; what comes back is one JSON line for each thing that happens, the last one the answer
 //! or the failure. An answer says nothing of its own kind: whoever asked knows which call it was.
 
-use super::{Answer, Call, Checked, Event, Failure, FeedInfo, KeyInfo, PublishSummary, Shown};
-use super::{SourceInfo, Status, Synced, Written};
+use super::{
+    Answer, Call, Checked, ConfigInfo, Event, Failure, FeedInfo, KeyInfo, PublishSummary, Shown,
+};
+use super::{SourceInfo, Status, Synced, TokenInfo, Written};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Error, Value};
+use std::fmt;
+use zeroize::Zeroizing;
 
 /// What one process asks of another.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Request {
     /// The call.
     #[serde(flatten)]
     pub call: Call,
     /// Passphrase of own keys.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub passphrase: Option<String>,
+    pub passphrase: Option<Zeroizing<String>>,
     /// Bytes a second that this call may fetch, besides the limit of the other process.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub down: Option<u64>,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("call", &self.call)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One line of what comes back.
@@ -80,8 +92,14 @@ impl Line {
 /// The answer of a call, out of its JSON.
 fn answer(call: &Call, value: Value) -> Result<Answer, Error> {
     Ok(match call {
-        Call::Init { .. } | Call::KeyShow { .. } | Call::KeyRestore { .. } => {
-            Answer::Key(serde_json::from_value::<KeyInfo>(value)?)
+        Call::Init { .. }
+        | Call::KeyShow { .. }
+        | Call::KeyRestore { .. }
+        | Call::KeyTakeOver { .. } => Answer::Key(serde_json::from_value::<KeyInfo>(value)?),
+        Call::MirrorAdd { .. } | Call::MirrorRemove { .. } | Call::Mirrors { .. } => {
+            Answer::Mirrors {
+                mirrors: field(value, "mirrors")?,
+            }
         }
         Call::KeyList => Answer::Keys {
             keys: field(value, "keys")?,
@@ -111,6 +129,8 @@ fn answer(call: &Call, value: Value) -> Result<Answer, Error> {
         }
         Call::Show { .. } => Answer::Feed(Box::new(serde_json::from_value::<FeedInfo>(value)?)),
         Call::Status => Answer::Status(Box::new(serde_json::from_value::<Status>(value)?)),
+        Call::ConfigCheck => Answer::Config(Box::new(serde_json::from_value::<ConfigInfo>(value)?)),
+        Call::Token { .. } => Answer::Token(serde_json::from_value::<TokenInfo>(value)?),
         Call::Check { .. } => Answer::Checked(Box::new(serde_json::from_value::<Checked>(value)?)),
     })
 }

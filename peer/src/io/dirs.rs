@@ -55,10 +55,22 @@ impl Dirs {
         &self.home
     }
 
+    /// Where settings are.
+    #[must_use]
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// The list of subscriptions.
     #[must_use]
     pub fn sources(&self) -> PathBuf {
         self.config.join("sources.toml")
+    }
+
+    /// What is pinned and dropped.
+    #[must_use]
+    pub fn pins(&self) -> PathBuf {
+        self.config.join("pins.toml")
     }
 
     /// The settings.
@@ -89,6 +101,12 @@ impl Dirs {
     #[must_use]
     pub fn socket(&self) -> PathBuf {
         self.state.join("socket")
+    }
+
+    /// The token of the local API.
+    #[must_use]
+    pub fn token(&self) -> PathBuf {
+        self.state.join("token")
     }
 
     /// Lock, markers, evidence, highest heads.

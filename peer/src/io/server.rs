@@ -6,11 +6,13 @@
 //! What a stranger can make us hold is bounded: connections, of all and of one address block, bytes of a request, and
 //! bytes of all answers under way together; one who takes nothing of his answer is cut off.
 
+mod asked;
 mod blob;
 mod head;
-mod paced;
+pub(crate) mod paced;
 mod places;
 mod post;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -19,8 +21,10 @@ use crate::io::answer;
 use crate::io::blobs::Blobs;
 use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
-use crate::io::traffic::{Lane, Limited, Turns};
+use crate::io::log::Seldom;
+use crate::io::traffic::{Limited, Turns};
 use crate::store::StoreError;
+use asked::Asked;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -35,13 +39,13 @@ use levada_feed::reject::Reject;
 use paced::Paced;
 use std::convert::Infallible;
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADERS_MAX: usize = 64;
@@ -49,10 +53,6 @@ const HEADERS_MAX: usize = 64;
 const HEADERS_BYTES_MAX: usize = 16 << 10;
 /// Bytes that hyper keeps of one connection in either direction, besides the part of an answer that is being sent.
 const BUFFER_BYTES: usize = 64 << 10;
-/// Bytes of answers under way, of all connections together, when nothing else is set.
-const ANSWERS_BYTES: u64 = 256 << 20;
-/// The least that lets the largest answer through.
-const ANSWERS_BYTES_MIN: u64 = 16 << 20;
 /// Unit in which these are counted.
 const ANSWER_UNIT_BYTES: usize = 64 << 10;
 /// Time to wait for other answers to end.
@@ -61,42 +61,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub use places::Places;
+pub use room::Room;
 
 /// The body of an answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 type Answer = Response<Body>;
-
-/// What all listeners of one node share: room for connections and answers, and their lane.
-#[derive(Clone)]
-pub struct Room {
-    places: Arc<Places>,
-    answers: Arc<Semaphore>,
-    lane: Arc<Lane>,
-}
-
-impl Room {
-    /// With these places, this lane, and as many bytes of answers under way.
-    #[must_use]
-    pub fn new(places: Arc<Places>, lane: Arc<Lane>, answers_bytes: Option<u64>) -> Self {
-        let bytes = answers_bytes
-            .unwrap_or(ANSWERS_BYTES)
-            .max(ANSWERS_BYTES_MIN);
-        let units = usize::try_from(bytes).unwrap_or(usize::MAX) / ANSWER_UNIT_BYTES;
-        Self {
-            places,
-            answers: Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))),
-            lane,
-        }
-    }
-}
-
-impl Default for Room {
-    /// All that the system gives, without limits of bandwidth.
-    fn default() -> Self {
-        let places = Places::of_system(None, None);
-        Self::new(Arc::new(places), Arc::new(Lane::new(None, false)), None)
-    }
-}
 
 /// What a server serves from.
 pub struct Served {
@@ -107,9 +76,20 @@ pub struct Served {
     /// Fork proofs and successions.
     pub evidence: Evidence,
     /// Feeds that are listed: own and deliberately mirrored ones, sorted.
-    pub listed: Vec<FeedKey>,
+    pub listed: watch::Receiver<Arc<Vec<FeedKey>>>,
     /// Changes whenever a head does.
     pub news: watch::Receiver<u64>,
+    /// Told when our own disk fails, for the operator; full is enough.
+    pub trouble: mpsc::Sender<StoreError>,
+}
+
+impl Served {
+    /// Our own disk failed: the operator is told why, the peer only that.
+    fn failed(&self, error: StoreError) -> Answer {
+        // Who is told of one failure needs not be told of the next in the same moment.
+        let _ = self.trouble.try_send(error);
+        store_failed()
+    }
 }
 
 /// Answers on one listener until told to stop; then running answers get a moment to end.
@@ -135,13 +115,17 @@ pub async fn serve(
             continue;
         };
         let Some(place) = room.places.take(place, peer) else {
+            static CROWDED: Seldom = Seldom::new(10);
+            if let Some(left_out) = CROWDED.due() {
+                tracing::debug!(%peer, left_out, "too many connections of this address block");
+            }
             continue;
         };
         // Small answers should not wait for more to come; a socket that cannot say so still works.
         let _ = stream.set_nodelay(true);
         let (served, room, stop) = (served.clone(), room.clone(), stop.clone());
         tokio::spawn(async move {
-            connection(stream, peer.ip(), served, &room, stop).await;
+            connection(stream, peer, served, &room, stop).await;
             drop(place);
         });
     }
@@ -150,16 +134,23 @@ pub async fn serve(
 
 async fn connection(
     stream: TcpStream,
-    peer: IpAddr,
+    peer: SocketAddr,
     served: Arc<Served>,
     room: &Room,
     mut stop: watch::Receiver<bool>,
 ) {
-    let stream = Limited::sending(Paced::new(stream), &room.lane, peer);
+    let stream = Limited::sending(Paced::new(stream), &room.lane, peer.ip());
     let (turns, answers) = (stream.turns(), room.answers.clone());
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let (served, answers, turns) = (served.clone(), answers.clone(), turns.clone());
-        async move { Ok::<_, Infallible>(answer_one(&served, &answers, &turns, request).await) }
+        async move {
+            let asked = tracing::enabled!(tracing::Level::DEBUG).then(|| Asked::of(&request));
+            let answer = answer_one(&served, &answers, &turns, request).await;
+            if let Some(asked) = asked {
+                asked.log(Some(peer), &answer);
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -298,19 +289,22 @@ async fn answer_ask(
         }
         other => {
             let served = served.clone();
-            blocking(move || read(&served, &other)).await
+            let reading = served.clone();
+            blocking(&served, move || read(&reading, &other)).await
         }
     }
 }
 
 /// Runs what reads the disk where it may block.
 async fn blocking(
+    served: &Served,
     work: impl FnOnce() -> Result<Option<Vec<u8>>, StoreError> + Send + 'static,
 ) -> Answer {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(Some(bytes))) => plain(StatusCode::OK, "application/cbor", bytes),
         Ok(Ok(None)) => not_here(),
-        Ok(Err(_)) | Err(_) => store_failed(),
+        Ok(Err(error)) => served.failed(error),
+        Err(_) => store_failed(),
     }
 }
 
@@ -327,8 +321,8 @@ fn read(served: &Served, ask: &Ask) -> Result<Option<Vec<u8>>, StoreError> {
             .succession(feed)?
             .map(|file| file.wire().to_vec())),
         Ask::Feeds { after } => {
-            let next = served
-                .listed
+            let listed = served.listed.borrow().clone();
+            let next = listed
                 .iter()
                 .filter(|feed| after.is_none_or(|after| **feed > after));
             let mut heads = Vec::new();

@@ -5,6 +5,7 @@ mod start;
 mod survey;
 
 use super::Node;
+use super::room::NoRoom;
 use crate::api::{Event, Progress};
 use crate::frame::Ask;
 use crate::io::client::{AskError, Remote, Unreachable};
@@ -50,6 +51,9 @@ pub(super) enum SyncError {
     /// A record is wrong about a file of its own.
     #[error("its record says {claimed} bytes, and it has {actual}: the author has to correct that")]
     WrongSize { claimed: u64, actual: u64 },
+    /// There is no room for a file.
+    #[error("{}", .0.words())]
+    NoRoom(NoRoom),
     /// Both heads are in the proof, which was kept.
     #[error("the author of this feed signed two histories")]
     Fork(Box<ForkProof>),

@@ -3,9 +3,11 @@
 use super::media::MediaFetch;
 use super::plan::{Plan, since_ms};
 use super::records::{Came, RecordSync, SyncError, blocking};
+use super::room::Purpose;
 use super::{Node, Stop};
 use crate::api::{Code, Event, Failure, Synced};
 use crate::io::client::{AskError, Remote, Unreachable};
+use crate::io::clock;
 use crate::session::Wanted;
 use crate::sources::{Keep, Source};
 use levada_feed::reject::Reject;
@@ -25,6 +27,31 @@ pub(super) async fn sync_source(
     events: mpsc::Sender<Event>,
     stop: Stop,
 ) -> Result<Synced, Failure> {
+    let started = clock::tick();
+    let done = sync_once(node, source, events, stop).await;
+    let ms = clock::since(started).as_millis();
+    let feed = super::words::short(&source.feed);
+    match &done {
+        Ok(synced) => {
+            let (records, bytes) = (synced.records_new, synced.bytes_new);
+            let (length, peer) = (synced.length, synced.via.as_deref());
+            if records > 0 || bytes > 0 {
+                tracing::info!(feed, peer, length, records, bytes, ms, "synced");
+            } else {
+                tracing::debug!(feed, peer, length, ms, "nothing new");
+            }
+        }
+        Err(failure) => tracing::debug!(feed, ms, why = ?failure.message, "not synced"),
+    }
+    done
+}
+
+async fn sync_once(
+    node: &Arc<Node>,
+    source: &Source,
+    events: mpsc::Sender<Event>,
+    stop: Stop,
+) -> Result<Synced, Failure> {
     let remotes = remotes(node, source)?;
     let mut result = Synced {
         feed: source.feed,
@@ -39,6 +66,7 @@ pub(super) async fn sync_source(
         files_wanted: 0,
         bytes_new: 0,
         files_over_limit: 0,
+        files_over_quota: 0,
         via: None,
         is_disputed: false,
         error: None,
@@ -195,6 +223,9 @@ pub(super) fn failure(source: &Source, error: &SyncError) -> Failure {
                 proof.shorter().body().length, heads[0], proof.longer().body().length, heads[1]))
             .hint("what was verified before stays readable; the proof is kept, and `levada show` prints it")
         }
+        SyncError::NoRoom(no_room) => {
+            Failure::new(Code::OverQuota, message).hint(no_room.hint("FEED/INDEX"))
+        }
         SyncError::WrongSize { .. } => Failure::new(Code::NotVerified, message),
         SyncError::Behind { .. } => Failure::new(Code::NotVerified, message).hint(
             "it is a mirror that is behind, or an author's backup; ask another peer with --via",
@@ -213,6 +244,10 @@ pub(super) fn failure(source: &Source, error: &SyncError) -> Failure {
         SyncError::Ask(AskError::Unreachable(Unreachable::Address { .. })) => {
             Failure::new(Code::Usage, message)
         }
+        SyncError::Ask(AskError::Unreachable(Unreachable::NotYet { .. })) => {
+            Failure::new(Code::NotFound, message)
+                .hint("what came is kept; `levada sync` goes on when the upload is done")
+        }
         SyncError::Ask(AskError::Unreachable(_)) => Failure::new(Code::NotFound, message)
             .hint("is it running there? `levada sync` tries again"),
     }
@@ -227,8 +262,22 @@ async fn sync_media(
     events: mpsc::Sender<Event>,
     stop: Stop,
 ) -> Result<(), Failure> {
-    let fetch = MediaFetch::new(node, remotes, source.nickname.clone(), events, stop);
-    let mut plan = Plan::of(source);
+    let pins = node.pins()?;
+    let purpose = if pins.has_feed(&source.feed) {
+        Purpose::Pin
+    } else {
+        Purpose::Follow
+    };
+    let name = source.nickname.clone();
+    let fetch = MediaFetch::new(
+        node,
+        remotes.clone(),
+        name,
+        purpose,
+        events.clone(),
+        stop.clone(),
+    );
+    let mut plan = Plan::of(source, &pins);
     loop {
         let planning = node.clone();
         let planned = blocking(move || {
@@ -247,6 +296,8 @@ async fn sync_media(
         result.bytes_new = fetch.bytes();
         result.files += came.map_err(|error| failure(source, &error))?;
     }
+    result.files_over_quota = fetch.no_room();
+    result.files_wanted -= fetch.no_room();
     if result.files < result.files_wanted {
         result.error = Some(match result.files_wanted - result.files {
             1 => "1 file is not here yet".to_owned(),

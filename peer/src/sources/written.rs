@@ -1,6 +1,7 @@
 //! The list of subscriptions written over its own text, so that what a person wrote between the lines stays.
 
-use super::{Source, Sources};
+use super::{Own, Source, Sources};
+use levada_feed::key::FeedKey;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table};
 
 /// The list could not be written over its text.
@@ -17,42 +18,65 @@ pub enum NotWritten {
     Form(#[from] toml_edit::ser::Error),
 }
 
-/// Changes only the tables of sources that are others now, and only their lines that say something else.
+/// Changes only the tables that are others now, and only their lines that say something else.
 pub(super) fn over(text: &str, sources: &Sources) -> Result<String, NotWritten> {
     let before = Sources::read(text)?;
     let mut document: DocumentMut = text.parse()?;
-    let mut tables = match document.remove("source") {
+    let source = |source: &Source| (source.feed, toml_edit::ser::to_document(source));
+    let own = |own: &Own| (own.feed, toml_edit::ser::to_document(own));
+    tables(
+        &mut document,
+        "source",
+        named(before.list.iter().map(source))?,
+        named(sources.list.iter().map(source))?,
+    );
+    tables(
+        &mut document,
+        "own",
+        named(before.own.iter().map(own))?,
+        named(sources.own.iter().map(own))?,
+    );
+    Ok(document.to_string())
+}
+
+/// What a table is about, and what it says.
+type Named = (FeedKey, DocumentMut);
+
+fn named(
+    tables: impl Iterator<Item = (FeedKey, Result<DocumentMut, toml_edit::ser::Error>)>,
+) -> Result<Vec<Named>, NotWritten> {
+    tables
+        .map(|(feed, table)| Ok((feed, table?)))
+        .collect::<Result<_, NotWritten>>()
+}
+
+/// Makes the tables of one name, which say `before`, say `after`.
+fn tables(document: &mut DocumentMut, name: &str, before: Vec<Named>, after: Vec<Named>) {
+    let mut tables = match document.remove(name) {
         Some(Item::ArrayOfTables(tables)) => tables,
         // A list in one line is one for people: it becomes tables.
         Some(other) => other.into_array_of_tables().unwrap_or_default(),
         None => ArrayOfTables::new(),
     };
-    let is_gone = |known: &Source| !sources.list.iter().any(|source| source.feed == known.feed);
     let mut kept = Vec::new();
-    for (at, known) in before.list.iter().enumerate().rev() {
-        if is_gone(known) {
-            tables.remove(at);
-        } else {
+    for (at, known) in before.into_iter().enumerate().rev() {
+        if after.iter().any(|(feed, _)| *feed == known.0) {
             kept.push(known);
+        } else {
+            tables.remove(at);
         }
     }
     kept.reverse();
-    for source in &sources.list {
-        let fresh = toml_edit::ser::to_document(source)?;
-        let at = kept.iter().position(|known| known.feed == source.feed);
+    for (feed, fresh) in after {
+        let at = kept.iter().position(|(known, _)| *known == feed);
         match at.and_then(|at| Some((kept.get(at)?, tables.get_mut(at)?))) {
-            Some((known, _)) if *known == source => {}
-            Some((known, table)) => {
-                let known = toml_edit::ser::to_document(*known)?;
-                change(table, known.as_table(), fresh.as_table());
-            }
+            Some(((_, known), table)) => change(table, known.as_table(), fresh.as_table()),
             None => tables.push(fresh.as_table().clone()),
         }
     }
     if !tables.is_empty() {
-        document.insert("source", Item::ArrayOfTables(tables));
+        document.insert(name, Item::ArrayOfTables(tables));
     }
-    Ok(document.to_string())
 }
 
 /// Makes a table say what `after` says; `before` is what it says now.

@@ -32,6 +32,10 @@ impl Survey {
         is_settled: bool,
     ) -> Result<(), StoreError> {
         self.held = node.disk.held(feed);
+        // What was dropped because it was retracted is not asked for again.
+        for run in node.disk.gone(feed)?.iter() {
+            self.held.insert(run);
+        }
         let Some(from) = from else { return Ok(()) };
         if !matches!(wanted, Wanted::Items(_) | Wanted::Since(_)) {
             return Ok(());
