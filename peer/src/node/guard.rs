@@ -6,6 +6,7 @@
 use super::author::elsewhere::{self, Said};
 use super::author::{Aside, Author, Trust, refusal};
 use super::records::{SyncError, blocking};
+use super::sync::sync_source;
 use super::{Node, Stop, tell};
 use crate::api::{Code, Event, Failure};
 use crate::frame::{self, Ask};
@@ -124,14 +125,12 @@ fn sign_if_old(node: &Arc<Node>, key: &KeyEntry, aside: &Aside) -> Result<Durati
         return Ok(Duration::from_millis(SIGN_AGAIN_MS - age));
     }
     let opened = Author::open(node, key, &key.name, Trust::Marked, aside);
-    let mut author = opened.map_err(|failure| {
-        if failure.code != Code::WrongPassphrase {
-            return failure;
-        }
-        let feed = super::words::short(&key.feed);
-        Failure::new(failure.code, format!("feed {feed}: its head is not signed anew each day, since its key is encrypted and no passphrase was given"))
-            .hint("followers cannot tell a quiet author from a mirror that hides something; give the passphrase when serve starts")
-    })?;
+    let mut author = match opened {
+        Ok(author) => author,
+        // That this feed is not signed was told when serving began.
+        Err(failure) if failure.code == Code::WrongPassphrase => return Ok(PAUSE),
+        Err(failure) => return Err(failure),
+    };
     author.sign(node, &[], clock::now_ms())?;
     Ok(Duration::from_millis(SIGN_AGAIN_MS))
 }
@@ -265,16 +264,34 @@ impl Watch {
             return true;
         };
         let (node, aside) = (self.node.clone(), Aside::to(&self.events, &self.stop));
+        let name = key.name.clone();
         let opened = tokio::task::spawn_blocking(move || {
             Author::open(&node, &key, &key.name, Trust::Marked, &aside).map(drop)
         });
         match opened.await {
-            Ok(Ok(())) => true,
-            Ok(Err(failure)) => {
+            Ok(Ok(())) => {
+                self.fetch_media(&name).await;
+                true
+            }
+            Ok(Err(mut failure)) => {
+                if failure.code == Code::WrongPassphrase {
+                    failure = refusal::closed(&self.feed, &self.mirror);
+                }
                 self.warn(failure).await;
                 false
             }
             Err(_) => false,
+        }
+    }
+
+    /// Media of what was taken over. What does not come now is fetched by `sync`.
+    async fn fetch_media(&self, name: &str) {
+        let node = &self.node;
+        if let Ok(Some(source)) = node.own_source(name) {
+            let (events, stop) = (self.events.clone(), self.stop.clone());
+            if let Ok(synced) = sync_source(node, &source, events, stop).await {
+                tell(&self.events, Event::Synced(synced)).await;
+            }
         }
     }
 
