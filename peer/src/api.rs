@@ -10,9 +10,10 @@ mod mirror;
 pub mod pipe;
 mod setup;
 
+pub use crate::keep::Totals;
 pub use answer::{
-    Answer, Checked, FeedInfo, HeldFile, KeyInfo, PublishSummary, Shown, SourceInfo, State, Status,
-    Synced, Written,
+    Answer, Checked, FeedInfo, HeldFile, KeyInfo, PublishSummary, RoomInfo, Shown, SourceInfo,
+    State, Status, Synced, Written,
 };
 pub use event::{Change, Event, Progress};
 pub use failure::{Code, Failure};

@@ -9,6 +9,7 @@ mod find;
 mod follow;
 mod get;
 mod guard;
+mod leave;
 mod listen;
 mod live;
 mod local;
@@ -20,15 +21,17 @@ mod plan;
 mod prove;
 mod publish;
 mod records;
+mod room;
 mod serve;
 mod show;
+mod sweep;
 mod sync;
 mod words;
 
 use crate::api::{Answer, Call, Code, Event, Failure};
 use crate::io::blobs::Blobs;
 use crate::io::client::Client;
-use crate::io::config::ReadSources;
+use crate::io::config::{ReadPins, ReadSources};
 use crate::io::dirs::{Dirs, Lock, LockError};
 use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
@@ -97,7 +100,12 @@ pub async fn call(
         }
         Err(failure) => return Err(failure),
     };
-    let answer = node.run(call, &events, stop).await;
+    let sweeping = node.clone();
+    let swept = tokio::task::spawn_blocking(move || sweep::before(&sweeping)).await;
+    let answer = match swept.unwrap_or(Ok(())) {
+        Ok(()) => node.run(call, &events, stop).await,
+        Err(error) => Err(error.into()),
+    };
     let answer = answer.map_err(|failure| node.explain(failure));
     let closing = node.clone();
     let closed = tokio::task::spawn_blocking(move || closing.close()).await;
@@ -154,6 +162,8 @@ struct Node {
     /// Own feeds of which others were asked since the start.
     asked: Arc<Mutex<BTreeSet<FeedKey>>>,
     sources: Arc<ReadSources>,
+    pins: Arc<ReadPins>,
+    room: Arc<room::Room>,
     /// Held while the list of subscriptions is changed.
     changing: Arc<Mutex<()>>,
     passphrase: Option<Zeroizing<String>>,
@@ -191,6 +201,8 @@ impl Node {
             signing: Arc::default(),
             asked: Arc::default(),
             sources: Arc::default(),
+            pins: Arc::default(),
+            room: Arc::default(),
             changing: Arc::default(),
             passphrase: options.passphrase.clone(),
             news: watch::Sender::new(0),
@@ -207,6 +219,7 @@ impl Node {
 
     /// Writes everything to the disk.
     fn close(&self) -> Result<(), StoreError> {
+        self.blobs.note_used()?;
         self.disk.close()
     }
 
@@ -234,7 +247,7 @@ impl Node {
                 )
                 .await
             }
-            Call::Unfollow { feed, purge } => follow::unfollow(self, &feed, purge).await,
+            Call::Unfollow { feed, purge } => follow::unfollow(self, &feed, purge, stop).await,
             Call::Sync { feed } => follow::sync(self, feed.as_deref(), events.clone(), stop).await,
             Call::Get {
                 target,

@@ -112,6 +112,39 @@ pub fn print_size(bytes: u64) -> String {
     )
 }
 
+/// What becomes of what an author retracts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Retractions {
+    /// It is let go after the days of grace.
+    #[default]
+    Honour,
+    /// It stays here, unserved.
+    Never,
+}
+
+impl Retractions {
+    fn is_honoured(&self) -> bool {
+        *self == Self::Honour
+    }
+}
+
+impl FromStr for Retractions {
+    type Err = NotRetractions;
+    fn from_str(text: &str) -> Result<Self, NotRetractions> {
+        match text {
+            "honour" => Ok(Self::Honour),
+            "never" => Ok(Self::Never),
+            _ => Err(NotRetractions(text.to_owned())),
+        }
+    }
+}
+
+/// The text is none of these.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}: what to do with retractions is honour or never")]
+pub struct NotRetractions(String);
+
 /// One subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -132,6 +165,9 @@ pub struct Source {
     /// Bytes of media at most.
     #[serde(serialize_with = "write_size", deserialize_with = "parse_size")]
     pub max_size: u64,
+    /// What becomes of what its author retracts.
+    #[serde(default, skip_serializing_if = "Retractions::is_honoured")]
+    pub retractions: Retractions,
     /// When it was added, Unix milliseconds.
     #[serde(default)]
     pub added: u64,
@@ -256,6 +292,7 @@ impl Sources {
             via: without_doubles(hints.cloned().collect()),
             keep: keep.unwrap_or(Keep::Newest(KEEP_ITEMS)),
             max_size: max_size.unwrap_or(MAX_SIZE),
+            retractions: Retractions::default(),
             added: now,
         };
         self.list.push(source.clone());
@@ -286,6 +323,13 @@ impl Sources {
             .chain(numbered)
             .find(is_free)
             .unwrap_or(base)
+    }
+
+    /// Sets what becomes of what the author of a followed feed retracts.
+    pub fn set_retractions(&mut self, feed: &FeedKey, retractions: Retractions) {
+        if let Some(source) = self.list.iter_mut().find(|source| source.feed == *feed) {
+            source.retractions = retractions;
+        }
     }
 
     /// Removes a feed; says whether it was there.

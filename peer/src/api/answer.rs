@@ -2,6 +2,7 @@
 
 use super::setup::{ConfigInfo, TokenInfo};
 use super::{Failure, MirrorInfo};
+use crate::keep::Totals;
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
@@ -179,6 +180,8 @@ pub struct Synced {
     pub bytes_new: u64,
     /// Files left out because of the size limit.
     pub files_over_limit: u64,
+    /// Files left out because the quota is full of what does not have to go for them.
+    pub files_over_quota: u64,
     /// The peer that answered.
     pub via: Option<String>,
     /// The author signed two histories.
@@ -333,8 +336,21 @@ pub struct Status {
     pub blob_bytes: u64,
     /// Bytes free where blobs are.
     pub free_bytes: u64,
+    /// Room: what media take as what, and what they may take.
+    pub room: RoomInfo,
     /// Addresses served on.
     pub listen: Vec<String>,
+}
+
+/// What media take, and what they may take.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RoomInfo {
+    /// Bytes and blobs in the order cache, followed, pinned, own.
+    pub kept: Totals,
+    /// Bytes that cache and followed may take together.
+    pub quota: u64,
+    /// Bytes that are to stay free on the disk.
+    pub reserve: u64,
 }
 
 /// What a checked file proves.

@@ -274,7 +274,7 @@ impl Author {
             .collect();
         let small: Vec<&[u8]> = small.iter().map(Vec::as_slice).collect();
         let mark = open.file.append(&records, &small, head)?;
-        node.disk.commit(&batch)?;
+        node.commit_own(&batch)?;
         node.remember_head(batch.head())?;
         write_mark(node, &self.feed, mark)?;
         // What comes up elsewhere from now on was signed by another machine.

@@ -4,7 +4,8 @@ use super::Node;
 use super::words::{find_failure, short};
 use crate::api::{Code, Failure};
 use crate::io::config;
-use crate::sources::{FindError, Keep, Source, Sources};
+use crate::pins::Pins;
+use crate::sources::{FindError, Keep, Retractions, Source, Sources};
 use crate::store::StoreError;
 use levada_feed::key::FeedKey;
 use levada_feed::link::Link;
@@ -31,6 +32,28 @@ impl Node {
         config::save_sources(&self.dirs, &sources)
             .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
         self.changes.send_modify(|count| *count += 1);
+        Ok(result)
+    }
+
+    /// What is pinned and dropped.
+    pub(super) fn pins(&self) -> Result<Arc<Pins>, Failure> {
+        self.pins
+            .load(&self.dirs)
+            .map_err(|error| Failure::new(Code::Failed, error.to_string()))
+    }
+
+    pub(super) fn change_pins<T>(&self, change: impl FnOnce(&mut Pins) -> T) -> Result<T, Failure> {
+        let _changing = self
+            .changing
+            .lock()
+            .expect("nobody panics while holding this lock");
+        let before = self.pins()?;
+        let mut pins = Pins::clone(&*before);
+        let result = change(&mut pins);
+        if pins != *before {
+            config::save_pins(&self.dirs, &pins)
+                .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+        }
         Ok(result)
     }
 
@@ -62,6 +85,7 @@ impl Node {
             via: self.mirrors(&key.feed),
             keep: Keep::All,
             max_size: u64::MAX,
+            retractions: Retractions::Never,
             added: 0,
         }))
     }

@@ -87,6 +87,7 @@ pub async fn serve(
     }
     let guarding = super::guard::guard(node.clone(), events.clone(), stop.clone());
     serving.spawn(guarding);
+    serving.spawn(super::sweep::serving(node.clone(), stop.clone()));
     serving.spawn(super::live::live(node.clone(), events, stop.clone()));
     // An error here means that whoever could stop us is gone: then it is time to stop.
     let _ = stop.wait_for(|stop| *stop).await;

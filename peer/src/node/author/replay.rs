@@ -151,7 +151,7 @@ impl Replay<'_> {
             .as_ref()
             .is_none_or(|stored| order(stored) < order(&head))
         {
-            self.node.disk.commit(&batch)?;
+            self.node.commit_own(&batch)?;
             self.last = Some(mark);
         }
         self.head = Some(head);
