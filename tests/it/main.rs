@@ -9,6 +9,7 @@ mod layout;
 mod live;
 #[cfg(test)]
 mod local;
+#[cfg(test)]
 mod own;
 mod proof;
 #[cfg(test)]
