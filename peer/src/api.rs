@@ -6,15 +6,18 @@
 mod answer;
 mod event;
 mod failure;
+mod mirror;
 pub mod pipe;
 mod setup;
 
+pub use crate::keep::Totals;
 pub use answer::{
-    Answer, Checked, FeedInfo, HeldFile, KeyInfo, PublishSummary, Shown, SourceInfo, State, Status,
-    Synced, Written,
+    Answer, Checked, FeedInfo, HeldFile, KeyInfo, PublishSummary, RoomInfo, Shown, SourceInfo,
+    State, Status, Synced, Written,
 };
 pub use event::{Change, Event, Progress};
 pub use failure::{Code, Failure};
+pub use mirror::{MirrorInfo, MirrorState};
 pub use setup::{ConfigFile, ConfigInfo, Folder, Setting, TokenInfo};
 
 use serde::{Deserialize, Serialize};
@@ -54,6 +57,34 @@ pub enum Call {
         file: PathBuf,
         /// Name to give it; `main` when absent.
         name: Option<String>,
+        /// Nothing was ever signed with it: its feed is begun here.
+        is_unused: bool,
+        /// What the author is called in the profile, with `is_unused`; the key's name when absent.
+        title: Option<String>,
+    },
+    /// Takes over what another machine signed with an own key.
+    KeyTakeOver {
+        /// Name or feed; the only key when absent.
+        feed: Option<String>,
+    },
+    /// Names a node or a web host that has an own feed, and asks it what it has.
+    MirrorAdd {
+        /// Where it is.
+        mirror: String,
+        /// Name or feed; the only key when absent.
+        feed: Option<String>,
+    },
+    /// Forgets a mirror of an own feed.
+    MirrorRemove {
+        /// Where it is.
+        mirror: String,
+        /// Name or feed; the only key when absent.
+        feed: Option<String>,
+    },
+    /// Lists mirrors of own feeds, and asks each what it has.
+    Mirrors {
+        /// Name or feed; all keys when absent.
+        feed: Option<String>,
     },
     /// Publishes files and folders.
     Publish(Box<Publish>),

@@ -9,6 +9,7 @@ mod layout;
 mod live;
 #[cfg(test)]
 mod local;
+mod own;
 mod proof;
 #[cfg(test)]
 mod spec;

@@ -1,6 +1,8 @@
 //! Answers: what a call came to.
 
 use super::setup::{ConfigInfo, TokenInfo};
+use super::{Failure, MirrorInfo};
+use crate::keep::Totals;
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
@@ -19,6 +21,11 @@ pub enum Answer {
     Keys {
         /// Own keys.
         keys: Vec<KeyInfo>,
+    },
+    /// Of `MirrorAdd`, `Mirrors`; of `MirrorRemove`, without any.
+    Mirrors {
+        /// Mirrors of own feeds.
+        mirrors: Vec<MirrorInfo>,
     },
     /// Of `KeyBackup`, `Prove`, `Get`.
     Written(Written),
@@ -83,6 +90,16 @@ pub struct KeyInfo {
     pub is_new: bool,
     /// Records signed.
     pub length: u64,
+    /// Records among them that another machine wrote, and that were taken over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub taken_over: u64,
+    /// Why nothing is signed with it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Failure>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A file was written.
@@ -163,6 +180,8 @@ pub struct Synced {
     pub bytes_new: u64,
     /// Files left out because of the size limit.
     pub files_over_limit: u64,
+    /// Files left out because the quota is full of what does not have to go for them.
+    pub files_over_quota: u64,
     /// The peer that answered.
     pub via: Option<String>,
     /// The author signed two histories.
@@ -317,8 +336,21 @@ pub struct Status {
     pub blob_bytes: u64,
     /// Bytes free where blobs are.
     pub free_bytes: u64,
+    /// Room: what media take as what, and what they may take.
+    pub room: RoomInfo,
     /// Addresses served on.
     pub listen: Vec<String>,
+}
+
+/// What media take, and what they may take.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RoomInfo {
+    /// Bytes and blobs in the order cache, followed, pinned, own.
+    pub kept: Totals,
+    /// Bytes that cache and followed may take together.
+    pub quota: u64,
+    /// Bytes that are to stay free on the disk.
+    pub reserve: u64,
 }
 
 /// What a checked file proves.
