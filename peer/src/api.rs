@@ -58,6 +58,7 @@ pub enum Call {
         /// Name to give it; `main` when absent.
         name: Option<String>,
         /// Nothing was ever signed with it: its feed is begun here.
+        #[serde(default)]
         is_unused: bool,
         /// What the author is called in the profile, with `is_unused`; the key's name when absent.
         title: Option<String>,
