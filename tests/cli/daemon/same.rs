@@ -14,7 +14,8 @@ struct Said {
 
 /// What is told of a node that serves, and of the disk; and what came in a sync, when another of the same feed may run
 /// beside it.
-const OF_THIS_NODE: [&str; 5] = [
+const OF_THIS_NODE: [&str; 6] = [
+    "quota",
     "free_bytes",
     "listen",
     "is_served",
