@@ -3,12 +3,14 @@
 //! `ask` turns it into calls. Arguments of each command that has many are in a file of their own; the examples below the
 //! help are in `examples`.
 
+mod export;
 mod follow;
 mod get;
 mod key;
 mod publish;
 mod serve;
 
+pub(crate) use export::{Export, ExportStatic};
 pub(crate) use follow::Follow;
 pub(crate) use get::Get;
 pub(crate) use key::{Init, Key};
@@ -133,6 +135,13 @@ pub(crate) enum Command {
     /// Serve what is held to others until told to stop
     #[command(after_help = examples::SERVE)]
     Serve(Serve),
+    /// Write what is published for a web host that runs no levada
+    #[command(after_help = examples::EXPORT, subcommand_required = true, arg_required_else_help = true)]
+    Export {
+        /// In which form.
+        #[command(subcommand)]
+        command: Export,
+    },
     /// Show what this node holds
     #[command(after_help = examples::STATUS)]
     Status,

@@ -2,7 +2,7 @@
 //!
 //! Makes paths absolute and reads the small forms (`A-B`, `ADDR`); everything else is for the node to judge.
 
-use crate::args::{Command, Get, Init, Key, Publish};
+use crate::args::{Command, Export, ExportStatic, Get, Init, Key, Publish};
 use levada_feed::link::Link;
 use levada_peer::api::{Call, Code, Failure};
 use levada_peer::io::client::DEFAULT_PORT;
@@ -62,6 +62,20 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
         Command::Show { target } => Call::Show { target },
         Command::Get(args) => return get(args),
         Command::Serve(args) => return Ok(Ask::Serve(addresses(&args.listen))),
+        Command::Export {
+            command:
+                Export::Static(ExportStatic {
+                    dir,
+                    feeds,
+                    media,
+                    url,
+                }),
+        } => Call::ExportStatic(levada_peer::api::ExportStatic {
+            dir: absolute(&dir)?,
+            feeds,
+            media,
+            url,
+        }),
         Command::Status => Call::Status,
         Command::Prove { target, output } => {
             let output = output.unwrap_or_else(|| bundle_name(&target).into());

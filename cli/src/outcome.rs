@@ -8,6 +8,9 @@ pub(crate) fn of_answer(answer: &Answer) -> Option<Code> {
         Answer::Published(summary) if summary.is_interrupted => Some(Code::Interrupted),
         Answer::Published(summary) if summary.skipped > 0 => Some(Code::Partly),
         Answer::Followed(synced) => of_sync(synced),
+        Answer::Exported(exported) if exported.feeds.iter().any(|feed| feed.media_missing > 0) => {
+            Some(Code::Partly)
+        }
         Answer::Sync { failed, .. } if *failed > 0 => Some(Code::Partly),
         _ => None,
     }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod event;
+mod export;
 mod failure;
 pub mod pipe;
 
@@ -13,6 +14,7 @@ pub use answer::{
     Synced, Written,
 };
 pub use event::{Change, Event, Progress};
+pub use export::{ExportStatic, Exported, ExportedFeed};
 pub use failure::{Code, Failure};
 
 use serde::{Deserialize, Serialize};
@@ -54,6 +56,8 @@ pub enum Call {
     },
     /// Publishes files and folders.
     Publish(Box<Publish>),
+    /// Writes feeds as plain files for a web host.
+    ExportStatic(ExportStatic),
     /// Subscribes to a feed and syncs it once.
     Follow {
         /// A link or key.

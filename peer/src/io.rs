@@ -16,6 +16,7 @@ pub mod marker;
 pub mod media;
 mod private;
 pub mod server;
+pub mod static_dir;
 pub mod strip;
 pub mod walk;
 pub(crate) mod whole;

@@ -4,6 +4,7 @@
 
 mod append;
 mod author;
+mod export;
 mod find;
 mod follow;
 mod get;
@@ -247,6 +248,7 @@ impl Node {
             Call::KeyBackup { feed, output } => own::backup(&self, feed.as_deref(), &output),
             Call::KeyRestore { file, name } => own::restore(&self, &file, name.as_deref()),
             Call::Publish(args) => publish::publish(&self, &args, events, stop),
+            Call::ExportStatic(args) => export::export(&self, &args, events, stop),
             Call::Sources => show::sources(&self).map(|sources| Answer::Sources { sources }),
             Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
             Call::Show { target } => show::show(&self, &target),

@@ -1,5 +1,6 @@
 //! Answers: what a call came to.
 
+use super::Exported;
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
@@ -22,6 +23,8 @@ pub enum Answer {
     Written(Written),
     /// Of `Publish`.
     Published(PublishSummary),
+    /// Of `ExportStatic`.
+    Exported(Exported),
     /// Of `Follow`.
     Followed(Synced),
     /// Of `Sync`.

@@ -3,7 +3,9 @@
 //! A request is one JSON document; what comes back is one JSON line for each thing that happens, the last one the answer
 //! or the failure. An answer says nothing of its own kind: whoever asked knows which call it was.
 
-use super::{Answer, Call, Checked, Event, Failure, FeedInfo, KeyInfo, PublishSummary, Shown};
+use super::{
+    Answer, Call, Checked, Event, Exported, Failure, FeedInfo, KeyInfo, PublishSummary, Shown,
+};
 use super::{SourceInfo, Status, Synced, Written};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
@@ -87,6 +89,7 @@ fn answer(call: &Call, value: Value) -> Result<Answer, Error> {
             Answer::Written(serde_json::from_value::<Written>(value)?)
         }
         Call::Publish(_) => Answer::Published(serde_json::from_value::<PublishSummary>(value)?),
+        Call::ExportStatic(_) => Answer::Exported(serde_json::from_value::<Exported>(value)?),
         Call::Follow { .. } => Answer::Followed(serde_json::from_value::<Synced>(value)?),
         Call::Sync { .. } => Answer::Sync {
             synced: field(value.clone(), "synced")?,
