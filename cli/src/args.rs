@@ -3,6 +3,7 @@
 //! `ask` turns it into calls. Arguments of each command that has many are in a file of their own; the examples below the
 //! help are in `examples`.
 
+mod config;
 mod export;
 mod follow;
 mod get;
@@ -10,6 +11,7 @@ mod key;
 mod publish;
 mod serve;
 
+pub(crate) use config::Config;
 pub(crate) use export::{Export, ExportStatic};
 pub(crate) use follow::Follow;
 pub(crate) use get::Get;
@@ -59,6 +61,19 @@ pub(crate) struct Global {
     /// Read the passphrase of the key from this open file descriptor [or set LEVADA_PASSPHRASE]
     #[arg(long, global = true, value_name = "N", help_heading = "Global options")]
     pub(crate) passphrase_fd: Option<u32>,
+    /// Log to standard error: error, warn, info, debug, trace, or levels by module
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "LEVADA_LOG",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    pub(crate) log: Option<String>,
+    /// Log in JSON, a line for each event
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) log_json: bool,
     /// Say less: results, warnings and errors only
     #[arg(
         short,
@@ -145,6 +160,20 @@ pub(crate) enum Command {
     /// Show what this node holds
     #[command(after_help = examples::STATUS)]
     Status,
+    /// Look at the files that a person edits, and show what holds
+    #[command(after_help = examples::CONFIG, subcommand_required = true, arg_required_else_help = true)]
+    Config {
+        /// What to do with settings.
+        #[command(subcommand)]
+        command: Config,
+    },
+    /// Print the token of the local API, or make another one
+    #[command(after_help = examples::TOKEN)]
+    Token {
+        /// Make another one: the old one opens nothing any more
+        #[arg(long)]
+        new: bool,
+    },
     /// Write a file that proves one record to anybody
     #[command(after_help = examples::PROVE)]
     Prove {
@@ -160,5 +189,18 @@ pub(crate) enum Command {
     Check {
         /// The file
         file: PathBuf,
+    },
+    /// Print what makes a shell complete commands and options
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write all pages into a folder
+    #[command(after_help = examples::MAN)]
+    Man {
+        /// The folder, as ~/.local/share/man/man1
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
     },
 }

@@ -8,6 +8,7 @@ mod event;
 mod export;
 mod failure;
 pub mod pipe;
+mod setup;
 
 pub use answer::{
     Answer, Checked, FeedInfo, HeldFile, KeyInfo, PublishSummary, Shown, SourceInfo, State, Status,
@@ -16,6 +17,7 @@ pub use answer::{
 pub use event::{Change, Event, Progress};
 pub use export::{ExportStatic, Exported, ExportedFeed};
 pub use failure::{Code, Failure};
+pub use setup::{ConfigFile, ConfigInfo, Folder, Setting, TokenInfo};
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -110,6 +112,13 @@ pub enum Call {
     },
     /// What this node holds and does.
     Status,
+    /// Whether the files that a person may edit are in order, and which settings hold.
+    ConfigCheck,
+    /// The token of the local API on loopback.
+    Token {
+        /// Make another one: the old one opens nothing any more.
+        is_new: bool,
+    },
     /// Writes a bundle that proves one record to anybody.
     Prove {
         /// FEED/INDEX.

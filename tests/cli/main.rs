@@ -2,6 +2,8 @@
 //! can show.
 
 #[cfg(test)]
+mod daemon;
+#[cfg(test)]
 mod disk;
 #[cfg(test)]
 mod hostile;

@@ -1,6 +1,7 @@
 //! What is typed after `publish`.
 
 use clap::Args;
+use levada_peer::node::{ApiListen, Listen};
 use std::path::PathBuf;
 
 /// `publish`.
@@ -49,6 +50,9 @@ pub(crate) struct Publish {
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) serve: bool,
     /// Where to listen, with --serve: ADDRESS:PORT, ADDRESS or PORT; may be repeated
-    #[arg(long, value_name = "ADDR", requires = "serve", value_parser = crate::ask::listen)]
-    pub(crate) listen: Vec<crate::ask::Listen>,
+    #[arg(long, value_name = "ADDR", requires = "serve")]
+    pub(crate) listen: Vec<Listen>,
+    /// Where to take calls of this machine, with --serve: as `levada serve --help` says
+    #[arg(long, value_name = "ADDR", env = "LEVADA_API", hide_env = true)]
+    pub(crate) api: Vec<ApiListen>,
 }

@@ -1,6 +1,7 @@
 //! Answers: what a call came to.
 
 use super::Exported;
+use super::setup::{ConfigInfo, TokenInfo};
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
@@ -57,6 +58,10 @@ pub enum Answer {
     Feed(Box<FeedInfo>),
     /// Of `Status`.
     Status(Box<Status>),
+    /// Of `ConfigCheck`.
+    Config(Box<ConfigInfo>),
+    /// Of `Token`.
+    Token(TokenInfo),
     /// Of `Check`.
     Checked(Box<Checked>),
 }

@@ -4,22 +4,33 @@
 //! or the failure. An answer says nothing of its own kind: whoever asked knows which call it was.
 
 use super::{
-    Answer, Call, Checked, Event, Exported, Failure, FeedInfo, KeyInfo, PublishSummary, Shown,
+    Answer, Call, Checked, ConfigInfo, Event, Exported, Failure, FeedInfo, KeyInfo, PublishSummary,
+    Shown,
 };
-use super::{SourceInfo, Status, Synced, Written};
+use super::{SourceInfo, Status, Synced, TokenInfo, Written};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Error, Value};
+use std::fmt;
+use zeroize::Zeroizing;
 
 /// What one process asks of another.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Request {
     /// The call.
     #[serde(flatten)]
     pub call: Call,
     /// Passphrase of own keys.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub passphrase: Option<String>,
+    pub passphrase: Option<Zeroizing<String>>,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("call", &self.call)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One line of what comes back.
@@ -111,6 +122,8 @@ fn answer(call: &Call, value: Value) -> Result<Answer, Error> {
         }
         Call::Show { .. } => Answer::Feed(Box::new(serde_json::from_value::<FeedInfo>(value)?)),
         Call::Status => Answer::Status(Box::new(serde_json::from_value::<Status>(value)?)),
+        Call::ConfigCheck => Answer::Config(Box::new(serde_json::from_value::<ConfigInfo>(value)?)),
+        Call::Token { .. } => Answer::Token(serde_json::from_value::<TokenInfo>(value)?),
         Call::Check { .. } => Answer::Checked(Box::new(serde_json::from_value::<Checked>(value)?)),
     })
 }
