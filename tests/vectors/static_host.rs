@@ -8,7 +8,9 @@ use super::{Shelf, Vector};
 pub(crate) fn vectors() -> Vec<Vector> {
     let mut shelf = Shelf::new("static");
     markers(&mut shelf);
-    pages(&mut shelf);
+    pages_taken(&mut shelf);
+    pages_refused(&mut shelf);
+    pages_without_what_was_before(&mut shelf);
     lists(&mut shelf);
     tiles(&mut shelf);
     shelf.done()
@@ -83,7 +85,7 @@ fn describe(vector: &mut Vector, form: &str, history: &History, length: u64) {
         .with("answer", to_hex(&history.answer(length, 0).wire()));
 }
 
-fn pages(shelf: &mut Shelf) {
+fn pages_taken(shelf: &mut Shelf) {
     let history = History::of(1, 514, "item");
     let mut accept = |name: &str, why: &str, length: u64, page: u64, wire: Vec<u8>| {
         let vector = shelf.accept(name, why, wire);
@@ -124,6 +126,11 @@ fn pages(shelf: &mut Shelf) {
         0,
         withheld.wire(),
     );
+}
+
+fn pages_refused(shelf: &mut Shelf) {
+    let history = History::of(1, 514, "item");
+    let five = Page::of(&history, 0, 5);
     let changed = |slot: usize, with: Vec<u8>| {
         let mut page = Page::of(&history, 0, 5);
         page.slots[slot] = with;
@@ -163,6 +170,10 @@ fn pages(shelf: &mut Shelf) {
         describe(vector, "page", &history, 5);
         vector.with("page", page);
     }
+}
+
+fn pages_without_what_was_before(shelf: &mut Shelf) {
+    let history = History::of(1, 514, "item");
     let mut last = Page::of(&history, 1, 513);
     let (wire, before) = (last.wire(), last.before.clone());
     last.before = history.link(510).to_vec();
