@@ -7,6 +7,10 @@ mod fuzz;
 #[cfg(test)]
 mod layout;
 mod live;
+#[cfg(test)]
+mod local;
+#[cfg(test)]
+mod own;
 mod proof;
 #[cfg(test)]
 mod spec;

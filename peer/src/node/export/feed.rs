@@ -105,7 +105,7 @@ fn retracts(node: &Node, head: &Head, from: u64) -> Result<bool, StoreError> {
     let mut found = false;
     node.disk
         .records(&feed, from..length, &mut |index, record| {
-            found = matches!(query::row_change(record, index), RowChange::Retract(..));
+            found = matches!(query::changes(record, index).0, RowChange::Retract(..));
             !found
         })?;
     Ok(found)

@@ -5,11 +5,12 @@ use super::{Export, Node};
 use crate::api::{Code, Failure};
 use crate::io::blobs::ReadError;
 use crate::node::output::read_failure;
+use crate::query;
 use crate::static_layout::StaticFile;
 use crate::store::{RowKind, StoreError};
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
-use levada_feed::record::{self, Body};
+use levada_feed::record;
 use levada_feed::tree::Shape;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -77,15 +78,10 @@ fn visit_wanted(
     visit: &mut dyn FnMut(Hash) -> bool,
 ) -> Result<(), StoreError> {
     let mut of_record = |index: u64, bytes: &[u8]| match record::read(bytes, index) {
-        Ok(record::Record {
-            body: Body::Item(item),
-            ..
-        }) => item.files.iter().all(|file| visit(file.hash)),
-        Ok(record::Record {
-            body: Body::Profile(profile),
-            ..
-        }) => profile.avatar.iter().all(|file| visit(file.hash)),
-        _ => true,
+        Ok(record) => query::files(&record.body)
+            .iter()
+            .all(|file| visit(file.hash)),
+        Err(_) => true,
     };
     match media {
         Media::None => Ok(()),
