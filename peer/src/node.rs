@@ -24,13 +24,14 @@ mod words;
 use crate::api::{Answer, Call, Code, Event, Failure};
 use crate::io::blobs::Blobs;
 use crate::io::client::Client;
-use crate::io::config::ReadSources;
+use crate::io::config::{self, ReadSources};
 use crate::io::dirs::{Dirs, Lock, LockError};
 use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
 use crate::io::heads::HeadsFile;
 use crate::io::keys::Keys;
 use crate::io::marker::Markers;
+use crate::settings::Settings;
 use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
@@ -80,6 +81,7 @@ pub async fn call(
         }
         Err(failure) => return Err(failure),
     };
+    node.warn_of_roots(&events).await;
     let answer = node.run(call, &events, stop).await;
     let answer = answer.map_err(|failure| node.explain(failure));
     let closing = node.clone();
@@ -119,6 +121,7 @@ const FULL_BYTES: u64 = 64 << 10;
 #[derive(Clone)]
 struct Node {
     dirs: Dirs,
+    settings: Arc<Settings>,
     disk: Arc<Disk>,
     blobs: Blobs,
     evidence: Evidence,
@@ -148,10 +151,19 @@ impl Node {
             .map_err(LockError::from)
             .and_then(|()| Lock::take(&dirs));
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
+        let settings = config::load_settings(&dirs)
+            .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
         let disk = Arc::new(Disk::open(&dirs.store())?);
+        let list = dirs.state().join("roots");
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
-            blobs: Blobs::open(&dirs.blobs(), disk.clone())?,
+            blobs: Blobs::open_all(
+                &dirs.blobs(),
+                &settings.blobs.roots,
+                Some(&list),
+                disk.clone(),
+            )?,
+            settings: Arc::new(settings),
             evidence: Evidence::open(&dirs.state().join("evidence"))?,
             keys: Keys::at(&dirs.keys()),
             markers: Markers::open(&dirs.state().join("markers"))?,
@@ -167,6 +179,15 @@ impl Node {
             dirs,
             _lock: Arc::new(lock),
         })
+    }
+
+    /// Names the blob roots that are away.
+    async fn warn_of_roots(&self, events: &mpsc::Sender<Event>) {
+        for root in self.blobs.away_roots() {
+            let (message, hint) = words::away_root(root, self.dirs.state());
+            let hint = Some(hint);
+            tell(events, Event::Warning { message, hint }).await;
+        }
     }
 
     /// Writes everything to the disk.

@@ -265,6 +265,9 @@ pub struct HeldFile {
     pub file: File,
     /// Verified bytes here.
     pub held: u64,
+    /// The blob root that it is kept in, when that is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away: Option<PathBuf>,
 }
 
 /// All about one feed.

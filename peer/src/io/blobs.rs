@@ -8,6 +8,7 @@ mod files;
 mod import;
 mod partial;
 mod read;
+mod roots;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,8 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 pub use import::{ImportError, Imported, Mode};
 pub use partial::{Partial, Window};
 pub use read::{BlobReader, ReadError};
+pub use roots::{Away, AwayRoot};
+use roots::{Located, Root, Roots};
 
 /// All blobs of a node. Cheap to clone.
 #[derive(Clone)]
@@ -35,7 +38,7 @@ pub struct Blobs {
 }
 
 struct Inner {
-    root: PathBuf,
+    roots: Roots,
     disk: Arc<Disk>,
     /// Partial blobs that are open, so that all tasks share one state of each.
     open: Mutex<BTreeMap<Hash, Weak<Partial>>>,
@@ -94,14 +97,29 @@ pub enum ReceiveError {
 }
 
 impl Blobs {
-    /// Opens the folder of blobs. Nothing is read yet.
+    /// Opens one folder of blobs. Nothing is read yet.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn open(root: &Path, disk: Arc<Disk>) -> Result<Self, StoreError> {
-        files::open_temporary(root)?;
+        Self::open_all(root, &[], None, disk)
+    }
+
+    /// Opens the folder in the data directory and more, on other disks maybe. `list` is the file that remembers them.
+    /// A folder that is not there is no error: see `away_roots`.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn open_all(
+        own: &Path,
+        more: &[PathBuf],
+        list: Option<&Path>,
+        disk: Arc<Disk>,
+    ) -> Result<Self, StoreError> {
+        let roots = Roots::open(own, more, list)?;
+        roots.index(&disk)?;
         let inner = Inner {
-            root: root.to_owned(),
+            roots,
             disk,
             open: Mutex::default(),
             opening: Mutex::default(),
@@ -111,8 +129,41 @@ impl Blobs {
         })
     }
 
-    fn paths(&self, hash: &Hash) -> Paths {
-        Paths::of(&self.inner.root, hash)
+    /// Roots that are not used, and why.
+    #[must_use]
+    pub fn away_roots(&self) -> &[AwayRoot] {
+        self.inner.roots.away()
+    }
+
+    /// The root that holds a blob, when it is away, and the blob's size: it comes back with its disk.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn away(&self, hash: &Hash) -> Result<Option<(&AwayRoot, u64)>, StoreError> {
+        Ok(match self.inner.roots.locate(&self.inner.disk, hash)? {
+            Located::In(_) => None,
+            Located::Away(root, size) => Some((root, size)),
+        })
+    }
+
+    fn root(&self, hash: &Hash) -> Result<&Root, StoreError> {
+        Ok(match self.inner.roots.locate(&self.inner.disk, hash)? {
+            Located::In(root) => root,
+            // Nothing of it is there; what is fetched all the same finds its place when it is begun.
+            Located::Away(..) => self.inner.roots.own(),
+        })
+    }
+
+    fn paths(&self, hash: &Hash) -> Result<Paths, StoreError> {
+        Ok(self.root(hash)?.paths(hash))
+    }
+
+    /// The paths of a blob that is begun now: where there is most room.
+    fn new_paths(&self, hash: &Hash, size: u64) -> Result<Paths, StoreError> {
+        let roots = &self.inner.roots;
+        let root = roots.roomiest()?;
+        roots.note(&self.inner.disk, root, hash, size)?;
+        Ok(root.paths(hash))
     }
 
     /// What is here of a blob. `None`: nothing.
@@ -153,7 +204,7 @@ impl Blobs {
         if let Some(small) = self.inner.disk.small(hash)? {
             return Ok(Some(BlobReader::small(small)));
         }
-        let paths = self.paths(hash);
+        let paths = self.paths(hash)?;
         match self.place(hash)? {
             Found::Nowhere => Ok(None),
             Found::Copy { size } => BlobReader::copy(&paths, size).map(Some),
@@ -182,7 +233,7 @@ impl Blobs {
         if !is_held || leaves.end > shape.leaves() {
             return Ok(None);
         }
-        files::read_pairs(&self.paths(hash).outboard, shape, &[leaves]).map(Some)
+        files::read_pairs(&self.paths(hash)?.outboard, shape, &[leaves]).map(Some)
     }
 
     /// Takes up a blob with the proof of its size: the pairs and the bytes of its last leaf. Nothing is made before that
@@ -203,10 +254,14 @@ impl Blobs {
         if let Some(open) = self.resume_alone(hash)? {
             return Ok(open);
         }
-        let paths = self.paths(hash);
+        let paths = self.paths(hash)?;
         let partial = match paths.place()? {
             Place::Copy { size } if size == proven.bytes() => {
                 Partial::complete_copy(&paths, *hash, proven)?
+            }
+            Place::Nowhere => {
+                let paths = self.new_paths(hash, size)?;
+                Partial::begin(&paths, *hash, proven, pairs, leaf)?
             }
             _ => Partial::begin(&paths, *hash, proven, pairs, leaf)?,
         };
@@ -229,7 +284,7 @@ impl Blobs {
         if let Some(open) = self.shared(hash) {
             return Ok(Some(open));
         }
-        let paths = self.paths(hash);
+        let paths = self.paths(hash)?;
         if !matches!(paths.place()?, Place::Partial) {
             return Ok(None);
         }
@@ -239,7 +294,7 @@ impl Blobs {
 
     /// Where a large blob is, its partial state opened.
     fn place(&self, hash: &Hash) -> Result<Found, StoreError> {
-        let paths = self.paths(hash);
+        let paths = self.paths(hash)?;
         let mut place = paths.place()?;
         if matches!(place, Place::Partial) {
             if let Some(partial) = self.resume(hash)? {
@@ -303,7 +358,7 @@ impl Blobs {
         stop: &dyn Fn() -> bool,
     ) -> Result<u64, ReadError> {
         let reader = self.open_blob(hash)?.ok_or(ReadError::NotHeld)?;
-        read::export(&reader, &self.paths(hash), to, stop)
+        read::export(&reader, &self.paths(hash)?, to, stop)
     }
 
     /// Drops a blob. A file that was published in place is not touched.
@@ -314,23 +369,31 @@ impl Blobs {
         self.inner.disk.drop_small(hash)?;
         let _opening = self.opening();
         self.forget(hash);
-        self.paths(hash).remove()
+        self.paths(hash)?.remove()?;
+        self.inner.roots.forget(&self.inner.disk, hash)
     }
 
-    /// Sums over all large blobs; walks the folder.
+    /// Sums over all large blobs; walks the folders.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn totals(&self) -> Result<Totals, StoreError> {
-        files::totals(&self.inner.root)
+        let mut totals = Totals::default();
+        for root in self.inner.roots.present() {
+            let of = files::totals(&root.path)?;
+            totals.complete += of.complete;
+            totals.partial += of.partial;
+            totals.bytes += of.bytes;
+        }
+        Ok(totals)
     }
 
-    /// Bytes free where blobs are.
+    /// Bytes free where blobs are, on all disks together.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn free_bytes(&self) -> Result<u64, StoreError> {
-        files::free_bytes(&self.inner.root)
+        self.inner.roots.free_bytes()
     }
 }
 

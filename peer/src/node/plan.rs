@@ -149,6 +149,8 @@ impl Plan {
             let state = node.blobs.state(&file.hash)?;
             if state.is_some_and(|state| matches!(state.held, Held::Complete)) {
                 page.held += 1;
+            } else if node.blobs.away(&file.hash)?.is_some() {
+                // It comes back with its disk; only who asks for it by name has it fetched again.
             } else {
                 page.missing.push(WantedBlob {
                     hash: file.hash,

@@ -30,6 +30,7 @@ pub async fn serve(
     mut stop: Stop,
 ) -> Result<(), Failure> {
     let node = open(options).await?;
+    node.warn_of_roots(&events).await;
     let listeners = bind(listen, &events).await?;
     let addresses: Vec<SocketAddr> = listeners
         .iter()

@@ -173,6 +173,10 @@ fn fill(
                 for file in &item.files {
                     shown.files.push(HeldFile {
                         held: held_bytes(node, file)?,
+                        away: node
+                            .blobs
+                            .away(&file.hash)?
+                            .map(|(root, _)| root.path.clone()),
                         file: file.clone(),
                     });
                 }

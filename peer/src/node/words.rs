@@ -2,6 +2,7 @@
 
 use crate::api::{Code, Failure};
 use crate::io::author::AuthorError;
+use crate::io::blobs::{Away, AwayRoot};
 use crate::io::dirs::LockError;
 use crate::io::keys::KeyError;
 use crate::sources::FindError;
@@ -39,6 +40,47 @@ pub(super) fn lock_failure(error: &LockError) -> Failure {
             .hint("stop it, wait for it, or use another --data-dir"),
         Some((path, error)) => file_failure(path, error)
             .hint("everything of this node is kept there; another place is named with --data-dir"),
+    }
+}
+
+/// A blob root that is not used: what is the matter, and what to do.
+pub(super) fn away_root(root: &AwayRoot, state: &Path) -> (String, String) {
+    let path = root.path.display();
+    let list = state.join("roots");
+    let forget = || {
+        format!(
+            "to forget it for good, remove its line from {}: what was kept there is then fetched again",
+            list.display()
+        )
+    };
+    match &root.why {
+        Away::Missing => (
+            format!("{path}: this blob root is not there; what is kept in it is unavailable"),
+            format!(
+                "mount its disk and start again; if the disk is at another place now, write that into config.toml. {}",
+                forget()
+            ),
+        ),
+        Away::Unlisted => (
+            format!(
+                "{path}: this blob root is no longer in config.toml; what is kept in it is unavailable"
+            ),
+            format!("add it to roots in config.toml. {}", forget()),
+        ),
+        Away::Twice => (
+            format!(
+                "{path}: this is the same blob root as another one, or a copy of it; it is not used"
+            ),
+            "take one of the two out of config.toml".to_owned(),
+        ),
+        Away::Foreign => (
+            format!("{path}: other files are in this folder; it is not used as a blob root"),
+            "name an empty folder in config.toml".to_owned(),
+        ),
+        Away::Refused(why) => (
+            format!("{path}: this blob root cannot be used: {why}"),
+            "this user must be able to read and write there".to_owned(),
+        ),
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) const TEMPORARY: &str = "tmp";
 /// The files of one blob.
 #[derive(Clone, Debug)]
 pub(super) struct Paths {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     pub(super) folder: PathBuf,
     pub(super) data: PathBuf,
     pub(super) outboard: PathBuf,
@@ -56,7 +56,7 @@ impl Reference {
 }
 
 /// What stays as it is in a path: the rest is percent-encoded, since a path need not be text.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+pub(super) const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'.')
     .remove(b'-')
@@ -310,9 +310,54 @@ pub(super) fn free_bytes(path: &Path) -> Result<u64, StoreError> {
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
+/// The hash of a blob whose file this is, by its name; other files have none.
+fn hash_of(path: &Path) -> Option<Hash> {
+    let name = path.file_stem()?.to_str()?;
+    let bytes: [u8; 32] = data_encoding::HEXLOWER
+        .decode(name.as_bytes())
+        .ok()?
+        .try_into()
+        .ok()?;
+    Some(Hash(bytes))
+}
+
+/// The large blobs of which there are files in a root, by hash. Each once.
+pub(super) fn blobs_in(root: &Path) -> impl Iterator<Item = Result<Hash, StoreError>> {
+    let named = root.to_owned();
+    let mut last = None;
+    files_in(root).filter_map(move |entry| match entry {
+        Err(error) => {
+            let is_gone = error
+                .io_error()
+                .is_some_and(|error| error.kind() == io::ErrorKind::NotFound);
+            // What was dropped while we walk is no failure.
+            (!is_gone).then(|| Err(StoreError::file(&named, "reading")(error.into())))
+        }
+        Ok(entry) => {
+            let hash = hash_of(entry.path())?;
+            if last.replace(hash) == Some(hash) {
+                return None;
+            }
+            Some(Ok(hash))
+        }
+    })
+}
+
+/// The files two folders below a root, in order; folders that are none of ours are not looked into.
+fn files_in(root: &Path) -> impl Iterator<Item = walkdir::Result<walkdir::DirEntry>> {
+    let walk = walkdir::WalkDir::new(root)
+        .min_depth(1)
+        .max_depth(3)
+        .sort_by_file_name();
+    let entries = walk
+        .into_iter()
+        .filter_entry(|entry| entry.depth() == 3 || entry.file_name().len() == 2);
+    entries.filter(|entry| entry.as_ref().map_or(true, |entry| entry.depth() == 3))
+}
+
 pub(super) fn totals(root: &Path) -> Result<super::Totals, StoreError> {
     let mut totals = super::Totals::default();
-    for entry in walkdir::WalkDir::new(root).min_depth(3).max_depth(3) {
+    for entry in files_in(root) {
         let entry = entry.map_err(|error| StoreError::file(root, "reading")(error.into()))?;
         let Ok(found) = entry.metadata() else {
             continue;
