@@ -11,6 +11,7 @@ mod read;
 mod roots;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use crate::io::disk::Disk;
 use crate::runs::Runs;
@@ -30,6 +31,7 @@ pub use partial::{Partial, Window};
 pub use read::{BlobReader, ReadError};
 pub use roots::{Away, AwayRoot};
 use roots::{Located, Root, Roots};
+pub use verify::{Damage, DamageKind, Looked};
 
 /// All blobs of a node. Cheap to clone.
 #[derive(Clone)]

@@ -171,18 +171,30 @@ impl Paths {
             .map_err(StoreError::file(&self.folder, "syncing the folder"))
     }
 
+    /// Removes a copy of which nothing is worth keeping. A file in place that it was to take the place of stays what it is.
+    pub(super) fn remove_part(&self) -> Result<(), StoreError> {
+        if size_of(&self.reference)?.is_none() {
+            return self.remove();
+        }
+        remove_files(&[&self.data, &self.part])
+    }
+
     /// Removes all files. The state goes last: what is left of a crash in between is a partial blob of nothing.
     pub(super) fn remove(&self) -> Result<(), StoreError> {
-        for path in [&self.data, &self.reference, &self.outboard, &self.part] {
-            match std::fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(StoreError::file(path, "removing")(error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        remove_files(&[&self.data, &self.reference, &self.outboard, &self.part])
     }
+}
+
+fn remove_files(paths: &[&PathBuf]) -> Result<(), StoreError> {
+    for path in paths {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::file(path, "removing")(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Size of a plain file of our own; anything else in its place is named (store-3). `None` when nothing is there.

@@ -248,6 +248,32 @@ fn read_small(path: &Path) -> Result<(Imported, Vec<u8>), ImportError> {
     ))
 }
 
+/// Makes the outboard of a file again, in its place; gives the hash of the file.
+pub(super) fn hash_again(
+    source: &File,
+    shape: Shape,
+    root: &Path,
+    outboard_path: &Path,
+) -> Result<Hash, ImportError> {
+    let outboard = files::temporary(root)?;
+    let job = Job {
+        source,
+        copy: None,
+        outboard: &outboard,
+        shape,
+        done: AtomicU64::new(0),
+        progress: &|_| (),
+        stop: &|| false,
+    };
+    let hash = job.run()?;
+    let failed = || StoreError::file(outboard_path, "writing");
+    outboard.as_file().sync_data().map_err(failed())?;
+    outboard
+        .persist(outboard_path)
+        .map_err(|error| failed()(error.error))?;
+    Ok(hash)
+}
+
 struct Job<'a> {
     source: &'a File,
     copy: Option<&'a NamedTempFile>,

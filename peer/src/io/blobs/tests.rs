@@ -5,6 +5,7 @@
 mod import;
 mod receive;
 mod roots;
+mod verify;
 
 use super::*;
 use levada_feed::tree::{PIECE_LEAVES, check_slice, hash_piece, join_pieces};
