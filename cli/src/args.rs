@@ -2,9 +2,13 @@
 //!
 //! `ask` turns it into calls. The examples below the help of each command are in `examples`.
 
+mod mend;
+
 use crate::examples;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+
+pub(crate) use mend::{Rebuild, Verify};
 
 /// Publish, follow and keep media feeds: signed, append-only, every byte verified.
 #[derive(Debug, Parser)]
@@ -123,6 +127,15 @@ pub(crate) enum Command {
     /// Show what this node holds
     #[command(after_help = examples::STATUS)]
     Status,
+    /// Read and hash again what is held, and mend what is damaged
+    #[command(after_help = examples::VERIFY)]
+    Verify(Verify),
+    /// Say what is wrong with this node, and what to do
+    #[command(after_help = examples::DOCTOR)]
+    Doctor,
+    /// Make the store again, when it is lost or damaged
+    #[command(after_help = examples::REBUILD)]
+    Rebuild(Rebuild),
     /// Write a file that proves one record to anybody
     #[command(after_help = examples::PROVE)]
     Prove {

@@ -63,6 +63,15 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
         Command::Get(args) => return get(args),
         Command::Serve(args) => return Ok(Ask::Serve(addresses(&args.listen))),
         Command::Status => Call::Status,
+        Command::Verify(args) => Call::Verify(Box::new(levada_peer::api::Verify {
+            feed: args.feed,
+            seconds: args.limit,
+            via: args.via,
+        })),
+        Command::Doctor => Call::Doctor,
+        Command::Rebuild(args) => Call::Rebuild(levada_peer::api::Rebuild {
+            only_index: args.index,
+        }),
         Command::Prove { target, output } => {
             let output = output.unwrap_or_else(|| bundle_name(&target).into());
             let output = target_file(&output)?;

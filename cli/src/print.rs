@@ -7,10 +7,12 @@ mod feeds;
 mod heads;
 mod items;
 mod keys;
+mod mend;
 mod publish;
 mod serving;
 mod sync;
 
+pub(crate) use mend::damaged;
 pub(crate) use publish::PublishReport;
 pub(crate) use serving::serving;
 pub(crate) use sync::synced;
@@ -44,6 +46,9 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
         Answer::Item(item) => screen.lines(items::one(item)),
         Answer::Feed(feed) => feeds::feed(screen, feed),
         Answer::Status(status) => feeds::status(screen, status),
+        Answer::Verified(verified) => mend::verified(screen, spelling, verified),
+        Answer::Diagnosis(diagnosis) => mend::diagnosis(screen, diagnosis),
+        Answer::Rebuilt(rebuilt) => mend::rebuilt(screen, rebuilt),
         Answer::Checked(checked) => check::checked(screen, checked),
     }
 }

@@ -6,6 +6,7 @@
 mod answer;
 mod event;
 mod failure;
+mod mend;
 pub mod pipe;
 
 pub use answer::{
@@ -14,6 +15,7 @@ pub use answer::{
 };
 pub use event::{Change, Event, Progress};
 pub use failure::{Code, Failure};
+pub use mend::{Damaged, Diagnosis, Finding, Rebuild, Rebuilt, RebuiltFeed, Verified, Verify};
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -106,6 +108,12 @@ pub enum Call {
     },
     /// What this node holds and does.
     Status,
+    /// Reads and hashes again what is held, and mends what is damaged.
+    Verify(Box<Verify>),
+    /// What is wrong with this node, and what to do.
+    Doctor,
+    /// Makes the store or its index again.
+    Rebuild(Rebuild),
     /// Writes a bundle that proves one record to anybody.
     Prove {
         /// FEED/INDEX.

@@ -4,6 +4,7 @@
 
 mod append;
 mod author;
+mod doctor;
 mod find;
 mod follow;
 mod get;
@@ -15,13 +16,16 @@ mod own;
 mod plan;
 mod prove;
 mod publish;
+mod rebuild;
 mod records;
+mod replay;
 mod serve;
 mod show;
 mod sync;
+mod verify;
 mod words;
 
-use crate::api::{Answer, Call, Code, Event, Failure};
+use crate::api::{Answer, Call, Code, Event, Failure, Rebuild};
 use crate::io::blobs::Blobs;
 use crate::io::client::Client;
 use crate::io::config::{self, ReadSources};
@@ -74,14 +78,28 @@ pub async fn call(
         tell(&events, Event::Answer(Box::new(answer))).await;
         return Ok(());
     }
+    if let Call::Rebuild(Rebuild { only_index: false }) = call {
+        return rebuild::rebuild(options, &events, stop).await;
+    }
     let node = match open(options).await {
         Ok(node) => node,
         Err(failure) if failure.code == Code::Locked => {
-            return local::ask(options, call, &events, stop, failure).await;
+            let asked = local::ask(options, call.clone(), &events, stop, failure).await;
+            return match (call, asked) {
+                (Call::Doctor, Err(failure)) => {
+                    doctor::without_store(options, failure, &events).await
+                }
+                (_, asked) => asked,
+            };
+        }
+        Err(failure) if matches!(call, Call::Doctor) => {
+            return doctor::without_store(options, failure, &events).await;
         }
         Err(failure) => return Err(failure),
     };
-    node.warn_of_roots(&events).await;
+    if !matches!(call, Call::Doctor | Call::Status) {
+        node.warn_of_roots(&events).await;
+    }
     let answer = node.run(call, &events, stop).await;
     let answer = answer.map_err(|failure| node.explain(failure));
     let closing = node.clone();
@@ -153,7 +171,9 @@ impl Node {
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
         let settings = config::load_settings(&dirs)
             .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
-        let disk = Arc::new(Disk::open(&dirs.store())?);
+        let disk = Disk::open(&dirs.store()).map_err(|error| words::store_broken(&dirs, &error))?;
+        let disk = Arc::new(disk);
+        doctor::note_birth(&disk)?;
         let list = dirs.state().join("roots");
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
@@ -221,6 +241,8 @@ impl Node {
             }
             Call::Unfollow { feed, purge } => follow::unfollow(self, &feed, purge).await,
             Call::Sync { feed } => follow::sync(self, feed.as_deref(), events.clone(), stop).await,
+            Call::Rebuild(asked) => rebuild::in_place(self, asked, events, stop).await,
+            Call::Verify(asked) => verify::verify(self, *asked, events.clone(), stop).await,
             Call::Get {
                 target,
                 file,
@@ -272,6 +294,7 @@ impl Node {
             Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
             Call::Show { target } => show::show(&self, &target),
             Call::Status => show::status(&self),
+            Call::Doctor => doctor::doctor(&self),
             Call::Prove { target, output } => {
                 let (bytes, answer) = prove::prove(&self, &target, output.as_deref())?;
                 if let Some(bytes) = bytes {
@@ -281,12 +304,15 @@ impl Node {
                 Ok(answer)
             }
             Call::Check { file } => prove::check(&file),
-            Call::Follow { .. } | Call::Unfollow { .. } | Call::Sync { .. } | Call::Get { .. } => {
-                Err(Failure::new(
-                    Code::Failed,
-                    "this call is carried out elsewhere",
-                ))
-            }
+            Call::Follow { .. }
+            | Call::Unfollow { .. }
+            | Call::Sync { .. }
+            | Call::Get { .. }
+            | Call::Verify(_)
+            | Call::Rebuild(_) => Err(Failure::new(
+                Code::Failed,
+                "this call is carried out elsewhere",
+            )),
         }
     }
 

@@ -145,4 +145,9 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
         table.row(["followed".to_owned(), nickname, records, state, feed]);
     }
     screen.lines(table.lines());
+    let findings = status.findings.iter();
+    screen.lines(findings.map(|finding| format!("to do: {}", escape::plain(&finding.what))));
+    if !status.findings.is_empty() {
+        screen.hint("`levada doctor` says why it matters and what to do");
+    }
 }

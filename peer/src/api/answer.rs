@@ -54,6 +54,12 @@ pub enum Answer {
     Feed(Box<FeedInfo>),
     /// Of `Status`.
     Status(Box<Status>),
+    /// Of `Verify`.
+    Verified(super::Verified),
+    /// Of `Doctor`.
+    Diagnosis(super::Diagnosis),
+    /// Of `Rebuild`.
+    Rebuilt(super::Rebuilt),
     /// Of `Check`.
     Checked(Box<Checked>),
 }
@@ -313,6 +319,9 @@ pub struct Status {
     pub free_bytes: u64,
     /// Addresses served on.
     pub listen: Vec<String>,
+    /// What is to be done, as `doctor` tells it.
+    #[serde(default)]
+    pub findings: Vec<super::Finding>,
 }
 
 /// What a checked file proves.

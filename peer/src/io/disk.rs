@@ -8,6 +8,7 @@
 
 mod close;
 mod drop;
+mod mend;
 mod notes;
 mod pieces;
 mod rows;
@@ -219,7 +220,7 @@ impl Disk {
                 state.head = Some(Arc::new(head.clone()));
             }
         }
-        self.write_rows(&mut write, number, batch)?;
+        self.write_rows(&mut write, number, batch.records(), batch.leaves())?;
         let mut value = number.to_be_bytes().to_vec();
         value.extend_from_slice(&state.held.to_bytes());
         write.insert(&self.feeds, batch.feed().as_bytes(), value);

@@ -14,9 +14,11 @@ use levada_feed::hash::Hash;
 use levada_feed::key::{FeedKey, FeedSecret};
 use levada_feed::log::{AppendRefused, AuthorLog};
 use levada_feed::record::{self, Body, Profile, Record};
-use open::{open_log, write_mark};
+use open::open_log;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub(super) use open::{read_mark, write_mark};
 
 /// An own feed, open for signing.
 pub(super) struct Author {

@@ -5,6 +5,7 @@
 use super::Node;
 use super::author::{Author, Trust};
 use crate::api::{Answer, Code, Failure, KeyInfo};
+use crate::io::dirs::Dirs;
 use crate::io::keys::KeyEntry;
 use levada_feed::key::FeedKey;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,11 @@ use std::sync::Arc;
 pub(super) const DEFAULT_NAME: &str = "main";
 
 pub(super) fn author_path(node: &Node, name: &str) -> PathBuf {
-    node.dirs.keys().join(format!("{name}.feed"))
+    author_path_in(&node.dirs, name)
+}
+
+pub(super) fn author_path_in(dirs: &Dirs, name: &str) -> PathBuf {
+    dirs.keys().join(format!("{name}.feed"))
 }
 
 /// The own key of this name or feed; the only one when `target` is absent.

@@ -314,5 +314,6 @@ pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
         blob_bytes: totals.bytes,
         free_bytes: node.blobs.free_bytes()?,
         listen: Vec::new(),
+        findings: super::doctor::findings(node)?,
     })))
 }

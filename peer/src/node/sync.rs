@@ -43,6 +43,7 @@ pub(super) async fn sync_source(
         error: None,
     };
     let (came, via) = sync_records(node, source, &remotes, &events, &stop).await?;
+    super::doctor::note_reached(&node.disk, &source.feed)?;
     result.records_new = came.records;
     result.via = Some(via.name().to_owned());
     // Who answered is asked first for the media too.

@@ -3,7 +3,7 @@
 use crate::api::{Code, Failure};
 use crate::io::author::AuthorError;
 use crate::io::blobs::{Away, AwayRoot};
-use crate::io::dirs::LockError;
+use crate::io::dirs::{Dirs, LockError};
 use crate::io::keys::KeyError;
 use crate::sources::FindError;
 use crate::store::StoreError;
@@ -83,6 +83,25 @@ pub(super) fn away_root(root: &AwayRoot, state: &Path) -> (String, String) {
         ),
     }
 }
+
+/// The store does not open.
+pub(super) fn store_broken(dirs: &Dirs, error: &StoreError) -> Failure {
+    let failure = store_failure(error);
+    match error {
+        StoreError::Database(_) | StoreError::Damaged { .. } => Failure::new(
+            failure.code,
+            format!(
+                "{}: the store does not open: {error}",
+                dirs.store().display()
+            ),
+        )
+        .hint(REBUILD),
+        _ => failure,
+    }
+}
+
+/// What helps when the store is damaged.
+pub(super) const REBUILD: &str = "`levada rebuild` sets it aside and makes it again from the authors' files, the blobs on disk and peers";
 
 /// The disk is full.
 pub(super) fn full(message: String) -> Failure {

@@ -21,9 +21,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Told bytes as they are read, from several threads.
-pub type Reading<'a> = &'a (dyn Fn(u64) + Sync);
+type Reading<'a> = &'a (dyn Fn(u64) + Sync);
 /// Says when to stop.
-pub type Stopping<'a> = &'a (dyn Fn() -> bool + Sync);
+type Stopping<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// What a look at one blob came to.
 #[derive(Clone, Debug, PartialEq, Eq)]

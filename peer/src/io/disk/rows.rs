@@ -11,7 +11,6 @@ use fjall::OwnedWriteBatch;
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::{HASH_BYTES, LIST_LEAF_HASHES};
-use levada_feed::log::Batch;
 use levada_feed::tree::Pieces;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -36,11 +35,12 @@ impl Disk {
         &self,
         write: &mut OwnedWriteBatch,
         number: u32,
-        batch: &Batch,
+        records: &[(u64, Vec<u8>)],
+        leaves: &[(u64, Vec<u8>)],
     ) -> Result<(), StoreError> {
         let mut changed: BTreeMap<u64, Stored> = BTreeMap::new();
-        let before = self.rows_before(number, batch)?;
-        for (index, record) in batch.records() {
+        let before = self.rows_before(number, records)?;
+        for (index, record) in records {
             let change = query::row_change(record, *index);
             let target = match change {
                 RowChange::Begin(_) => *index,
@@ -49,7 +49,7 @@ impl Disk {
             let names_another = match change {
                 RowChange::Begin(_) => false,
                 RowChange::Edit(_, named) | RowChange::Retract(_, named) => self
-                    .link_with(number, batch, target)?
+                    .link_with(number, leaves, target)?
                     .is_some_and(|link| link != named),
             };
             if matches!(change, RowChange::Edit(..)) {
@@ -93,13 +93,16 @@ impl Disk {
     }
 
     /// Rows stored before within the range of a batch that has no gaps, read in one go.
-    fn rows_before(&self, number: u32, batch: &Batch) -> Result<Option<RowsBefore>, StoreError> {
-        let (Some((first, _)), Some((last, _))) = (batch.records().first(), batch.records().last())
-        else {
+    fn rows_before(
+        &self,
+        number: u32,
+        records: &[(u64, Vec<u8>)],
+    ) -> Result<Option<RowsBefore>, StoreError> {
+        let (Some((first, _)), Some((last, _))) = (records.first(), records.last()) else {
             return Ok(None);
         };
         let within = *first..last + 1;
-        if usize::try_from(within.end - within.start) != Ok(batch.records().len()) {
+        if usize::try_from(within.end - within.start) != Ok(records.len()) {
             return Ok(None);
         }
         let mut rows = BTreeMap::new();
@@ -119,7 +122,7 @@ impl Disk {
     fn link_with(
         &self,
         number: u32,
-        batch: &Batch,
+        leaves: &[(u64, Vec<u8>)],
         index: u64,
     ) -> Result<Option<Hash>, StoreError> {
         let leaf = index / LIST_LEAF_HASHES;
@@ -130,7 +133,7 @@ impl Disk {
             }
             .leaf(leaf)
         };
-        let bytes = match batch.leaves().iter().find(|(held, _)| *held == leaf) {
+        let bytes = match leaves.iter().find(|(held, _)| *held == leaf) {
             Some((_, bytes)) => Some(bytes.clone()),
             None => stored()?,
         };

@@ -204,7 +204,7 @@ fn mark_name(feed: &FeedKey) -> Vec<u8> {
 }
 
 /// How far the store has followed the author's file.
-fn read_mark(node: &Node, feed: &FeedKey) -> Result<Option<Mark>, Failure> {
+pub(in crate::node) fn read_mark(node: &Node, feed: &FeedKey) -> Result<Option<Mark>, Failure> {
     let value = node.disk.note(&mark_name(feed))?;
     Ok(value.and_then(|value| {
         let (offset, length) = value.split_at_checked(8)?;
@@ -216,7 +216,7 @@ fn read_mark(node: &Node, feed: &FeedKey) -> Result<Option<Mark>, Failure> {
     }))
 }
 
-pub(super) fn write_mark(node: &Node, feed: &FeedKey, mark: Mark) -> Result<(), Failure> {
+pub(in crate::node) fn write_mark(node: &Node, feed: &FeedKey, mark: Mark) -> Result<(), Failure> {
     let value = [mark.offset.to_be_bytes(), mark.length.to_be_bytes()].concat();
     node.disk
         .put_notes([(mark_name(feed), value)])
