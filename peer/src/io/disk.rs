@@ -78,7 +78,12 @@ impl From<fjall::Error> for StoreError {
             Error::Poisoned => "a write failed before, so nothing more is written",
             Error::Locked => "another process uses it",
             Error::InvalidVersion(_) => "another version of levada wrote it",
-            _ => "it is damaged",
+            _ => {
+                return Self::Damaged {
+                    path: "store".into(),
+                    what: "its database cannot be read".into(),
+                };
+            }
         };
         Self::Database(what.to_owned())
     }

@@ -5,9 +5,10 @@
 
 use super::author::read_mark;
 use super::verify::{DAMAGED, WHOLE};
-use super::words::short;
+use super::words::{REBUILD, short};
 use super::{Node, Options, own, tell};
 use crate::api::{Answer, Code, Damaged, Diagnosis, Event, Failure, Finding};
+use crate::io::blobs::Held;
 use crate::io::clock;
 use crate::io::dirs::Dirs;
 use crate::io::disk::Disk;
@@ -57,7 +58,16 @@ fn time_at(disk: &Disk, name: &[u8]) -> Result<Option<u64>, StoreError> {
 
 /// `doctor`.
 pub(super) fn doctor(node: &Node) -> Result<Answer, Failure> {
-    let findings = findings(node)?;
+    let findings = match findings(node) {
+        Ok(findings) => findings,
+        // What can be found out stops here, and that is the first thing to be put right.
+        Err(failure) => vec![finding(
+            "failed",
+            failure.message,
+            "not everything could be looked at, and other commands may fail like this",
+            failure.hint.unwrap_or_else(|| REBUILD.to_owned()),
+        )],
+    };
     Ok(Answer::Diagnosis(Diagnosis { findings }))
 }
 
@@ -235,6 +245,14 @@ fn damaged(node: &Node, found: &mut Vec<Finding>) -> Result<(), Failure> {
         true
     })?;
     for damaged in notes {
+        // What was fetched meanwhile is whole; the next `verify` takes the note away.
+        if let Some(hash) = &damaged.hash
+            && let Some(state) = node.blobs.state(hash)?
+            && state.held == Held::Complete
+            && state.in_place.is_none()
+        {
+            continue;
+        }
         let item = match (&damaged.nickname, damaged.index, &damaged.name) {
             (Some(feed), Some(index), Some(name)) => format!(" ({feed}/{index}, {name})"),
             _ => String::new(),

@@ -86,17 +86,13 @@ pub(super) fn away_root(root: &AwayRoot, state: &Path) -> (String, String) {
 
 /// The store does not open.
 pub(super) fn store_broken(dirs: &Dirs, error: &StoreError) -> Failure {
-    let failure = store_failure(error);
     match error {
-        StoreError::Database(_) | StoreError::Damaged { .. } => Failure::new(
-            failure.code,
-            format!(
-                "{}: the store does not open: {error}",
-                dirs.store().display()
-            ),
+        StoreError::Database(why) | StoreError::Damaged { what: why, .. } => Failure::new(
+            Code::Failed,
+            format!("{}: the store does not open: {why}", dirs.store().display()),
         )
         .hint(REBUILD),
-        _ => failure,
+        _ => store_failure(error),
     }
 }
 
@@ -138,6 +134,7 @@ pub(super) fn store_failure(error: &StoreError) -> Failure {
             }
             .hint("the file system is read-only; use another --data-dir")
         }
+        StoreError::Damaged { path, .. } if path.ends_with("store") => failure.hint(REBUILD),
         _ => failure,
     }
 }

@@ -2,8 +2,8 @@
 //! goes, so that a killed or ended run costs nothing; a new round begins when the last one was whole.
 
 use super::{Wrong, records};
-use crate::api::{Event, Progress, Verified};
-use crate::io::blobs::Looked;
+use crate::api::{Damaged, Event, Progress, Verified};
+use crate::io::blobs::{Damage, DamageKind, Held, Looked};
 use crate::io::clock;
 use crate::node::{Node, Stop};
 use crate::store::StoreError;
@@ -11,6 +11,7 @@ use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::INLINE_BYTES_MAX;
 use levada_feed::record::{self, Body};
+use levada_feed::tree::Shape;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -313,8 +314,12 @@ impl Round {
                 Looked::Stopped => is_whole = false,
                 Looked::Whole => {
                     self.came.files += 1;
-                    notes.push((verified_name(&hash), now.to_be_bytes().to_vec()));
-                    node.disk.drop_note(&damaged_name(&hash))?;
+                    match left_damaged(&node, &hash)? {
+                        Some(damage) => found.push(Wrong::Blob { hash, damage }),
+                        None => {
+                            notes.push((verified_name(&hash), now.to_be_bytes().to_vec()));
+                        }
+                    }
                 }
                 // Noted once it was seen to: a kill before that must not hide it.
                 Looked::Damaged(damage) => {
@@ -366,6 +371,30 @@ pub(in crate::node) const DAMAGED: &[u8] = b"damaged/";
 /// The name of the note about a blob that stays damaged.
 pub(super) fn damaged_name(hash: &Hash) -> Vec<u8> {
     [DAMAGED, hash.as_bytes()].concat()
+}
+
+/// A blob that lost leaves before and did not get them back; one that did is damaged no more.
+fn left_damaged(node: &Node, hash: &Hash) -> Result<Option<Damage>, StoreError> {
+    let name = damaged_name(hash);
+    let Some(note) = node.disk.note(&name)? else {
+        return Ok(None);
+    };
+    let before: Option<Damaged> = serde_json::from_slice(&note).ok();
+    if let (Some(before), Some(state)) = (before, node.blobs.state(hash)?)
+        && let Held::Partial(held) = state.held
+        && let Ok(shape) = Shape::of_blob(state.size)
+    {
+        let missing = held.missing(0..shape.leaves());
+        let missing = missing.map(|run| shape.bytes_of(&run));
+        return Ok(Some(Damage {
+            path: before.path,
+            size: state.size,
+            bytes: missing.map(|bytes| bytes.end - bytes.start).sum(),
+            kind: DamageKind::Rot,
+        }));
+    }
+    node.disk.drop_note(&name)?;
+    Ok(None)
 }
 
 /// Notes that a large blob was looked at, and seen to if need be.
