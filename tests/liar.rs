@@ -134,7 +134,10 @@ fn answer(
     let mut peer = TcpStream::connect(honest)?;
     peer.write_all(&request)?;
     peer.read_to_end(&mut answer)?;
-    let (head, body) = split(&answer);
+    // An honest peer that is being stopped answers nothing.
+    let Some((head, body)) = split(&answer) else {
+        return Ok(());
+    };
     if !is_it {
         return asker.write_all(&answer);
     }
@@ -219,12 +222,9 @@ fn read_request(asker: &TcpStream) -> std::io::Result<Vec<u8>> {
     Ok([request.into_bytes(), body].concat())
 }
 
-/// The header lines and the body of an answer that says its length.
-fn split(answer: &[u8]) -> (&str, &[u8]) {
-    let end = answer
-        .windows(4)
-        .position(|bytes| bytes == b"\r\n\r\n")
-        .expect("an honest answer has an end of its header");
-    let head = std::str::from_utf8(&answer[..end]).expect("headers are text");
-    (head, &answer[end + 4..])
+/// The header lines and the body of an answer that says its length; `None` for half a header.
+fn split(answer: &[u8]) -> Option<(&str, &[u8])> {
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&answer[..end]).ok()?;
+    Some((head, &answer[end + 4..]))
 }

@@ -3,7 +3,7 @@
 use levada_feed::chain;
 use levada_feed::key::FeedKey;
 use levada_peer::api::{Answer, Call, Event, Failure, Publish};
-use levada_peer::node::{self, Options};
+use levada_peer::node::{self, ApiListen, Options, Serve};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -184,7 +184,10 @@ impl TestNode {
     #[must_use]
     pub fn serve_at(&self, url: &str) -> TestServe {
         let address = url.trim_start_matches("http://");
-        let listen = [address.parse().expect("an address")];
+        let named = Serve {
+            listen: vec![address.parse().expect("an address")],
+            api: vec![ApiListen::OFF],
+        };
         let options = self.options();
         let (stop, stopped) = watch::channel(false);
         let (ready, is_ready) = oneshot::channel();
@@ -196,7 +199,7 @@ impl TestNode {
                     // The test that waits for it may have failed.
                     let _ = ready.send(serving);
                 };
-                node::serve(&options, &listen, told, events, stopped).await
+                node::serve(&options, &named, told, events, stopped).await
             })
         });
         match is_ready.blocking_recv() {

@@ -8,6 +8,7 @@ mod event;
 mod failure;
 mod mend;
 pub mod pipe;
+mod setup;
 
 pub use answer::{
     Answer, Checked, FeedInfo, HeldFile, KeyInfo, PublishSummary, Shown, SourceInfo, State, Status,
@@ -16,6 +17,7 @@ pub use answer::{
 pub use event::{Change, Event, Progress};
 pub use failure::{Code, Failure};
 pub use mend::{Damaged, Diagnosis, Finding, Rebuild, Rebuilt, RebuiltFeed, Verified, Verify};
+pub use setup::{ConfigFile, ConfigInfo, Folder, Setting, TokenInfo};
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -114,6 +116,13 @@ pub enum Call {
     Doctor,
     /// Makes the store or its index again.
     Rebuild(Rebuild),
+    /// Whether the files that a person may edit are in order, and which settings hold.
+    ConfigCheck,
+    /// The token of the local API on loopback.
+    Token {
+        /// Make another one: the old one opens nothing any more.
+        is_new: bool,
+    },
     /// Writes a bundle that proves one record to anybody.
     Prove {
         /// FEED/INDEX.

@@ -4,10 +4,12 @@
 
 mod append;
 mod author;
+mod config;
 mod doctor;
 mod find;
 mod follow;
 mod get;
+mod listen;
 mod live;
 mod local;
 mod media;
@@ -28,25 +30,29 @@ mod words;
 use crate::api::{Answer, Call, Code, Event, Failure, Rebuild};
 use crate::io::blobs::Blobs;
 use crate::io::client::Client;
-use crate::io::config::{self, ReadSources};
+use crate::io::config::ReadSources;
 use crate::io::dirs::{Dirs, Lock, LockError};
 use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
 use crate::io::heads::HeadsFile;
 use crate::io::keys::Keys;
+use crate::io::local::Token;
 use crate::io::marker::Markers;
 use crate::settings::Settings;
 use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::log::FollowedLog;
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
+pub use crate::io::log;
 pub use append::append;
-pub use serve::{Serving, serve};
+pub use listen::{ApiListen, Listen, NotAnAddress, NotLocal};
+pub use serve::{Serve, Serving, encrypted_keys, serve};
 
 /// Where a node lives and what it may unlock.
 #[derive(Clone, Default)]
@@ -54,7 +60,7 @@ pub struct Options {
     /// Folder that holds everything of the node; the user's usual places when absent.
     pub data_dir: Option<PathBuf>,
     /// Passphrase of own keys.
-    pub passphrase: Option<String>,
+    pub passphrase: Option<Zeroizing<String>>,
 }
 
 /// Turns true when the person wants the work to stop; what is done stays done.
@@ -80,6 +86,12 @@ pub async fn call(
     }
     if let Call::Rebuild(Rebuild { only_index: false }) = call {
         return rebuild::rebuild(options, &events, stop).await;
+    }
+    if let Call::ConfigCheck = call {
+        // Needs no store either, and a broken file may be why none can be opened.
+        let answer = config::check(&find_dirs(options)?);
+        tell(&events, Event::Answer(Box::new(answer))).await;
+        return Ok(());
     }
     let node = match open(options).await {
         Ok(node) => node,
@@ -119,6 +131,11 @@ pub async fn call(
     }
 }
 
+fn find_dirs(options: &Options) -> Result<Dirs, Failure> {
+    Dirs::find(options.data_dir.as_deref())
+        .map_err(|error| Failure::new(Code::Failed, error.to_string()))
+}
+
 async fn open(options: &Options) -> Result<Arc<Node>, Failure> {
     let options = options.clone();
     let opened = tokio::task::spawn_blocking(move || Node::open(&options)).await;
@@ -156,21 +173,24 @@ struct Node {
     news: watch::Sender<u64>,
     /// Changes whenever the list of subscriptions does.
     changes: Arc<watch::Sender<u64>>,
+    /// Feeds that are listed for everybody: own ones.
+    listed: watch::Sender<Arc<Vec<FeedKey>>>,
+    token: Arc<Token>,
+    /// Addresses that it serves on; none when it does not serve.
+    served_at: Arc<OnceLock<Vec<SocketAddr>>>,
     /// Held while the node is open.
     _lock: Arc<Lock>,
 }
 
 impl Node {
     fn open(options: &Options) -> Result<Self, Failure> {
-        let dirs = Dirs::find(options.data_dir.as_deref())
-            .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+        let dirs = find_dirs(options)?;
         let lock = dirs
             .create_all()
             .map_err(LockError::from)
             .and_then(|()| Lock::take(&dirs));
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
-        let settings = config::load_settings(&dirs)
-            .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+        let settings = crate::io::config::load_settings(&dirs)?;
         let disk = Disk::open(&dirs.store()).map_err(|error| words::store_broken(&dirs, &error))?;
         let disk = Arc::new(disk);
         doctor::note_birth(&disk)?;
@@ -183,7 +203,6 @@ impl Node {
                 Some(&list),
                 disk.clone(),
             )?,
-            settings: Arc::new(settings),
             evidence: Evidence::open(&dirs.state().join("evidence"))?,
             keys: Keys::at(&dirs.keys()),
             markers: Markers::open(&dirs.state().join("markers"))?,
@@ -192,9 +211,13 @@ impl Node {
             signing: Arc::default(),
             sources: Arc::default(),
             changing: Arc::default(),
-            passphrase: options.passphrase.clone().map(Zeroizing::new),
+            passphrase: options.passphrase.clone(),
             news: watch::Sender::new(0),
             changes: Arc::new(watch::Sender::new(0)),
+            listed: watch::Sender::default(),
+            served_at: Arc::default(),
+            token: Arc::new(Token::at(&dirs.token())),
+            settings: Arc::new(settings),
             disk,
             dirs,
             _lock: Arc::new(lock),
@@ -295,6 +318,8 @@ impl Node {
             Call::Show { target } => show::show(&self, &target),
             Call::Status => show::status(&self),
             Call::Doctor => doctor::doctor(&self),
+            Call::ConfigCheck => Ok(config::check(&self.dirs)),
+            Call::Token { is_new } => own::token(&self, is_new),
             Call::Prove { target, output } => {
                 let (bytes, answer) = prove::prove(&self, &target, output.as_deref())?;
                 if let Some(bytes) = bytes {

@@ -2,12 +2,16 @@
 //! can show.
 
 #[cfg(test)]
+mod daemon;
+#[cfg(test)]
 mod disk;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod kill;
 mod machine;
+#[cfg(test)]
+mod mend;
 #[cfg(test)]
 mod names;
 #[cfg(test)]

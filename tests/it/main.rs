@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod day;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod layout;
 mod live;
 mod proof;

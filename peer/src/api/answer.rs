@@ -1,5 +1,6 @@
 //! Answers: what a call came to.
 
+use super::setup::{ConfigInfo, TokenInfo};
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
@@ -60,6 +61,10 @@ pub enum Answer {
     Diagnosis(super::Diagnosis),
     /// Of `Rebuild`.
     Rebuilt(super::Rebuilt),
+    /// Of `ConfigCheck`.
+    Config(Box<ConfigInfo>),
+    /// Of `Token`.
+    Token(TokenInfo),
     /// Of `Check`.
     Checked(Box<Checked>),
 }

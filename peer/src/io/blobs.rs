@@ -16,7 +16,7 @@ mod verify;
 use crate::io::disk::Disk;
 use crate::runs::Runs;
 use crate::store::StoreError;
-use files::{Paths, Place, Reference};
+use files::{Place, Reference};
 use levada_feed::hash::Hash;
 use levada_feed::limits::INLINE_BYTES_MAX;
 use levada_feed::reject::Reject;
@@ -30,7 +30,7 @@ pub use import::{ImportError, Imported, Mode};
 pub use partial::{Partial, Window};
 pub use read::{BlobReader, ReadError};
 pub use roots::{Away, AwayRoot};
-use roots::{Located, Root, Roots};
+use roots::{Root, Roots};
 pub use verify::{Damage, DamageKind, Looked};
 
 /// All blobs of a node. Cheap to clone.
@@ -129,43 +129,6 @@ impl Blobs {
         Ok(Self {
             inner: Arc::new(inner),
         })
-    }
-
-    /// Roots that are not used, and why.
-    #[must_use]
-    pub fn away_roots(&self) -> &[AwayRoot] {
-        self.inner.roots.away()
-    }
-
-    /// The root that holds a blob, when it is away, and the blob's size: it comes back with its disk.
-    ///
-    /// # Errors
-    /// Those of the disk.
-    pub fn away(&self, hash: &Hash) -> Result<Option<(&AwayRoot, u64)>, StoreError> {
-        Ok(match self.inner.roots.locate(&self.inner.disk, hash)? {
-            Located::In(_) => None,
-            Located::Away(root, size) => Some((root, size)),
-        })
-    }
-
-    fn root(&self, hash: &Hash) -> Result<&Root, StoreError> {
-        Ok(match self.inner.roots.locate(&self.inner.disk, hash)? {
-            Located::In(root) => root,
-            // Nothing of it is there; what is fetched all the same finds its place when it is begun.
-            Located::Away(..) => self.inner.roots.own(),
-        })
-    }
-
-    fn paths(&self, hash: &Hash) -> Result<Paths, StoreError> {
-        Ok(self.root(hash)?.paths(hash))
-    }
-
-    /// The paths of a blob that is begun now: where there is most room.
-    fn new_paths(&self, hash: &Hash, size: u64) -> Result<Paths, StoreError> {
-        let roots = &self.inner.roots;
-        let root = roots.roomiest()?;
-        roots.note(&self.inner.disk, root, hash, size)?;
-        Ok(root.paths(hash))
     }
 
     /// What is here of a blob. `None`: nothing.

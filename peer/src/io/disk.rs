@@ -77,7 +77,7 @@ impl From<fjall::Error> for StoreError {
             }
             Error::Poisoned => "a write failed before, so nothing more is written",
             Error::Locked => "another process uses it",
-            Error::InvalidVersion(_) => "another version of levada wrote it",
+            Error::InvalidVersion(_) => "it is damaged, or another version of levada wrote it",
             _ => {
                 return Self::Damaged {
                     path: "store".into(),

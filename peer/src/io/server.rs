@@ -6,9 +6,10 @@
 //! What a stranger can make us hold is bounded: connections, of all and of one address block, bytes of a request, and
 //! bytes of all answers under way together; one who takes nothing of his answer is cut off.
 
+mod asked;
 mod blob;
 mod head;
-mod paced;
+pub(crate) mod paced;
 mod places;
 mod post;
 #[cfg(test)]
@@ -19,7 +20,9 @@ use crate::io::answer;
 use crate::io::blobs::Blobs;
 use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
+use crate::io::log::Seldom;
 use crate::store::StoreError;
+use asked::Asked;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -40,7 +43,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADERS_MAX: usize = 64;
@@ -70,9 +73,20 @@ pub struct Served {
     /// Fork proofs and successions.
     pub evidence: Evidence,
     /// Feeds that are listed: own and deliberately mirrored ones, sorted.
-    pub listed: Vec<FeedKey>,
+    pub listed: watch::Receiver<Arc<Vec<FeedKey>>>,
     /// Changes whenever a head does.
     pub news: watch::Receiver<u64>,
+    /// Told when our own disk fails, for the operator; full is enough.
+    pub trouble: mpsc::Sender<StoreError>,
+}
+
+impl Served {
+    /// Our own disk failed: the operator is told why, the peer only that.
+    fn failed(&self, error: StoreError) -> Answer {
+        // Who is told of one failure needs not be told of the next in the same moment.
+        let _ = self.trouble.try_send(error);
+        store_failed()
+    }
 }
 
 /// Answers on one listener until told to stop; then running answers get a moment to end.
@@ -95,6 +109,10 @@ pub async fn serve(listener: TcpListener, served: Arc<Served>, mut stop: watch::
             continue;
         };
         let Some(place) = places.take(place, peer) else {
+            static CROWDED: Seldom = Seldom::new(10);
+            if let Some(left_out) = CROWDED.due() {
+                tracing::debug!(%peer, left_out, "too many connections of this address block");
+            }
             continue;
         };
         // Small answers should not wait for more to come; a socket that cannot say so still works.
@@ -114,9 +132,17 @@ async fn connection(
     answers: Arc<Semaphore>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let service = service_fn(move |request| {
+    let peer = stream.peer_addr().ok();
+    let service = service_fn(move |request: Request<Incoming>| {
         let (served, answers) = (served.clone(), answers.clone());
-        async move { Ok::<_, Infallible>(answer_one(&served, &answers, request).await) }
+        async move {
+            let asked = tracing::enabled!(tracing::Level::DEBUG).then(|| Asked::of(&request));
+            let answer = answer_one(&served, &answers, request).await;
+            if let Some(asked) = asked {
+                asked.log(peer, &answer);
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -253,19 +279,22 @@ async fn answer_ask(
         }
         other => {
             let served = served.clone();
-            blocking(move || read(&served, &other)).await
+            let reading = served.clone();
+            blocking(&served, move || read(&reading, &other)).await
         }
     }
 }
 
 /// Runs what reads the disk where it may block.
 async fn blocking(
+    served: &Served,
     work: impl FnOnce() -> Result<Option<Vec<u8>>, StoreError> + Send + 'static,
 ) -> Answer {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(Some(bytes))) => plain(StatusCode::OK, "application/cbor", bytes),
         Ok(Ok(None)) => not_here(),
-        Ok(Err(_)) | Err(_) => store_failed(),
+        Ok(Err(error)) => served.failed(error),
+        Err(_) => store_failed(),
     }
 }
 
@@ -282,8 +311,8 @@ fn read(served: &Served, ask: &Ask) -> Result<Option<Vec<u8>>, StoreError> {
             .succession(feed)?
             .map(|file| file.wire().to_vec())),
         Ask::Feeds { after } => {
-            let next = served
-                .listed
+            let listed = served.listed.borrow().clone();
+            let next = listed
                 .iter()
                 .filter(|feed| after.is_none_or(|after| **feed > after));
             let mut heads = Vec::new();

@@ -3,20 +3,19 @@
 //! Looks only at what is cheap to look at; `verify` reads everything. Works while the node serves, and when its store does not
 //! open: then what the files beside it tell.
 
-use super::author::read_mark;
+mod own;
+
 use super::verify::{DAMAGED, WHOLE};
 use super::words::{REBUILD, short};
-use super::{Node, Options, own, tell};
+use super::{Node, Options, tell};
 use crate::api::{Answer, Code, Damaged, Diagnosis, Event, Failure, Finding};
 use crate::io::blobs::Held;
 use crate::io::clock;
 use crate::io::dirs::Dirs;
 use crate::io::disk::Disk;
-use crate::io::keys::{KeyEntry, Keys};
+use crate::io::keys::Keys;
 use crate::store::StoreError;
 use levada_feed::key::FeedKey;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use tokio::sync::mpsc;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -96,10 +95,10 @@ pub(super) async fn without_store(
         let mut findings = vec![finding(kind, failure.message, why, todo)];
         let keys = Keys::at(&dirs.keys());
         for key in keys.list().unwrap_or_default() {
-            key_file(&key, &mut findings);
-            let path = own::author_path_in(&dirs, &key.name);
+            own::key_file(&key, &mut findings);
+            let path = super::own::author_path_in(&dirs, &key.name);
             if !path.exists() {
-                findings.push(no_author_file(&key, &path));
+                findings.push(own::no_author_file(&key, &path));
             }
         }
         findings
@@ -130,7 +129,7 @@ fn finding(
 pub(super) fn findings(node: &Node) -> Result<Vec<Finding>, Failure> {
     let mut found = Vec::new();
     for key in node.keys.list()? {
-        own_feed(node, &key, &mut found)?;
+        own::own_feed(node, &key, &mut found)?;
     }
     damaged(node, &mut found)?;
     roots(node, &mut found);
@@ -143,95 +142,6 @@ pub(super) fn findings(node: &Node) -> Result<Vec<Finding>, Failure> {
     clock_off(node, &mut found)?;
     unverified(node, &mut found)?;
     Ok(found)
-}
-
-fn key_file(key: &KeyEntry, found: &mut Vec<Finding>) {
-    let Ok(metadata) = std::fs::metadata(&key.path) else {
-        return;
-    };
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        let path = key.path.display();
-        found.push(finding(
-            "key-readable",
-            format!("{path}: other users of this machine may read this key (mode {mode:o})"),
-            "whoever has the key can publish in your name",
-            format!("chmod 600 '{path}'"),
-        ));
-    }
-}
-
-fn no_author_file(key: &KeyEntry, path: &Path) -> Finding {
-    finding(
-        "author-file-gone",
-        format!(
-            "feed {} ({}): its author's file is not here: {}",
-            short(&key.feed),
-            key.name,
-            path.display()
-        ),
-        "without it nothing can be published: what was signed before is not known for sure",
-        "put the newest copy of it beside the key, from a backup or the machine where you published last",
-    )
-}
-
-fn own_feed(node: &Node, key: &KeyEntry, found: &mut Vec<Finding>) -> Result<(), Failure> {
-    key_file(key, found);
-    let path = own::author_path(node, &key.name);
-    let Ok(metadata) = std::fs::metadata(&path) else {
-        found.push(no_author_file(key, &path));
-        return Ok(());
-    };
-    if !node.markers.is_live(&key.feed, &path)? {
-        found.push(finding(
-            "copied",
-            format!(
-                "feed {} ({}): its key or files were restored or copied here",
-                short(&key.feed),
-                key.name
-            ),
-            "more may have been signed elsewhere since; to sign after an older copy makes a second history, which followers refuse",
-            "put the newest author's file beside the key; if this is it and no other machine uses the key: levada publish PATH --insist",
-        ));
-    }
-    let stored = node.disk.head(&key.feed)?;
-    let stored = stored.map_or(0, |head| head.body().length);
-    let known = node.remembered(&key.feed);
-    let known = known.map_or(0, |head| head.body().length);
-    if let Some(mark) = read_mark(node, &key.feed)?
-        && mark.length == stored
-    {
-        if mark.offset < metadata.len() {
-            found.push(finding(
-                "author-file-newer",
-                format!(
-                    "{}: the author's file holds more than the store",
-                    path.display()
-                ),
-                "what was signed last is not shown or served yet",
-                "levada rebuild",
-            ));
-        } else if mark.offset > metadata.len() {
-            found.push(finding(
-                "author-file-older",
-                format!("{}: the author's file is shorter than it was", path.display()),
-                "it is cut, or an older copy; signing stops, because it would make a second history",
-                "put the newest copy of it back from a backup",
-            ));
-        }
-    } else if stored < known {
-        found.push(finding(
-            "store-behind",
-            format!(
-                "feed {} ({}): the store has {stored} of {known} records that were signed",
-                short(&key.feed),
-                key.name
-            ),
-            "the rest is not shown or served",
-            "levada rebuild",
-        ));
-    }
-    Ok(())
 }
 
 fn damaged(node: &Node, found: &mut Vec<Finding>) -> Result<(), Failure> {

@@ -94,11 +94,9 @@ fn read(
         };
         return Err(wrong(feed, what));
     }
-    if is_final {
-        if let Some((head, mark)) = &last {
-            node.remember_head(Some(head))?;
-            write_mark(node, feed, *mark)?;
-        }
+    if let Some((head, mark)) = last.filter(|_| is_final) {
+        node.remember_head(Some(&head))?;
+        write_mark(node, feed, mark)?;
     }
     Ok(replayed)
 }

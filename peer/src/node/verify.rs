@@ -5,6 +5,7 @@
 
 mod mend;
 mod names;
+mod notes;
 mod records;
 mod round;
 
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-pub(super) use round::{DAMAGED, WHOLE};
+pub(super) use notes::{DAMAGED, WHOLE};
 
 /// Something that was found damaged.
 #[derive(Debug)]

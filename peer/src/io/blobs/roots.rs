@@ -6,6 +6,7 @@
 
 mod index;
 
+use super::Blobs;
 use super::files::{self, Paths};
 use crate::io::whole;
 use crate::store::StoreError;
@@ -312,6 +313,45 @@ impl Roots {
             }
         }
         Ok(free)
+    }
+}
+
+impl Blobs {
+    /// Roots that are not used, and why.
+    #[must_use]
+    pub fn away_roots(&self) -> &[AwayRoot] {
+        self.inner.roots.away()
+    }
+
+    /// The root that holds a blob, when it is away, and the blob's size: it comes back with its disk.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn away(&self, hash: &Hash) -> Result<Option<(&AwayRoot, u64)>, StoreError> {
+        Ok(match self.inner.roots.locate(&self.inner.disk, hash)? {
+            Located::In(_) => None,
+            Located::Away(root, size) => Some((root, size)),
+        })
+    }
+
+    fn root_of(&self, hash: &Hash) -> Result<&Root, StoreError> {
+        Ok(match self.inner.roots.locate(&self.inner.disk, hash)? {
+            Located::In(root) => root,
+            // Nothing of it is there; what is fetched all the same finds its place when it is begun.
+            Located::Away(..) => self.inner.roots.own(),
+        })
+    }
+
+    pub(super) fn paths(&self, hash: &Hash) -> Result<Paths, StoreError> {
+        Ok(self.root_of(hash)?.paths(hash))
+    }
+
+    /// The paths of a blob that is begun now: where there is most room.
+    pub(super) fn new_paths(&self, hash: &Hash, size: u64) -> Result<Paths, StoreError> {
+        let roots = &self.inner.roots;
+        let root = roots.roomiest()?;
+        roots.note(&self.inner.disk, root, hash, size)?;
+        Ok(root.paths(hash))
     }
 }
 

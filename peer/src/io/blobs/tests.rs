@@ -7,6 +7,7 @@ mod receive;
 mod roots;
 mod verify;
 
+use super::files::Paths;
 use super::*;
 use levada_feed::tree::{PIECE_LEAVES, check_slice, hash_piece, join_pieces};
 use std::fs;

@@ -1,6 +1,6 @@
 //! Heads on the wire, and waiting for another one (spec/wire.md, Head).
 
-use super::{Answer, Served, blocking, empty, not_here, store_failed};
+use super::{Answer, Served, blocking, empty, not_here};
 use crate::frame;
 use crate::io::answer;
 use crate::store::StoreError;
@@ -26,14 +26,15 @@ pub(super) async fn answer(
         let tag = match stored_tag(served, feed).await {
             Ok(Some(tag)) => tag,
             Ok(None) => return not_here(),
-            Err(_) => return store_failed(),
+            Err(error) => return served.failed(error),
         };
         if known
             .as_ref()
             .is_none_or(|known| known.as_bytes() != tag.as_bytes())
         {
-            let served = served.clone();
-            let answer = blocking(move || answer::head(&served.disk, &feed, have)).await;
+            let reading = served.clone();
+            let read = move || answer::head(&reading.disk, &feed, have);
+            let answer = blocking(served, read).await;
             return tagged(answer, &tag);
         }
         let is_over = tokio::select! {

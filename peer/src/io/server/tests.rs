@@ -75,8 +75,9 @@ impl Place {
             blobs: Blobs::open(&folder.path().join("blobs"), disk.clone()).unwrap(),
             evidence: Evidence::open(&folder.path().join("evidence")).unwrap(),
             disk,
-            listed: vec![own()],
+            listed: watch::channel(Arc::new(vec![own()])).1,
             news: changes,
+            trouble: mpsc::channel(1).0,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

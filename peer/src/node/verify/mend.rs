@@ -1,21 +1,20 @@
 //! Brings good bytes in for what was found damaged: from what was published, the author's file, or peers.
 
+mod records;
+
 use super::names::{Named, names};
-use super::round::{damaged_name, note_verified};
+use super::notes::{damaged_name, note_verified};
 use super::{Wrong, failed};
 use crate::api::{Code, Damaged, Event, Failure};
-use crate::frame::Ask;
 use crate::io::blobs::{Damage, DamageKind};
 use crate::io::client::Remote;
 use crate::node::media::{MediaFetch, WantedBlob};
-use crate::node::records::{SyncError, blocking, limit};
-use crate::node::{Node, Stop, own, replay, tell};
-use crate::store::StoreError;
+use crate::node::records::{SyncError, blocking};
+use crate::node::{Node, Stop, tell};
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
-use levada_feed::log::Verdict;
+use records::InStore;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -60,8 +59,7 @@ impl Mender {
         let named = named.map_err(|error| failed(&error))?;
         let none = Vec::new();
         let mut mended = 0;
-        let mut records: BTreeMap<FeedKey, Vec<(Damaged, Range<u64>, Option<u64>)>> =
-            BTreeMap::new();
+        let mut records: BTreeMap<FeedKey, Vec<InStore>> = BTreeMap::new();
         for wrong in found {
             match wrong {
                 Wrong::Blob { hash, damage } => {
@@ -73,12 +71,13 @@ impl Mender {
                     mended += u64::from(self.small(hash, named).await?);
                 }
                 Wrong::Record { feed, index } => {
-                    let damaged =
-                        self.of_record(feed, index, "its bytes do not have its link hash");
-                    records
-                        .entry(feed)
-                        .or_default()
-                        .push((damaged, index..index + 1, None));
+                    let why = "its bytes do not have its link hash";
+                    let told = self.of_record(feed, index, why);
+                    records.entry(feed).or_default().push(InStore {
+                        told,
+                        records: index..index + 1,
+                        leaf: None,
+                    });
                 }
                 Wrong::List {
                     feed,
@@ -86,11 +85,12 @@ impl Mender {
                     records: range,
                 } => {
                     let why = "the hash list from this record on does not have the head's root";
-                    let damaged = self.of_record(feed, range.start, why);
-                    records
-                        .entry(feed)
-                        .or_default()
-                        .push((damaged, range, Some(leaf)));
+                    let told = self.of_record(feed, range.start, why);
+                    records.entry(feed).or_default().push(InStore {
+                        told,
+                        records: range,
+                        leaf: Some(leaf),
+                    });
                 }
             }
         }
@@ -111,20 +111,6 @@ impl Mender {
             ..damaged.clone()
         };
         tell(&self.events, Event::Damaged(Box::new(damaged))).await;
-    }
-
-    fn of_record(&self, feed: FeedKey, index: u64, why: &str) -> Damaged {
-        Damaged {
-            path: self.node.dirs.store(),
-            why: why.to_owned(),
-            bytes: 0,
-            hash: None,
-            feed: Some(feed),
-            nickname: Some(self.node.nickname(&feed)),
-            index: Some(index),
-            name: None,
-            mended_by: None,
-        }
     }
 
     fn of_blob(&self, hash: Hash, path: PathBuf, named: &[Named]) -> Damaged {
@@ -297,95 +283,6 @@ impl Mender {
             Ok(_) | Err(SyncError::Ask(_) | SyncError::Interrupted) => Ok(false),
             Err(error) => Err(failed(&error)),
         }
-    }
-
-    /// Brings an own feed up from its author's file. `None`: it is no own feed, or the file is of no use.
-    async fn replay(&self, feed: FeedKey) -> Result<Option<()>, Failure> {
-        let Some(name) = self.node.own_name(&feed) else {
-            return Ok(None);
-        };
-        let path = own::author_path(&self.node, &name);
-        let node = self.node.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            let stored = node.disk.head(&feed)?;
-            let known: Vec<_> = stored.iter().map(|head| head.as_ref().clone()).collect();
-            replay::replay(&node, &feed, &path, &known)
-        });
-        match done.await {
-            Ok(Ok(_)) => Ok(Some(())),
-            Ok(Err(Failure { message, hint, .. })) => {
-                tell(&self.events, Event::Warning { message, hint }).await;
-                Ok(None)
-            }
-            Err(_) => Ok(None),
-        }
-    }
-
-    /// Takes wrong records and leaves out, and brings right ones in.
-    async fn records(
-        &self,
-        feed: FeedKey,
-        damaged: Vec<(Damaged, Range<u64>, Option<u64>)>,
-    ) -> Result<u64, Failure> {
-        for (told, range, leaf) in &damaged {
-            let (node, range, leaf) = (self.node.clone(), range.clone(), *leaf);
-            let dropped = blocking(move || {
-                node.disk.drop_records(&feed, range)?;
-                match leaf {
-                    Some(leaf) => node.disk.drop_leaves(&feed, leaf..leaf + 1),
-                    None => Ok(()),
-                }
-            });
-            dropped.await.map_err(|error| failed(&error))?;
-            self.tell(told).await;
-        }
-        let is_replayed = self.replay(feed).await?.is_some();
-        let mut mended = 0;
-        for (told, range, _) in damaged {
-            let by = if is_replayed {
-                Some("the author's file".to_owned())
-            } else {
-                self.bundle(feed, range.clone()).await?
-            };
-            if let Some(by) = by.filter(|_| {
-                let held = self.node.disk.held(&feed);
-                held.contains_all(range)
-            }) {
-                self.mended(&told, &by).await;
-                mended += 1;
-            }
-        }
-        Ok(mended)
-    }
-
-    /// Asks for a few records again.
-    async fn bundle(&self, feed: FeedKey, range: Range<u64>) -> Result<Option<String>, Failure> {
-        let head = self.node.disk.head(&feed)?;
-        let ask = Ask::Bundle {
-            feed,
-            from: range.start,
-            to: range.end,
-            at: head.map(|head| head.body().length),
-        };
-        for remote in self.via.iter().cloned().chain(self.remotes_of(&feed)) {
-            let Ok(answer) = remote.get(&ask, limit(1)).await else {
-                continue;
-            };
-            let (node, range) = (self.node.clone(), range.clone());
-            let accepted = blocking(move || {
-                let log = node.followed(&feed)?;
-                let verdict = log.accept_bundle(&answer, &range, &node.disk.pieces(&feed));
-                let Ok(Verdict::Accepted(batch)) = verdict else {
-                    return Ok::<bool, StoreError>(false);
-                };
-                node.disk.commit(&batch)?;
-                Ok(true)
-            });
-            if accepted.await.map_err(|error| failed(&error))? {
-                return Ok(Some(remote.name().to_owned()));
-            }
-        }
-        Ok(None)
     }
 }
 

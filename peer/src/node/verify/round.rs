@@ -1,9 +1,10 @@
 //! One round over all that is held, or over one feed: records, then small blobs, then large ones. How far it is, is noted as it
 //! goes, so that a killed or ended run costs nothing; a new round begins when the last one was whole.
 
+use super::notes::{Cursor, Phase, WHOLE, left_damaged, name, note_verified, verified_at};
 use super::{Wrong, records};
-use crate::api::{Damaged, Event, Progress, Verified};
-use crate::io::blobs::{Damage, DamageKind, Held, Looked};
+use crate::api::{Event, Progress, Verified};
+use crate::io::blobs::Looked;
 use crate::io::clock;
 use crate::node::{Node, Stop};
 use crate::store::StoreError;
@@ -11,9 +12,7 @@ use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::INLINE_BYTES_MAX;
 use levada_feed::record::{self, Body};
-use levada_feed::tree::Shape;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,27 +29,6 @@ const SMALL_AT_ONCE: usize = 1_000;
 const WRONG_MAX: usize = 256;
 /// Time between two reports of progress.
 const REPORT_MS: u128 = 100;
-
-/// How far a round is, as noted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Cursor {
-    /// When it began, Unix milliseconds. Blobs that were looked at since are not looked at again.
-    started: u64,
-    phase: Phase,
-    feed: Option<FeedKey>,
-    /// The next record of that feed.
-    index: u64,
-    /// The last small blob.
-    small: Option<Hash>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Phase {
-    Records,
-    Small,
-    Large,
-}
 
 /// When to stop: when the person says so, or when the time is up.
 #[derive(Clone)]
@@ -305,8 +283,6 @@ impl Round {
                 Ok((*hash, looked))
             })
             .collect();
-        let now = clock::now_ms();
-        let mut notes = Vec::new();
         let mut is_whole = true;
         for (hash, looked) in looked? {
             match looked {
@@ -316,9 +292,7 @@ impl Round {
                     self.came.files += 1;
                     match left_damaged(&node, &hash)? {
                         Some(damage) => found.push(Wrong::Blob { hash, damage }),
-                        None => {
-                            notes.push((verified_name(&hash), now.to_be_bytes().to_vec()));
-                        }
+                        None => note_verified(&node, &hash)?,
                     }
                 }
                 // Noted once it was seen to: a kill before that must not hide it.
@@ -328,7 +302,6 @@ impl Round {
                 }
             }
         }
-        node.disk.put_notes(notes)?;
         Ok(is_whole)
     }
 
@@ -349,62 +322,4 @@ impl Round {
         // Nobody listens any more: the work goes on all the same.
         let _ = self.events.blocking_send(Event::Progress(progress));
     }
-}
-
-/// When the last whole round began.
-pub(in crate::node) const WHOLE: &[u8] = b"verify/whole";
-
-fn name(only: Option<&FeedKey>) -> Vec<u8> {
-    match only {
-        None => b"verify/round".to_vec(),
-        Some(feed) => [b"verify/feed/".as_slice(), feed.as_bytes()].concat(),
-    }
-}
-
-fn verified_name(hash: &Hash) -> Vec<u8> {
-    [b"verified/".as_slice(), hash.as_bytes()].concat()
-}
-
-/// Blobs that were found damaged and not mended.
-pub(in crate::node) const DAMAGED: &[u8] = b"damaged/";
-
-/// The name of the note about a blob that stays damaged.
-pub(super) fn damaged_name(hash: &Hash) -> Vec<u8> {
-    [DAMAGED, hash.as_bytes()].concat()
-}
-
-/// A blob that lost leaves before and did not get them back; one that did is damaged no more.
-fn left_damaged(node: &Node, hash: &Hash) -> Result<Option<Damage>, StoreError> {
-    let name = damaged_name(hash);
-    let Some(note) = node.disk.note(&name)? else {
-        return Ok(None);
-    };
-    let before: Option<Damaged> = serde_json::from_slice(&note).ok();
-    if let (Some(before), Some(state)) = (before, node.blobs.state(hash)?)
-        && let Held::Partial(held) = state.held
-        && let Ok(shape) = Shape::of_blob(state.size)
-    {
-        let missing = held.missing(0..shape.leaves());
-        let missing = missing.map(|run| shape.bytes_of(&run));
-        return Ok(Some(Damage {
-            path: before.path,
-            size: state.size,
-            bytes: missing.map(|bytes| bytes.end - bytes.start).sum(),
-            kind: DamageKind::Rot,
-        }));
-    }
-    node.disk.drop_note(&name)?;
-    Ok(None)
-}
-
-/// Notes that a large blob was looked at, and seen to if need be.
-pub(super) fn note_verified(node: &Node, hash: &Hash) -> Result<(), StoreError> {
-    let now = clock::now_ms().to_be_bytes().to_vec();
-    node.disk.put_notes([(verified_name(hash), now)])
-}
-
-/// When all that is held of a large blob was read last, Unix milliseconds.
-pub(in crate::node) fn verified_at(node: &Node, hash: &Hash) -> Result<Option<u64>, StoreError> {
-    let value = node.disk.note(&verified_name(hash))?;
-    Ok(value.and_then(|value| value.try_into().ok().map(u64::from_be_bytes)))
 }

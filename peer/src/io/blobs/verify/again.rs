@@ -46,7 +46,8 @@ pub(super) fn read_again(
         let read = outboard
             .as_ref()
             .is_some_and(|file| file.read_exact_at(&mut stored, position * 64).is_ok());
-        if !pairs.is_empty() && !(read && stored == pairs) {
+        let is_right = read && stored == pairs;
+        if !pairs.is_empty() && !is_right {
             is_same.store(false, Ordering::Relaxed);
         }
     };
