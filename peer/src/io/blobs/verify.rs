@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 /// Told bytes as they are read, from several threads.
 type Reading<'a> = &'a (dyn Fn(u64) + Sync);
+/// Told the file before anything is done about its damage, so that a kill in between does not hide it.
+type Noting<'a> = &'a dyn Fn(&Path) -> Result<(), StoreError>;
 /// Says when to stop.
 type Stopping<'a> = &'a (dyn Fn() -> bool + Sync);
 
@@ -81,51 +83,37 @@ impl Blobs {
         &self,
         hash: &Hash,
         reading: Reading<'_>,
+        noting: Noting<'_>,
         stopping: Stopping<'_>,
     ) -> Result<Looked, StoreError> {
         let paths = self.paths(hash)?;
         match paths.place()? {
             Place::Nowhere => Ok(Looked::Absent),
-            Place::Copy { size } => self.look_at_copy(hash, &paths, size, reading, stopping),
+            Place::Copy { size } => {
+                let looked = look_at_copy(hash, &paths, size, reading, stopping)?;
+                if let Looked::Damaged(damage) = &looked
+                    && matches!(damage.kind, DamageKind::Rot | DamageKind::Cut)
+                {
+                    noting(&damage.path)?;
+                    return self.settle_rot(hash, damage);
+                }
+                Ok(looked)
+            }
             Place::Reference(reference) => {
                 look_in_place(hash, &paths, &reference, reading, stopping)
             }
-            Place::Partial => self.look_at_part(hash, &paths, reading, stopping),
+            Place::Partial => self.look_at_part(hash, &paths, reading, noting, stopping),
         }
     }
 
-    fn look_at_copy(
-        &self,
-        hash: &Hash,
-        paths: &Paths,
-        size: u64,
-        reading: Reading<'_>,
-        stopping: Stopping<'_>,
-    ) -> Result<Looked, StoreError> {
-        let data = files::open_own(&paths.data)?;
-        match read_again(hash, &data, size, paths, reading, stopping)? {
-            Read::Same => return Ok(Looked::Whole),
-            Read::Stopped => return Ok(Looked::Stopped),
-            Read::OtherProofs(shape) => {
-                return Ok(make_proofs(hash, paths, &data, shape, &paths.data));
-            }
-            Read::Other => {}
-        }
-        let damage = Damage {
-            path: paths.data.clone(),
-            size,
-            bytes: 0,
-            kind: DamageKind::Cut,
+    fn settle_rot(&self, hash: &Hash, damage: &Damage) -> Result<Looked, StoreError> {
+        let bytes = match damage.kind {
+            DamageKind::Rot => self.settle(hash, damage.size)?,
+            _ => damage.bytes,
         };
-        if !proves_last_leaf(hash, paths, &data, size) {
-            return Ok(Looked::Damaged(damage));
-        }
-        let bytes = self.settle(hash, size)?;
-        let kind = DamageKind::Rot;
         Ok(Looked::Damaged(Damage {
             bytes,
-            kind,
-            ..damage
+            ..damage.clone()
         }))
     }
 
@@ -173,12 +161,13 @@ impl Blobs {
         hash: &Hash,
         paths: &Paths,
         reading: Reading<'_>,
+        noting: Noting<'_>,
         stopping: Stopping<'_>,
     ) -> Result<Looked, StoreError> {
         let Some(partial) = self.resume(hash)? else {
             return Ok(Looked::Absent);
         };
-        let Some(wrong) = partial.look(reading, stopping)? else {
+        let Some(wrong) = partial.look(reading, &|| noting(&paths.data), stopping)? else {
             return Ok(Looked::Stopped);
         };
         if wrong == 0 {
@@ -248,6 +237,35 @@ impl Blobs {
         }
         Ok(Some(partial))
     }
+}
+
+fn look_at_copy(
+    hash: &Hash,
+    paths: &Paths,
+    size: u64,
+    reading: Reading<'_>,
+    stopping: Stopping<'_>,
+) -> Result<Looked, StoreError> {
+    let data = files::open_own(&paths.data)?;
+    match read_again(hash, &data, size, paths, reading, stopping)? {
+        Read::Same => return Ok(Looked::Whole),
+        Read::Stopped => return Ok(Looked::Stopped),
+        Read::OtherProofs(shape) => {
+            return Ok(make_proofs(hash, paths, &data, shape, &paths.data));
+        }
+        Read::Other => {}
+    }
+    let kind = if proves_last_leaf(hash, paths, &data, size) {
+        DamageKind::Rot
+    } else {
+        DamageKind::Cut
+    };
+    Ok(Looked::Damaged(Damage {
+        path: paths.data.clone(),
+        size,
+        bytes: 0,
+        kind,
+    }))
 }
 
 fn missing_bytes(shape: Shape, held: &Runs) -> u64 {

@@ -3,7 +3,7 @@
 mod records;
 
 use super::names::{Named, names};
-use super::notes::{damaged_name, note_verified};
+use super::notes::{damaged_name, note_verified, put_damaged};
 use super::{Wrong, failed};
 use crate::api::{Code, Damaged, Event, Failure};
 use crate::io::blobs::{Damage, DamageKind};
@@ -142,10 +142,10 @@ impl Mender {
             self.mend_blob(hash, &damage, named).await?
         };
         let (node, left) = (self.node.clone(), by.is_none());
-        let note = serde_json::to_vec(&damaged).expect("numbers and text become JSON");
+        let note = damaged.clone();
         let noted = blocking(move || {
             if left {
-                node.disk.put_notes([(damaged_name(&hash), note)])?;
+                put_damaged(&node, &hash, &note)?;
             } else {
                 node.disk.drop_note(&damaged_name(&hash))?;
             }

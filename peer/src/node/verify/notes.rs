@@ -11,6 +11,7 @@ use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use levada_feed::tree::Shape;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// How far a round is, as noted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,28 @@ pub(in crate::node) const DAMAGED: &[u8] = b"damaged/";
 /// The name of the note about a blob that stays damaged.
 pub(super) fn damaged_name(hash: &Hash) -> Vec<u8> {
     [DAMAGED, hash.as_bytes()].concat()
+}
+
+/// Notes that a blob is damaged, before anything is known of what it is part of.
+pub(super) fn note_damage(node: &Node, hash: &Hash, path: &Path) -> Result<(), StoreError> {
+    let damaged = Damaged {
+        path: path.to_owned(),
+        why: "bytes of it are wrong or gone".to_owned(),
+        bytes: 0,
+        hash: Some(*hash),
+        feed: None,
+        nickname: None,
+        index: None,
+        name: None,
+        mended_by: None,
+    };
+    put_damaged(node, hash, &damaged)
+}
+
+/// Notes what stays damaged.
+pub(super) fn put_damaged(node: &Node, hash: &Hash, damaged: &Damaged) -> Result<(), StoreError> {
+    let note = serde_json::to_vec(damaged).expect("numbers and text become JSON");
+    node.disk.put_notes([(damaged_name(hash), note)])
 }
 
 /// A blob that lost leaves before and did not get them back; one that did is damaged no more.

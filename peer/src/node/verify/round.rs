@@ -1,7 +1,9 @@
 //! One round over all that is held, or over one feed: records, then small blobs, then large ones. How far it is, is noted as it
 //! goes, so that a killed or ended run costs nothing; a new round begins when the last one was whole.
 
-use super::notes::{Cursor, Phase, WHOLE, left_damaged, name, note_verified, verified_at};
+use super::notes::{
+    Cursor, Phase, WHOLE, left_damaged, name, note_damage, note_verified, verified_at,
+};
 use super::{Wrong, records};
 use crate::api::{Event, Progress, Verified};
 use crate::io::blobs::Looked;
@@ -279,7 +281,12 @@ impl Round {
                 if is_done {
                     return Ok((*hash, Looked::Absent));
                 }
-                let looked = node.blobs.look(hash, &reading, &|| until.is_now())?;
+                let looked = node.blobs.look(
+                    hash,
+                    &reading,
+                    &|path| note_damage(&node, hash, path),
+                    &|| until.is_now(),
+                )?;
                 Ok((*hash, looked))
             })
             .collect();

@@ -126,6 +126,7 @@ impl Partial {
     pub(in crate::io::blobs) fn look(
         &self,
         reading: &dyn Fn(u64),
+        noting: &dyn Fn() -> Result<(), StoreError>,
         stopping: &dyn Fn() -> bool,
     ) -> Result<Option<u64>, StoreError> {
         let mut good = Runs::new();
@@ -150,6 +151,7 @@ impl Partial {
         if bad.is_empty() {
             return Ok(Some(0));
         }
+        noting()?;
         let mut wrong = 0;
         {
             let mut state = self.state();

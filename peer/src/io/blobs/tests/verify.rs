@@ -4,7 +4,10 @@ use crate::io::blobs::{DamageKind, Looked};
 const SIZE: usize = (4 << 20) + 70_000;
 
 fn look(place: &Place, hash: &Hash) -> Looked {
-    place.blobs.look(hash, &|_| (), &never).unwrap()
+    place
+        .blobs
+        .look(hash, &|_| (), &|_| Ok(()), &never)
+        .unwrap()
 }
 
 fn in_place(place: &Place, hash: &Hash) -> Option<PathBuf> {
@@ -173,7 +176,10 @@ fn crash_while_a_file_in_place_becomes_a_copy_loses_no_reference() {
 fn stopped_look_says_so_and_blobs_of_all_roots_are_listed_once() {
     let place = Place::new();
     let (_, original) = imported(&place, Mode::Copy);
-    let looked = place.blobs.look(&original.hash, &|_| (), &|| true).unwrap();
+    let looked = place
+        .blobs
+        .look(&original.hash, &|_| (), &|_| Ok(()), &|| true)
+        .unwrap();
     assert_eq!(looked, Looked::Stopped);
     Original::of(bytes(50_000, 7)).begin(&place.blobs);
     let mut listed: Vec<Hash> = place.blobs.large().map(Result::unwrap).collect();
