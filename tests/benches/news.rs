@@ -150,8 +150,9 @@ pub(crate) fn serve(data: &Path) -> Outcome {
         let served = Served {
             blobs: Blobs::open(&dirs.blobs(), disk.clone())?,
             evidence: Evidence::open(&dirs.state().join("evidence"))?,
-            listed: vec![author.log.feed()],
+            listed: watch::channel(Arc::new(vec![author.log.feed()])).1,
             news: subscribed,
+            trouble: tokio::sync::mpsc::channel(1).0,
             disk,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await?;

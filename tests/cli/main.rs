@@ -15,6 +15,8 @@ mod mend;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
+mod own;
+#[cfg(test)]
 mod pages;
 mod shown;
 mod terminal;

@@ -90,6 +90,12 @@ impl AuthorLog {
         self.log.length()
     }
 
+    /// The root of the list, with what was appended and not signed yet.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        self.log.list.root()
+    }
+
     /// Appends a record; gives its index and link hash. Nothing is signed yet.
     ///
     /// # Errors
@@ -126,7 +132,17 @@ impl AuthorLog {
         self.log.replay(record)
     }
 
-    /// Takes a head of the author's own file over what was replayed. `None` when it is not the head of this list.
+    /// Replays a record of which the author's own file has the link hash alone. Whether it is the right one is told by the
+    /// head that covers it.
+    ///
+    /// # Errors
+    /// `Full`; the log is as before.
+    pub fn replay_link(&mut self, link: Hash) -> Result<(), AppendRefused> {
+        self.log.replay_link(link)
+    }
+
+    /// Takes a head of the author's own file over what was replayed, and its sums, which count records of other hands
+    /// too. `None` when it is not the head of this list.
     #[must_use]
     pub fn replay_head(&mut self, head: &Head) -> Option<Batch> {
         self.log.replay_head(head)
@@ -171,7 +187,11 @@ impl ReplayedLog {
             && Some(body.first) == self.first
             && body.length == self.length()
             && body.root == self.list.root();
-        is_ours.then(|| self.take(head.clone()))
+        if !is_ours {
+            return None;
+        }
+        (self.bytes, self.media) = (body.bytes, body.media);
+        Some(self.take(head.clone()))
     }
 
     fn take(&mut self, head: Head) -> Batch {
@@ -197,11 +217,28 @@ impl ReplayedLog {
         let size = u64::try_from(record.len()).unwrap_or(u64::MAX);
         self.bytes = sum(self.bytes, size);
         self.media = sum(self.media, media);
+        self.push(link);
+        self.appended.push((index, record));
+        Ok(link)
+    }
+
+    fn push(&mut self, link: Hash) {
         self.last = Some(link);
         self.first.get_or_insert(link);
         self.list.push(link);
-        self.appended.push((index, record));
-        Ok(link)
+    }
+
+    /// Replays a record of which the author's own file has the link hash alone. Whether it is the right one is told by the
+    /// head that covers it.
+    ///
+    /// # Errors
+    /// `Full`; the log is as before.
+    pub fn replay_link(&mut self, link: Hash) -> Result<(), AppendRefused> {
+        if self.length() >= LENGTH_MAX {
+            return Err(AppendRefused::Full);
+        }
+        self.push(link);
+        Ok(())
     }
 }
 

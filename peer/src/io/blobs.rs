@@ -11,6 +11,7 @@ mod read;
 mod roots;
 #[cfg(test)]
 mod tests;
+mod used;
 mod verify;
 
 use crate::io::disk::Disk;
@@ -21,7 +22,7 @@ use levada_feed::hash::Hash;
 use levada_feed::limits::INLINE_BYTES_MAX;
 use levada_feed::reject::Reject;
 use levada_feed::tree::Shape;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -46,6 +47,8 @@ struct Inner {
     open: Mutex<BTreeMap<Hash, Weak<Partial>>>,
     /// Held while a partial blob is opened, begun or taken away, so that two tasks never do it at once.
     opening: Mutex<()>,
+    /// Blobs that were read since it was noted last.
+    used: Mutex<BTreeSet<Hash>>,
 }
 
 /// Where a large blob is.
@@ -125,6 +128,7 @@ impl Blobs {
             disk,
             open: Mutex::default(),
             opening: Mutex::default(),
+            used: Mutex::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -166,6 +170,7 @@ impl Blobs {
     /// # Errors
     /// Those of the disk.
     pub fn open_blob(&self, hash: &Hash) -> Result<Option<BlobReader>, StoreError> {
+        self.was_used(hash)?;
         if let Some(small) = self.inner.disk.small(hash)? {
             return Ok(Some(BlobReader::small(small)));
         }
@@ -338,6 +343,14 @@ impl Blobs {
         self.inner.roots.forget(&self.inner.disk, hash)
     }
 
+    /// All large blobs of which anything is here; walks the folders.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn each(&self, visit: &mut dyn FnMut(Hash)) -> Result<(), StoreError> {
+        self.large().try_for_each(|hash| hash.map(&mut *visit))
+    }
+
     /// Sums over all large blobs; walks the folders.
     ///
     /// # Errors
@@ -359,6 +372,14 @@ impl Blobs {
     /// Those of the file system.
     pub fn free_bytes(&self) -> Result<u64, StoreError> {
         self.inner.roots.free_bytes()
+    }
+
+    /// Bytes of the whole disks where blobs are.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn disk_bytes(&self) -> Result<u64, StoreError> {
+        self.inner.roots.disk_bytes()
     }
 }
 

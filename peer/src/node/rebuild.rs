@@ -24,7 +24,9 @@ pub(super) async fn rebuild(
     let opening = options.clone();
     let opened = tokio::task::spawn_blocking(move || {
         let set_aside = set_aside(&opening)?;
-        Ok::<_, Failure>((set_aside, Node::open(&opening)?))
+        let node = Node::open(&opening)?;
+        node.adopt()?;
+        Ok::<_, Failure>((set_aside, node))
     });
     let (set_aside, node) = opened
         .await

@@ -52,6 +52,9 @@ fn read(
             Frame::Record(bytes) => log
                 .replay(bytes.to_vec())
                 .map_err(|error| Failure::new(Code::Failed, error.to_string())),
+            Frame::Link(link) => log
+                .replay_link(link)
+                .map_err(|error| Failure::new(Code::Failed, error.to_string())),
             Frame::Blob(bytes) => {
                 replayed.blobs += 1;
                 if is_final {
@@ -72,7 +75,7 @@ fn read(
                     }
                     last = Some((head, mark));
                     if is_final {
-                        node.disk.commit(&batch).map_err(Failure::from)
+                        node.commit_own(&batch).map_err(Failure::from)
                     } else {
                         Ok(())
                     }

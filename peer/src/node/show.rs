@@ -1,7 +1,9 @@
 //! What is here, as people see it: items, feeds, status.
 
 use super::Node;
-use crate::api::{Answer, Code, Failure, FeedInfo, HeldFile, Shown, SourceInfo, State, Status};
+use crate::api::{
+    Answer, Code, Failure, FeedInfo, HeldFile, RoomInfo, Shown, SourceInfo, State, Status,
+};
 use crate::io::blobs::Held;
 use crate::query;
 use crate::store::{Row, RowKind, StoreError};
@@ -273,10 +275,10 @@ pub(super) fn link(node: &Node, feed: &FeedKey) -> Result<Link, StoreError> {
         link.first = Some(First::of(&head.body().first));
     }
     link.name = node.profile_name(feed)?;
-    link.via = node
-        .source_of(feed)
-        .map(|source| source.via)
-        .unwrap_or_default();
+    link.via = match node.source_of(feed) {
+        Some(source) => source.via,
+        None => node.mirrors(feed),
+    };
     Ok(link)
 }
 
@@ -305,6 +307,7 @@ pub(super) fn sources(node: &Node) -> Result<Vec<SourceInfo>, Failure> {
 /// What a node holds.
 pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
     let totals = node.blobs.totals()?;
+    let room = node.room()?;
     let served_at = node.served_at.get().into_iter().flatten();
     Ok(Answer::Status(Box::new(Status {
         data_dir: node.dirs.home().to_owned(),
@@ -314,6 +317,11 @@ pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
         blobs_partial: totals.partial,
         blob_bytes: totals.bytes,
         free_bytes: node.blobs.free_bytes()?,
+        room: RoomInfo {
+            kept: node.disk.totals(),
+            quota: room.quota(),
+            reserve: room.reserve(),
+        },
         listen: served_at.map(ToString::to_string).collect(),
         findings: super::doctor::findings(node)?,
     })))

@@ -367,6 +367,12 @@ fn files_in(root: &Path) -> impl Iterator<Item = walkdir::Result<walkdir::DirEnt
     entries.filter(|entry| entry.as_ref().map_or(true, |entry| entry.depth() == 3))
 }
 
+pub(super) fn disk_bytes(path: &Path) -> Result<u64, StoreError> {
+    let found = rustix::fs::statvfs(path)
+        .map_err(|error| StoreError::file(path, "asking for its size")(error.into()))?;
+    Ok(found.f_blocks.saturating_mul(found.f_frsize))
+}
+
 pub(super) fn totals(root: &Path) -> Result<super::Totals, StoreError> {
     let mut totals = super::Totals::default();
     for entry in files_in(root) {

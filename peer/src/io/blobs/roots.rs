@@ -303,16 +303,25 @@ impl Roots {
 
     /// Bytes free on all file systems with roots, each counted once.
     pub(super) fn free_bytes(&self) -> Result<u64, StoreError> {
+        self.sum(files::free_bytes)
+    }
+
+    /// Bytes of all file systems with roots, each counted once.
+    pub(super) fn disk_bytes(&self) -> Result<u64, StoreError> {
+        self.sum(files::disk_bytes)
+    }
+
+    fn sum(&self, of: fn(&Path) -> Result<u64, StoreError>) -> Result<u64, StoreError> {
         let mut devices = BTreeSet::new();
-        let mut free: u64 = 0;
+        let mut sum: u64 = 0;
         for root in &self.present {
             let found =
                 std::fs::metadata(&root.path).map_err(StoreError::file(&root.path, "reading"))?;
             if devices.insert(found.dev()) {
-                free = free.saturating_add(files::free_bytes(&root.path)?);
+                sum = sum.saturating_add(of(&root.path)?);
             }
         }
-        Ok(free)
+        Ok(sum)
     }
 }
 

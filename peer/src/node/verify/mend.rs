@@ -8,8 +8,10 @@ use super::{Wrong, failed};
 use crate::api::{Code, Damaged, Event, Failure};
 use crate::io::blobs::{Damage, DamageKind};
 use crate::io::client::Remote;
+use crate::io::clock;
 use crate::node::media::{MediaFetch, WantedBlob};
 use crate::node::records::{SyncError, blocking};
+use crate::node::room::Purpose;
 use crate::node::{Node, Stop, tell};
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
@@ -221,7 +223,14 @@ impl Mender {
 
     fn fetch(&self, remotes: Vec<Remote>, wanted: &WantedBlob) -> Arc<MediaFetch> {
         let (events, stop) = (self.events.clone(), self.stop.clone());
-        let fetch = MediaFetch::new(&self.node, remotes, wanted.name.clone(), events, stop);
+        let fetch = MediaFetch::new(
+            &self.node,
+            remotes,
+            wanted.name.clone(),
+            Purpose::Get,
+            events,
+            stop,
+        );
         fetch.expect(1, wanted.size);
         fetch
     }
@@ -276,7 +285,7 @@ impl Mender {
         let wanted = wanted(hash, damaged.bytes, named);
         let fetch = self.fetch(remotes, &wanted);
         match fetch.small(vec![wanted]).await {
-            Ok(missing) if missing.is_empty() => {
+            Ok(lost) if lost.missing.is_empty() && lost.no_room.is_empty() => {
                 self.mended(&damaged, "peers").await;
                 Ok(true)
             }
@@ -292,6 +301,8 @@ fn wanted(hash: Hash, size: u64, named: &[Named]) -> WantedBlob {
         hash,
         size,
         name: name.unwrap_or_else(|| hash.to_string()),
+        // It was here, and keeps its place.
+        date: clock::now_ms(),
     }
 }
 
