@@ -7,7 +7,7 @@ use crate::screen::Screen;
 use crate::table::{Fields, Table};
 use crate::units;
 use levada_feed::record::{Body, Profile};
-use levada_peer::api::{FeedInfo, SourceInfo, Status, Totals};
+use levada_peer::api::{FeedInfo, Finding, SourceInfo, Status, Totals};
 
 /// One feed.
 pub(super) fn feed(screen: &mut Screen, info: &FeedInfo) {
@@ -181,9 +181,15 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
     for key in &status.keys {
         super::keys::trouble(screen, key);
     }
-    let findings = status.findings.iter();
-    screen.lines(findings.map(|finding| format!("to do: {}", escape::plain(&finding.what))));
-    if !status.findings.is_empty() {
+    // What is the matter with own feeds stands above.
+    let others = |finding: &&Finding| finding.kind != "own-feed";
+    let findings: Vec<&Finding> = status.findings.iter().filter(others).collect();
+    screen.lines(
+        findings
+            .iter()
+            .map(|finding| format!("to do: {}", escape::plain(&finding.what))),
+    );
+    if !findings.is_empty() {
         screen.hint("`levada doctor` says why it matters and what to do");
     }
 }

@@ -217,21 +217,16 @@ fn space(node: &Node, found: &mut Vec<Finding>) -> Result<(), Failure> {
 }
 
 fn disputed(node: &Node, feed: &FeedKey, found: &mut Vec<Finding>) -> Result<(), Failure> {
-    if node.evidence.fork(feed)?.is_some() {
+    // Of own feeds more is known.
+    if node.own_name(feed).is_none() && node.evidence.fork(feed)?.is_some() {
         let name = node.nickname(feed);
-        let is_own = node.own_name(feed).is_some();
-        let why = if is_own {
-            "followers stay where they were; nothing more is signed with this key"
-        } else {
-            "what was verified before stays readable, and nothing newer is taken over"
-        };
         found.push(finding(
             "disputed",
             format!(
                 "feed {} ({name}): one key signed two histories",
                 short(feed)
             ),
-            why,
+            "what was verified before stays readable, and nothing newer is taken over",
             format!("levada show {name} prints both heads; ask the author for a new feed"),
         ));
     }

@@ -8,6 +8,8 @@ mod names;
 mod notes;
 mod records;
 mod round;
+#[cfg(test)]
+mod tests;
 
 use super::records::blocking;
 use super::{Node, Stop};

@@ -140,7 +140,7 @@ impl Root {
         })
     }
 
-    /// Makes a root of an empty folder, or of one that can be made where it is named.
+    /// Makes a root of an empty folder, or of one that can be made where it is named (store-20).
     fn new_at(path: &Path) -> Result<Self, Away> {
         match std::fs::create_dir(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Away::Missing),
@@ -332,7 +332,7 @@ impl Blobs {
         self.inner.roots.away()
     }
 
-    /// The root that holds a blob, when it is away, and the blob's size: it comes back with its disk.
+    /// The root that holds a blob, when it is away, and the blob's size: it comes back with its disk (store-21).
     ///
     /// # Errors
     /// Those of the disk.

@@ -132,7 +132,7 @@ impl Blobs {
             if !matches!(paths.place()?, Place::Copy { .. }) {
                 return Ok(0);
             }
-            // Everything is claimed to be held, and nothing to be synced: whoever opens it checks every leaf.
+            // Everything is claimed to be held, and nothing to be synced: whoever opens it checks every leaf (store-22).
             let all = Runs::of(0..shape.leaves());
             paths.write_part(&encode_part(size, &Runs::new(), &all))?;
             paths.sync_folder()?;
@@ -209,7 +209,7 @@ impl Blobs {
         Ok(missing_bytes(shape, &partial.held()))
     }
 
-    /// Makes a blob that was published in place a partial copy of the leaves that are still right there.
+    /// Makes a blob that was published in place a partial copy of the leaves that are still right there (store-24).
     fn take_in(
         &self,
         hash: &Hash,
@@ -278,7 +278,7 @@ fn missing_bytes(shape: Shape, held: &Runs) -> u64 {
         .sum()
 }
 
-/// Makes the outboard again from bytes that are right.
+/// Makes the outboard again from bytes that are right (store-23).
 fn make_proofs(hash: &Hash, paths: &Paths, data: &File, shape: Shape, shown: &Path) -> Looked {
     let made = hash_again(data, shape, &paths.root, &paths.outboard);
     let is_mended = made.is_ok_and(|made| made == *hash);

@@ -35,7 +35,7 @@ pub(super) fn no_author_file(key: &KeyEntry, path: &Path) -> Finding {
             path.display()
         ),
         "without it nothing can be published: what was signed before is not known for sure",
-        "put the newest copy of it beside the key, from a backup or the machine where you published last",
+        "put the newest copy of it beside the key, from a backup or the machine where you published last; or name somebody who has the feed: levada mirror add URL; or, if this machine signed last and no other one uses the key: levada publish PATH --insist",
     )
 }
 
@@ -50,16 +50,13 @@ pub(super) fn own_feed(
         found.push(no_author_file(key, &path));
         return Ok(());
     };
-    if !node.markers.is_live(&key.feed, &path)? {
+    if let Some(trouble) = own::trouble(node, key)? {
+        let what = trouble.message.lines().next().unwrap_or_default();
         found.push(finding(
-            "copied",
-            format!(
-                "feed {} ({}): its key or files were restored or copied here",
-                short(&key.feed),
-                key.name
-            ),
-            "more may have been signed elsewhere since; to sign after an older copy makes a second history, which followers refuse",
-            "put the newest author's file beside the key; if this is it and no other machine uses the key: levada publish PATH --insist",
+            "own-feed",
+            what,
+            "nothing is signed with this key here until it is settled: a second history would be refused by followers",
+            trouble.hint.unwrap_or_default(),
         ));
     }
     let stored = node.disk.head(&key.feed)?;
