@@ -11,6 +11,8 @@ mod hostile;
 mod kill;
 mod machine;
 #[cfg(test)]
+mod mend;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod own;
