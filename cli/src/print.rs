@@ -13,6 +13,7 @@ mod mirrors;
 mod publish;
 mod serving;
 mod sync;
+mod traffic;
 
 pub(crate) use mend::damaged;
 pub(crate) use publish::PublishReport;

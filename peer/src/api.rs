@@ -10,6 +10,7 @@ mod mend;
 mod mirror;
 pub mod pipe;
 mod setup;
+mod traffic;
 
 pub use crate::keep::Totals;
 pub use answer::{
@@ -21,6 +22,7 @@ pub use failure::{Code, Failure};
 pub use mend::{Damaged, Diagnosis, Finding, Rebuild, Rebuilt, RebuiltFeed, Verified, Verify};
 pub use mirror::{MirrorInfo, MirrorState};
 pub use setup::{ConfigFile, ConfigInfo, Folder, Setting, TokenInfo};
+pub use traffic::TrafficInfo;
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

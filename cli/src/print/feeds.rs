@@ -1,6 +1,7 @@
 //! Feeds, subscriptions and the node as a whole.
 
 use super::heads;
+use super::traffic;
 use crate::escape;
 use crate::quote::Spelling;
 use crate::screen::Screen;
@@ -156,7 +157,9 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
         .add_some(
             "listening on",
             Some(listen.join(", ")).filter(|listen| !listen.is_empty()),
-        );
+        )
+        .add_some("limits", traffic::limits(&status.traffic))
+        .add_some("traffic", traffic::now(&status.traffic));
     screen.lines(fields.lines(""));
     let mut table = Table::new(&[2]);
     for key in &status.keys {
@@ -181,9 +184,14 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
     for key in &status.keys {
         super::keys::trouble(screen, key);
     }
-    // What is the matter with own feeds stands above.
+    findings(screen, &status.findings);
+}
+
+/// What is to be done, a line each.
+fn findings(screen: &mut Screen, findings: &[Finding]) {
+    // What is the matter with own feeds was told already.
     let others = |finding: &&Finding| finding.kind != "own-feed";
-    let findings: Vec<&Finding> = status.findings.iter().filter(others).collect();
+    let findings: Vec<&Finding> = findings.iter().filter(others).collect();
     screen.lines(
         findings
             .iter()

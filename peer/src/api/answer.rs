@@ -1,7 +1,7 @@
 //! Answers: what a call came to.
 
 use super::setup::{ConfigInfo, TokenInfo};
-use super::{Failure, MirrorInfo};
+use super::{Failure, MirrorInfo, TrafficInfo};
 use crate::keep::Totals;
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
@@ -352,6 +352,9 @@ pub struct Status {
     /// What is to be done, as `doctor` tells it.
     #[serde(default)]
     pub findings: Vec<super::Finding>,
+    /// Limits of bandwidth and connections, and what goes through now.
+    #[serde(default)]
+    pub traffic: TrafficInfo,
 }
 
 /// What media take, and what they may take.

@@ -324,5 +324,6 @@ pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
         },
         listen: served_at.map(ToString::to_string).collect(),
         findings: super::doctor::findings(node)?,
+        traffic: super::limits::info(node),
     })))
 }
