@@ -15,6 +15,8 @@ mod proof;
 #[cfg(test)]
 mod spec;
 #[cfg(test)]
+mod static_host;
+#[cfg(test)]
 mod store;
 mod travel;
 mod vectors;

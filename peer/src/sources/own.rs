@@ -62,7 +62,7 @@ mod tests {
         assert!(sources.add_mirror(feed(1), "http://a.example"));
         assert!(!sources.add_mirror(feed(1), "http://b.example"));
         assert!(sources.add_mirror(feed(2), "http://b.example"));
-        let read = Sources::read(&sources.write().unwrap()).unwrap();
+        let read = Sources::read(&sources.write_over("").unwrap()).unwrap();
         assert_eq!(read, sources);
         assert_eq!(
             read.mirrors(&feed(1)),
@@ -71,6 +71,6 @@ mod tests {
         assert!(sources.remove_mirror(&feed(2), "http://b.example"));
         assert!(!sources.remove_mirror(&feed(2), "http://b.example"));
         assert!(sources.mirrors(&feed(2)).is_empty());
-        assert!(!sources.write().unwrap().contains(&feed(2).to_string()));
+        assert!(!sources.write_over("").unwrap().contains(&feed(2).to_string()));
     }
 }
