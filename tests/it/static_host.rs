@@ -34,7 +34,7 @@ impl Author {
     fn append(&self, items: u64) {
         let options = node::Options {
             data_dir: Some(self.node.data_dir()),
-            passphrase: None,
+            ..node::Options::default()
         };
         let item = |title: u64| {
             Body::Item(Box::new(Item {
