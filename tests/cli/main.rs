@@ -23,3 +23,5 @@ mod terminal;
 mod transcript;
 #[cfg(test)]
 mod travel;
+#[cfg(test)]
+mod web;

@@ -27,6 +27,7 @@ pages! {
     errors_are_as_written: "errors.md",
     json_is_as_written: "json.md",
     limits_are_as_written: "limits.md",
+    static_hosts_are_as_written: "static.md",
     serving_is_as_written: "serving.md",
 }
 
