@@ -6,6 +6,7 @@
 mod config;
 mod follow;
 mod get;
+mod keeping;
 mod key;
 mod publish;
 mod serve;
@@ -13,6 +14,7 @@ mod serve;
 pub(crate) use config::Config;
 pub(crate) use follow::Follow;
 pub(crate) use get::Get;
+pub(crate) use keeping::{Drop, Edit, Retract, Says};
 pub(crate) use key::{Init, Key};
 pub(crate) use publish::Publish;
 pub(crate) use serve::Serve;
@@ -122,6 +124,9 @@ pub(crate) enum Command {
     Sync {
         /// Only this feed
         feed: Option<String>,
+        /// Fetch what was dropped too
+        #[arg(long)]
+        again: bool,
     },
     /// List items, newest first
     #[command(after_help = examples::LS)]
@@ -141,10 +146,36 @@ pub(crate) enum Command {
         /// FEED or FEED/INDEX, as `levada ls` prints it
         #[arg(value_name = "FEED[/INDEX]")]
         target: String,
+        /// All states of an item, oldest first
+        #[arg(long)]
+        history: bool,
     },
     /// Get a file of an item, whole or a range of it
     #[command(after_help = examples::GET)]
     Get(Get),
+    /// Keep an item or a feed, whatever its source, the quota or its author say
+    #[command(after_help = examples::PIN)]
+    Pin {
+        /// FEED or FEED/INDEX
+        #[arg(value_name = "FEED[/INDEX]")]
+        target: String,
+    },
+    /// Let what was pinned go again
+    #[command(after_help = examples::UNPIN)]
+    Unpin {
+        /// FEED or FEED/INDEX
+        #[arg(value_name = "FEED[/INDEX]")]
+        target: String,
+    },
+    /// Drop the media of an item or a feed; they are not fetched again until asked for
+    #[command(after_help = examples::DROP)]
+    Drop(Drop),
+    /// Say an own item anew, without a new file
+    #[command(after_help = examples::EDIT)]
+    Edit(Edit),
+    /// Take an own item back
+    #[command(after_help = examples::RETRACT)]
+    Retract(Retract),
     /// Serve what is held to others until told to stop
     #[command(after_help = examples::SERVE)]
     Serve(Serve),

@@ -7,6 +7,7 @@ mod config;
 mod feeds;
 mod heads;
 mod items;
+mod keeping;
 mod keys;
 mod publish;
 mod serving;
@@ -43,6 +44,9 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
         Answer::Sources { sources } => feeds::sources(screen, spelling, sources),
         Answer::Items { items } => items::list(screen, spelling, call, items),
         Answer::Item(item) => screen.lines(items::one(item)),
+        Answer::Kept(kept) => keeping::kept(screen, kept),
+        Answer::Revised(revised) => keeping::revised(screen, revised),
+        Answer::History(history) => keeping::history(screen, history),
         Answer::Feed(feed) => feeds::feed(screen, feed),
         Answer::Status(status) => feeds::status(screen, status),
         Answer::Config(config) => config::checked(screen, config),

@@ -302,7 +302,11 @@ impl Session<'_> {
 fn is_long(call: &Call) -> bool {
     matches!(
         call,
-        Call::Publish(_) | Call::Follow { .. } | Call::Sync { .. } | Call::Get { .. }
+        Call::Publish(_)
+            | Call::Follow { .. }
+            | Call::Sync { .. }
+            | Call::Pin { .. }
+            | Call::Get { .. }
     )
 }
 

@@ -5,9 +5,11 @@
 mod append;
 mod author;
 mod config;
+mod discard;
 mod find;
 mod follow;
 mod get;
+mod history;
 mod leave;
 mod listen;
 mod live;
@@ -15,10 +17,12 @@ mod local;
 mod media;
 mod output;
 mod own;
+mod pin;
 mod plan;
 mod prove;
 mod publish;
 mod records;
+mod revise;
 mod room;
 mod serve;
 mod show;
@@ -222,25 +226,12 @@ impl Node {
         stop: Stop,
     ) -> Result<Answer, Failure> {
         match call {
-            Call::Follow {
-                feed,
-                via,
-                keep,
-                max_size,
-            } => {
-                follow::follow(
-                    self,
-                    &feed,
-                    &via,
-                    keep.as_deref(),
-                    max_size.as_deref(),
-                    events.clone(),
-                    stop,
-                )
-                .await
-            }
+            call @ Call::Follow { .. } => follow::follow(self, call, events.clone(), stop).await,
+            Call::Pin { target } => pin::pin(self, &target, events.clone(), stop).await,
             Call::Unfollow { feed, purge } => follow::unfollow(self, &feed, purge, stop).await,
-            Call::Sync { feed } => follow::sync(self, feed.as_deref(), events.clone(), stop).await,
+            Call::Sync { feed, again } => {
+                follow::sync(self, feed.as_deref(), again, events.clone(), stop).await
+            }
             Call::Get {
                 target,
                 file,
@@ -290,7 +281,15 @@ impl Node {
             Call::Publish(args) => publish::publish(&self, &args, events, stop),
             Call::Sources => show::sources(&self).map(|sources| Answer::Sources { sources }),
             Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
-            Call::Show { target } => show::show(&self, &target),
+            Call::Show {
+                target,
+                history: true,
+            } => history::history(&self, &target),
+            Call::Show { target, .. } => show::show(&self, &target),
+            Call::Unpin { target } => pin::unpin(&self, &target, stop),
+            Call::Drop { target, yes } => discard::discard(&self, &target, yes, stop),
+            Call::Retract { target, reason } => revise::retract(&self, &target, reason.as_deref()),
+            Call::Edit(edit) => revise::edit(&self, &edit),
             Call::Status => show::status(&self),
             Call::ConfigCheck => Ok(config::check(&self.dirs)),
             Call::Token { is_new } => own::token(&self, is_new),
@@ -303,12 +302,14 @@ impl Node {
                 Ok(answer)
             }
             Call::Check { file } => prove::check(&file),
-            Call::Follow { .. } | Call::Unfollow { .. } | Call::Sync { .. } | Call::Get { .. } => {
-                Err(Failure::new(
-                    Code::Failed,
-                    "this call is carried out elsewhere",
-                ))
-            }
+            Call::Follow { .. }
+            | Call::Unfollow { .. }
+            | Call::Sync { .. }
+            | Call::Pin { .. }
+            | Call::Get { .. } => Err(Failure::new(
+                Code::Failed,
+                "this call is carried out elsewhere",
+            )),
         }
     }
 

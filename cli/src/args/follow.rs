@@ -17,4 +17,7 @@ pub(crate) struct Follow {
     /// Media to keep at most [default: 2GiB]
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_size: Option<String>,
+    /// What becomes of what its author retracts: honour or never [default: honour]
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) retractions: Option<String>,
 }

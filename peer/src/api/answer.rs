@@ -1,7 +1,9 @@
 //! Answers: what a call came to.
 
+use super::keeping::{History, Kept, Revised, RoomInfo};
 use super::setup::{ConfigInfo, TokenInfo};
-use crate::keep::Totals;
+use crate::keep::Class;
+use crate::sources::Retractions;
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
@@ -60,6 +62,12 @@ pub enum Answer {
     Config(Box<ConfigInfo>),
     /// Of `Token`.
     Token(TokenInfo),
+    /// Of `Pin`, `Unpin`, `Drop`.
+    Kept(Kept),
+    /// Of `Retract`, `Edit`.
+    Revised(Revised),
+    /// Of `Show` for the history of an item.
+    History(History),
     /// Of `Check`.
     Checked(Box<Checked>),
 }
@@ -185,6 +193,9 @@ pub struct SourceInfo {
     pub keep: String,
     /// Bytes of media at most.
     pub max_size: u64,
+    /// What becomes of what its author retracts.
+    #[serde(default)]
+    pub retractions: Retractions,
     /// Records in all; 0 when never synced.
     pub length: u64,
     /// Records held.
@@ -226,6 +237,9 @@ pub struct Shown {
     pub files: Vec<HeldFile>,
     /// Its newest state, when it can be read.
     pub body: Option<Body>,
+    /// It was dropped here, and is not fetched by itself.
+    #[serde(default)]
+    pub is_dropped: bool,
 }
 
 impl Shown {
@@ -273,6 +287,12 @@ pub struct HeldFile {
     pub file: File,
     /// Verified bytes here.
     pub held: u64,
+    /// What it is kept as.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kept: Option<Class>,
+    /// When it was used last, by the hour, Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub used: Option<u64>,
 }
 
 /// All about one feed.
@@ -284,6 +304,9 @@ pub struct FeedInfo {
     pub nickname: String,
     /// It is written here.
     pub is_own: bool,
+    /// All of it is pinned.
+    #[serde(default)]
+    pub is_pinned: bool,
     /// The link to give away.
     pub link: String,
     /// The newest profile.
@@ -320,17 +343,6 @@ pub struct Status {
     pub room: RoomInfo,
     /// Addresses served on.
     pub listen: Vec<String>,
-}
-
-/// What media take, and what they may take.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RoomInfo {
-    /// Bytes and blobs in the order cache, followed, pinned, own.
-    pub kept: Totals,
-    /// Bytes that cache and followed may take together.
-    pub quota: u64,
-    /// Bytes that are to stay free on the disk.
-    pub reserve: u64,
 }
 
 /// What a checked file proves.

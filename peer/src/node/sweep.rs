@@ -5,6 +5,7 @@
 //! up where it ended; with nothing to do it costs a look at each list.
 
 use super::{Node, Stop};
+use crate::api::Spared;
 use crate::io::clock;
 use crate::io::disk::Due;
 use crate::pins::Pins;
@@ -23,6 +24,10 @@ const PAUSE: Duration = Duration::from_secs(60 * 60);
 const PAGE: usize = 1_000;
 /// Edits of one item that go together with it.
 const EDITS_MAX: usize = 100_000;
+/// Retractions that wait for a person, looked at together.
+const SPARED_MAX: usize = 10_000;
+/// Of those, how many are told.
+const SPARED_SHOWN: usize = 20;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Sweeps before a command, for a moment.
@@ -122,6 +127,40 @@ impl Node {
             return Ok(Fate::Stays);
         }
         Ok(Fate::Goes(self.states(feed, *index, link)?))
+    }
+
+    /// What was spared because a source honours no retractions is due again.
+    pub(super) fn honour(&self, feed: &FeedKey) -> Result<(), StoreError> {
+        for spared in self.disk.spared(Some(feed), SPARED_MAX)? {
+            self.disk.unspare(&spared, true)?;
+        }
+        Ok(())
+    }
+
+    /// Retracted items that stay until their user says otherwise; the first few.
+    pub(super) fn spared(&self) -> Result<Vec<Spared>, StoreError> {
+        let Ok(pins) = self.pins() else {
+            return Ok(Vec::new());
+        };
+        let mut told = Vec::new();
+        for Due { since, feed, index } in self.disk.spared(None, SPARED_MAX)? {
+            let is_own = self.own_name(&feed).is_some();
+            // What a source never lets go was decided when it was followed.
+            if !is_own && !pins.has(&feed, index) {
+                continue;
+            }
+            told.push(Spared {
+                feed,
+                nickname: self.nickname(&feed),
+                index,
+                is_own,
+                since,
+            });
+            if told.len() >= SPARED_SHOWN {
+                break;
+            }
+        }
+        Ok(told)
     }
 
     /// The records of an item: the first, and the edits that name it.

@@ -87,6 +87,18 @@ impl Node {
         self.disk.put_entries([])
     }
 
+    /// Drops a blob that nobody fetches or reads now; says whether it is gone.
+    pub(in crate::node) fn drop_unless_busy(&self, hash: &Hash) -> Result<bool, StoreError> {
+        let busy = self.room.busy();
+        if busy.contains_key(hash) {
+            return Ok(false);
+        }
+        // The file before the note.
+        self.blobs.drop_blob(hash)?;
+        self.disk.put_entries([(*hash, None)])?;
+        Ok(true)
+    }
+
     /// Drops what dropped records named, where no kept record of any feed names it and it is neither own nor pinned. Gives
     /// the bytes freed; what is left when it is stopped is taken up the next time.
     pub(in crate::node) fn drop_loose(
