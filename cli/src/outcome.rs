@@ -51,6 +51,7 @@ mod tests {
             retracted: 0,
             is_interrupted,
             is_dry_run: false,
+            is_served: false,
         })
     }
 

@@ -9,12 +9,14 @@ mod discard;
 mod find;
 mod follow;
 mod get;
+mod guard;
 mod history;
 mod leave;
 mod listen;
 mod live;
 mod local;
 mod media;
+mod mirrors;
 mod output;
 mod own;
 mod pin;
@@ -41,11 +43,14 @@ use crate::io::heads::HeadsFile;
 use crate::io::keys::Keys;
 use crate::io::local::Token;
 use crate::io::marker::Markers;
+use crate::io::whole;
 use crate::settings::Settings;
 use crate::store::StoreError;
+use author::Aside;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::log::FollowedLog;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -159,6 +164,8 @@ struct Node {
     heads: Arc<Mutex<HeadsFile>>,
     /// Held while an own feed is open for signing: one history, one hand.
     signing: Arc<tokio::sync::Mutex<()>>,
+    /// Own feeds of which others were asked since the start.
+    asked: Arc<Mutex<BTreeSet<FeedKey>>>,
     sources: Arc<ReadSources>,
     pins: Arc<ReadPins>,
     room: Arc<room::Room>,
@@ -187,6 +194,7 @@ impl Node {
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
         let settings = crate::io::config::load_settings(&dirs)?;
         let disk = Arc::new(Disk::open(&dirs.store())?);
+        whole::sweep(&dirs.keys()).map_err(StoreError::file(&dirs.keys(), "reading"))?;
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
             blobs: Blobs::open(&dirs.blobs(), disk.clone())?,
@@ -196,6 +204,7 @@ impl Node {
             client: Arc::default(),
             heads: Arc::new(Mutex::new(heads)),
             signing: Arc::default(),
+            asked: Arc::default(),
             sources: Arc::default(),
             pins: Arc::default(),
             room: Arc::default(),
@@ -252,6 +261,9 @@ impl Node {
                 )
                 .await
             }
+            Call::MirrorAdd { mirror, feed } => mirrors::add(self, &mirror, feed, stop).await,
+            Call::MirrorRemove { mirror, feed } => mirrors::remove(self, &mirror, feed).await,
+            Call::Mirrors { feed } => mirrors::list(self, feed, stop).await,
             other => {
                 let (node, events) = (self.clone(), events.clone());
                 let work =
@@ -277,7 +289,13 @@ impl Node {
             Call::KeyList => own::list(&self).map(|keys| Answer::Keys { keys }),
             Call::KeyShow { feed } => own::show(&self, feed.as_deref()),
             Call::KeyBackup { feed, output } => own::backup(&self, feed.as_deref(), &output),
-            Call::KeyRestore { file, name } => own::restore(&self, &file, name.as_deref()),
+            Call::KeyRestore {
+                file,
+                name,
+                is_unused,
+                title,
+            } => own::restore(&self, &file, name.as_deref(), is_unused, title.as_deref()),
+            Call::KeyTakeOver { feed } => own::take_over(&self, feed.as_deref(), events, stop),
             Call::Publish(args) => publish::publish(&self, &args, events, stop),
             Call::Sources => show::sources(&self).map(|sources| Answer::Sources { sources }),
             Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
@@ -288,8 +306,10 @@ impl Node {
             Call::Show { target, .. } => show::show(&self, &target),
             Call::Unpin { target } => pin::unpin(&self, &target, stop),
             Call::Drop { target, yes } => discard::discard(&self, &target, yes, stop),
-            Call::Retract { target, reason } => revise::retract(&self, &target, reason.as_deref()),
-            Call::Edit(edit) => revise::edit(&self, &edit),
+            Call::Retract { target, reason } => {
+                revise::retract(&self, &target, reason.as_deref(), &Aside::to(events, stop))
+            }
+            Call::Edit(edit) => revise::edit(&self, &edit, &Aside::to(events, stop)),
             Call::Status => show::status(&self),
             Call::ConfigCheck => Ok(config::check(&self.dirs)),
             Call::Token { is_new } => own::token(&self, is_new),
@@ -306,7 +326,10 @@ impl Node {
             | Call::Unfollow { .. }
             | Call::Sync { .. }
             | Call::Pin { .. }
-            | Call::Get { .. } => Err(Failure::new(
+            | Call::Get { .. }
+            | Call::MirrorAdd { .. }
+            | Call::MirrorRemove { .. }
+            | Call::Mirrors { .. } => Err(Failure::new(
                 Code::Failed,
                 "this call is carried out elsewhere",
             )),

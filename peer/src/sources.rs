@@ -197,6 +197,18 @@ fn parse_size<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
 pub struct Sources {
     #[serde(default, rename = "source")]
     list: Vec<Source>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    own: Vec<Own>,
+}
+
+/// Where an own feed can be had besides this node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Own {
+    /// The feed.
+    pub feed: FeedKey,
+    /// Nodes and web hosts that serve it.
+    pub mirrors: Vec<String>,
 }
 
 /// Why a name finds no source.
@@ -325,6 +337,39 @@ impl Sources {
         let before = self.list.len();
         self.list.retain(|source| source.feed != *feed);
         self.list.len() < before
+    }
+
+    /// Where an own feed can be had besides this node.
+    #[must_use]
+    pub fn mirrors(&self, feed: &FeedKey) -> &[String] {
+        let own = self.own.iter().find(|own| own.feed == *feed);
+        own.map_or(&[], |own| own.mirrors.as_slice())
+    }
+
+    /// Adds a mirror of an own feed; says whether it is new.
+    pub fn add_mirror(&mut self, feed: FeedKey, mirror: &str) -> bool {
+        if self.mirrors(&feed).iter().any(|known| known == mirror) {
+            return false;
+        }
+        match self.own.iter_mut().find(|own| own.feed == feed) {
+            Some(own) => own.mirrors.push(mirror.to_owned()),
+            None => self.own.push(Own {
+                feed,
+                mirrors: vec![mirror.to_owned()],
+            }),
+        }
+        true
+    }
+
+    /// Removes a mirror of an own feed; says whether it was there.
+    pub fn remove_mirror(&mut self, feed: &FeedKey, mirror: &str) -> bool {
+        let before = self.mirrors(feed).len();
+        for own in self.own.iter_mut().filter(|own| own.feed == *feed) {
+            own.mirrors.retain(|known| known != mirror);
+        }
+        let is_gone = self.mirrors(feed).len() < before;
+        self.own.retain(|own| !own.mirrors.is_empty());
+        is_gone
     }
 
     /// Finds a source by link, key, nickname, or the beginning of its key.

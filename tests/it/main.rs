@@ -9,6 +9,9 @@ mod keeping;
 #[cfg(test)]
 mod layout;
 mod live;
+#[cfg(test)]
+mod local;
+mod own;
 mod proof;
 #[cfg(test)]
 mod spec;

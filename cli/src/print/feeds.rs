@@ -146,11 +146,16 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
     screen.lines(fields.lines(""));
     let mut table = Table::new(&[2]);
     for key in &status.keys {
+        let state = match (key.trouble.is_some(), key.taken_over) {
+            (true, _) => "not signed here".to_owned(),
+            (false, 0) => String::new(),
+            (false, records) => format!("{records} taken over"),
+        };
         table.row([
             "own".to_owned(),
             escape::plain(&key.name).into_owned(),
             units::count(key.length, "record"),
-            String::new(),
+            state,
             key.feed.to_string(),
         ]);
     }
@@ -160,4 +165,7 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
     }
     screen.lines(table.lines());
     keeping::spared(screen, &status.room.spared);
+    for key in &status.keys {
+        super::keys::trouble(screen, key);
+    }
 }

@@ -1,14 +1,15 @@
 //! Answers: what a call came to.
 
-use super::keeping::{History, Kept, Revised, RoomInfo};
+use super::keeping::{HeldFile, History, Kept, Revised, RoomInfo};
 use super::setup::{ConfigInfo, TokenInfo};
-use crate::keep::Class;
+use super::{Failure, MirrorInfo};
 use crate::sources::Retractions;
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
-use levada_feed::record::{Body, File};
+use levada_feed::record::Body;
 use serde::{Deserialize, Serialize};
+use std::ops::Not;
 use std::path::PathBuf;
 
 /// The answer of a call that succeeded.
@@ -21,6 +22,11 @@ pub enum Answer {
     Keys {
         /// Own keys.
         keys: Vec<KeyInfo>,
+    },
+    /// Of `MirrorAdd`, `Mirrors`; of `MirrorRemove`, without any.
+    Mirrors {
+        /// Mirrors of own feeds.
+        mirrors: Vec<MirrorInfo>,
     },
     /// Of `KeyBackup`, `Prove`, `Get`.
     Written(Written),
@@ -91,6 +97,16 @@ pub struct KeyInfo {
     pub is_new: bool,
     /// Records signed.
     pub length: u64,
+    /// Records among them that another machine wrote, and that were taken over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub taken_over: u64,
+    /// Why nothing is signed with it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Failure>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A file was written.
@@ -139,6 +155,9 @@ pub struct PublishSummary {
     pub is_interrupted: bool,
     /// Nothing was signed.
     pub is_dry_run: bool,
+    /// The node serves, so that others can fetch it now.
+    #[serde(skip_serializing_if = "Not::not", default)]
+    pub is_served: bool,
 }
 
 /// What a sync of one source came to.
@@ -277,22 +296,6 @@ pub enum State {
     Withheld,
     /// It was not fetched, or nobody has it.
     Missing,
-}
-
-/// A file and how much of it is here.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct HeldFile {
-    /// The file.
-    #[serde(flatten)]
-    pub file: File,
-    /// Verified bytes here.
-    pub held: u64,
-    /// What it is kept as.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub kept: Option<Class>,
-    /// When it was used last, by the hour, Unix milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub used: Option<u64>,
 }
 
 /// All about one feed.

@@ -1,9 +1,9 @@
 //! What is kept and what goes: calls with many arguments, and answers.
 
 use super::State;
-use crate::keep::Totals;
+use crate::keep::{Class, Totals};
 use levada_feed::key::FeedKey;
-use levada_feed::record::Body;
+use levada_feed::record::{Body, File};
 use serde::{Deserialize, Serialize};
 
 /// What an edit of an own item says; what is absent stays.
@@ -115,6 +115,22 @@ pub enum StageChange {
     Edited,
     /// It took it back.
     Retracted,
+}
+
+/// A file and how much of it is here.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HeldFile {
+    /// The file.
+    #[serde(flatten)]
+    pub file: File,
+    /// Verified bytes here.
+    pub held: u64,
+    /// What it is kept as.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kept: Option<Class>,
+    /// When it was used last, by the hour, Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub used: Option<u64>,
 }
 
 /// What media take, and what they may take.

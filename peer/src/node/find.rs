@@ -66,6 +66,12 @@ impl Node {
             .cloned()
     }
 
+    /// Where an own feed can be had besides this node.
+    pub(super) fn mirrors(&self, feed: &FeedKey) -> Vec<String> {
+        let sources = self.sources();
+        sources.map_or_else(|_| Vec::new(), |sources| sources.mirrors(feed).to_vec())
+    }
+
     pub(super) fn find_source(&self, target: &str) -> Result<Source, Failure> {
         self.sources()?
             .find(target)

@@ -38,7 +38,8 @@ pub(super) async fn follow(
                 "feed {}: this is your own feed",
                 super::words::short(&link.feed)
             ),
-        ));
+        )
+        .hint("who else has it is named with: levada mirror add URL"));
     }
     for hint in &via {
         let known = node.client.remote(hint);

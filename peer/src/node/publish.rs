@@ -13,7 +13,7 @@ mod reading;
 pub(super) use asked::check_words;
 pub(super) use item::describe;
 
-use super::author::{Author, Trust};
+use super::author::{Aside, Author, Trust};
 use super::{Node, Stop};
 use crate::api::{Answer, Change, Event, Failure, Progress, Publish, PublishSummary};
 use crate::io::clock;
@@ -52,7 +52,9 @@ pub(super) fn publish(
     } else {
         Trust::Marked
     };
-    let author = Author::open_or_make(node, args.feed.as_deref(), &title, args.dry_run, trust)?;
+    let aside = Aside::to(events, stop);
+    let target = args.feed.as_deref();
+    let author = Author::open_or_make(node, target, &title, args.dry_run, trust, &aside)?;
     let reader = Reader {
         node,
         args,
@@ -368,6 +370,7 @@ impl Run<'_> {
             retracted,
             is_interrupted: self.is_stopped(),
             is_dry_run: self.args.dry_run,
+            is_served: self.node.served_at.get().is_some(),
         }))
     }
 }

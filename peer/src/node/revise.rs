@@ -1,7 +1,7 @@
 //! Own items, changed without a new file: taken back, or said anew.
 
 use super::Node;
-use super::author::{Author, Trust};
+use super::author::{Aside, Author, Trust};
 use super::get::item;
 use super::own;
 use super::publish::{check_words, describe};
@@ -58,9 +58,9 @@ fn find(node: &Node, target: &str) -> Result<Own, Failure> {
     })
 }
 
-fn append(node: &Arc<Node>, own: &Own, body: Body) -> Result<u64, Failure> {
+fn append(node: &Arc<Node>, own: &Own, body: Body, aside: &Aside) -> Result<u64, Failure> {
     let entry = own::find(node, Some(&own.feed.to_string()))?;
-    let mut author = Author::open(node, &entry, &own.name, Trust::Marked)?;
+    let mut author = Author::open(node, &entry, &own.name, Trust::Marked, aside)?;
     let (index, _) = author.append(body, clock::now_ms())?;
     author.sign(node, &[], clock::now_ms())?;
     Ok(index)
@@ -71,6 +71,7 @@ pub(super) fn retract(
     node: &Arc<Node>,
     target: &str,
     reason: Option<&str>,
+    aside: &Aside,
 ) -> Result<Answer, Failure> {
     let own = find(node, target)?;
     if own.index == 0 || matches!(own.kind, RowKind::Moved | RowKind::Other) {
@@ -87,7 +88,7 @@ pub(super) fn retract(
         },
         reason: reason.map(str::to_owned),
     });
-    let record = Some(append(node, &own, body)?);
+    let record = Some(append(node, &own, body, aside)?);
     Ok(Answer::Revised(Revised {
         feed: own.feed,
         nickname: own.name,
@@ -98,7 +99,7 @@ pub(super) fn retract(
 }
 
 /// Says an item anew.
-pub(super) fn edit(node: &Arc<Node>, edit: &Edit) -> Result<Answer, Failure> {
+pub(super) fn edit(node: &Arc<Node>, edit: &Edit, aside: &Aside) -> Result<Answer, Failure> {
     check_words(edit.licence.as_deref(), edit.language.as_deref())?;
     let own = find(node, &edit.target)?;
     let before = item(node, &own.feed, own.index)?;
@@ -121,7 +122,7 @@ pub(super) fn edit(node: &Arc<Node>, edit: &Edit) -> Result<Answer, Failure> {
             index: own.index,
             link: own.link,
         });
-        Some(append(node, &own, Body::Item(Box::new(after)))?)
+        Some(append(node, &own, Body::Item(Box::new(after)), aside)?)
     };
     Ok(Answer::Revised(Revised {
         feed: own.feed,

@@ -276,10 +276,10 @@ pub(super) fn link(node: &Node, feed: &FeedKey) -> Result<Link, StoreError> {
         link.first = Some(First::of(&head.body().first));
     }
     link.name = node.profile_name(feed)?;
-    link.via = node
-        .source_of(feed)
-        .map(|source| source.via)
-        .unwrap_or_default();
+    link.via = match node.source_of(feed) {
+        Some(source) => source.via,
+        None => node.mirrors(feed),
+    };
     Ok(link)
 }
 
