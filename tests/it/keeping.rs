@@ -406,6 +406,74 @@ fn what_was_dropped_is_not_fetched_until_it_is_asked_for() {
 }
 
 #[test]
+fn what_newer_items_pushed_out_of_the_policy_is_cache_and_goes_first() {
+    let (author, follower) = (TestNode::new(), TestNode::new());
+    let files: Vec<Vec<u8>> = (1..=4).map(|salt| noise(salt, 50_000)).collect();
+    publish(&author, &[("1.bin", &files[0]), ("2.bin", &files[1])]);
+    {
+        let serving = author.serve();
+        let _ = follower.follow(serving.link(), Some("newest:2")).answer();
+    }
+    assert_eq!(room(&follower).kept.blobs, [0, 2, 0, 0]);
+    publish(&author, &[("3.bin", &files[2])]);
+    let serving = author.serve();
+    let _ = follower.follow(serving.link(), None).answer();
+    assert_eq!(room(&follower).kept.blobs, [1, 2, 0, 0]);
+    assert!(is_here(&follower, &files[0]), "nothing needed its room");
+    let one = 53_248 + 4_096;
+    set(
+        &follower,
+        &format!("[quota]\nsize = \"{}\"\nreserve = \"0\"\n", 3 * one),
+    );
+    drop(serving);
+    publish(&author, &[("4.bin", &files[3])]);
+    let serving = author.serve();
+    let _ = follower.follow(serving.link(), None).answer();
+    let here: Vec<bool> = files
+        .iter()
+        .map(|bytes| is_here(&follower, bytes))
+        .collect();
+    assert_eq!(here, [false, true, true, true]);
+    assert_eq!(room(&follower).kept.blobs, [1, 2, 0, 0]);
+}
+
+#[test]
+fn lost_store_counts_again_what_lies_on_the_disk() {
+    let (author, follower) = (TestNode::new(), TestNode::new());
+    let (one, two) = (noise(1, 50_000), noise(2, 90_000));
+    publish(&author, &[("1.bin", &one), ("2.bin", &two)]);
+    let serving = author.serve();
+    let _ = follower.follow(serving.link(), Some("all")).answer();
+    let before = room(&follower).kept;
+    assert_eq!(
+        (before.blobs, before.bounded()),
+        ([0, 2, 0, 0], taken(&follower))
+    );
+    std::fs::remove_dir_all(follower.data_dir().join("store")).unwrap();
+    assert_eq!(room(&follower).kept.blobs, [2, 0, 0, 0]);
+    assert_eq!(sync(&follower)[0].bytes_new, 0);
+    assert_eq!(room(&follower).kept, before);
+    // One's own is told from other media only once the author's file was read again: until then nothing goes.
+    drop(serving);
+    std::fs::remove_dir_all(author.data_dir().join("store")).unwrap();
+    set(&author, "[quota]\nsize = \"60000\"\nreserve = \"0\"\n");
+    let other = TestNode::new();
+    publish(&other, &[("3.bin", &noise(3, 50_000))]);
+    let serving = other.serve();
+    let _ = author.follow(serving.link(), Some("all")).answer();
+    assert!(is_here(&author, &one) && is_here(&author, &two));
+    let _ = author.publish(&[&author.files()]).answer();
+    let _ = author
+        .call(Call::Sync {
+            feed: None,
+            again: false,
+        })
+        .answer();
+    assert_eq!(room(&author).kept.blobs, [0, 1, 0, 2]);
+    assert!(is_here(&author, &one) && is_here(&author, &two));
+}
+
+#[test]
 fn own_item_is_said_anew_and_taken_back_and_its_history_tells() {
     let (author, follower) = (TestNode::new(), TestNode::new());
     let feed = publish(&author, &[("sea.bin", &noise(1, 300))]);

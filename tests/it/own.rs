@@ -278,6 +278,7 @@ fn two_machines_that_signed_apart_both_stop_and_so_do_followers() {
     // The proof was handed to the mirror, which had seen one history only.
     let shown = mirror.call(Call::Show {
         target: feed.to_string(),
+        history: false,
     });
     let Answer::Feed(shown) = shown.answer() else {
         panic!("no feed")
@@ -525,7 +526,13 @@ fn records_that_a_mirror_keeps_back_are_taken_over_by_their_link_hashes() {
 /// Time of the newest head.
 fn signed(node: &TestNode, feed: &FeedKey) -> u64 {
     let target = feed.to_string();
-    match node.call(Call::Show { target }).answer() {
+    match node
+        .call(Call::Show {
+            target,
+            history: false,
+        })
+        .answer()
+    {
         Answer::Feed(info) => info.head.map_or(0, |head| head.time),
         other => panic!("{other:?}"),
     }

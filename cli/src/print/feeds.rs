@@ -134,7 +134,7 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
         .add(
             "free",
             format!(
-                "{}, of which {} stay free",
+                "{}; {} of it stay free",
                 units::size(status.free_bytes),
                 units::size(status.room.reserve)
             ),

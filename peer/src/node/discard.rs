@@ -33,7 +33,7 @@ pub(super) fn discard(
 
 fn unsure(target: &str, what: &str) -> Failure {
     Failure::new(Code::Usage, format!("{target}: {what}"))
-        .hint("say --yes if that is meant: levada drop TARGET --yes")
+        .hint(format!("if that is meant: levada drop {target} --yes"))
 }
 
 fn refuse_pinned(target: &str) -> Failure {

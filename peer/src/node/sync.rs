@@ -269,6 +269,7 @@ async fn sync_media(
         stop.clone(),
     );
     let mut plan = Plan::of(source, &pins);
+    let mut over_quota = 0;
     loop {
         let planning = node.clone();
         let planned = blocking(move || {
@@ -286,11 +287,19 @@ async fn sync_media(
         let came = fetch.page(page.missing).await;
         result.bytes_new = fetch.bytes();
         result.files += came.map_err(|error| failure(source, &error))?;
+        // What was here may have made room for what came.
+        let looking = node.clone();
+        let gone = blocking(move || looking.gone_since(&page.here)).await;
+        let gone = gone.map_err(|error| failure(source, &error))?;
+        result.files -= gone;
+        result.files_wanted -= gone;
+        over_quota += gone;
     }
-    result.files_over_quota = fetch.no_room();
+    result.files_over_quota = over_quota + fetch.no_room();
     result.files_wanted -= fetch.no_room();
     let (looking, feed) = (node.clone(), source.feed);
     let pinned = blocking(move || {
+        plan.past(&looking)?;
         let (missing, here) = super::pin::pinned(&looking, &pins, &feed)?;
         looking.raise(&here, Class::Pinned)?;
         Ok(missing)

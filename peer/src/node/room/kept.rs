@@ -63,6 +63,15 @@ impl Node {
         Ok(here)
     }
 
+    /// How many of these blobs, which were here, were evicted since.
+    pub(in crate::node) fn gone_since(&self, hashes: &[Hash]) -> Result<u64, StoreError> {
+        let mut gone = 0;
+        for hash in hashes {
+            gone += u64::from(self.disk.entry(hash)?.is_none());
+        }
+        Ok(gone)
+    }
+
     /// Commits records of an own feed; what they name is one's own from now on.
     pub(in crate::node) fn commit_own(&self, batch: &Batch) -> Result<(), StoreError> {
         self.disk.commit(batch)?;
