@@ -136,6 +136,9 @@ pub(crate) enum Command {
         /// Fetch what was dropped too
         #[arg(long)]
         again: bool,
+        /// Fetch at most so many bytes a second, or none for no limit [default: as set]
+        #[arg(long, value_name = "RATE", value_parser = crate::ask::rate)]
+        down: Option<crate::ask::Rate>,
     },
     /// List items, newest first
     #[command(after_help = examples::LS)]

@@ -6,7 +6,7 @@ use crate::args::{Command, Config, Drop, Edit, Get, Init, Key, Mirror, Publish, 
 use clap_complete::Shell;
 use levada_feed::link::Link;
 use levada_peer::api::{Call, Code, Failure};
-use levada_peer::node::Serve;
+use levada_peer::node::{Given, Serve, read_rate};
 use std::path::{Path, PathBuf};
 
 /// Characters of a feed that name a file well enough.
@@ -66,7 +66,7 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
         },
         Command::Unfollow { feed, purge } => Call::Unfollow { feed, purge },
         Command::Sources => Call::Sources,
-        Command::Sync { feed, again } => Call::Sync { feed, again },
+        Command::Sync { feed, again, .. } => Call::Sync { feed, again },
         Command::Ls { feed, limit, all } => Call::Ls { feed, limit, all },
         Command::Show { target, history } => Call::Show { target, history },
         Command::Pin { target } => Call::Pin { target },
@@ -104,6 +104,20 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
         },
     };
     Ok(Ask::Call(call))
+}
+
+/// What a command says of limits.
+pub(crate) fn limits(command: &Command) -> Given {
+    let rate = |given: &Option<Rate>| given.map(|Rate(rate)| rate);
+    let (up, down) = match command {
+        Command::Serve(args) => (rate(&args.up), rate(&args.down)),
+        Command::Publish(args) => (rate(&args.up), None),
+        Command::Follow(args) => (None, rate(&args.down)),
+        Command::Get(args) => (None, rate(&args.down)),
+        Command::Sync { down, .. } => (None, rate(down)),
+        _ => (None, None),
+    };
+    Given { up, down }
 }
 
 fn key(command: Key) -> Result<Call, Failure> {
@@ -257,6 +271,20 @@ pub(crate) fn range(text: &str) -> Result<(u64, Option<u64>), String> {
         return Err("the last byte is before the first".to_owned());
     }
     Ok((first, last))
+}
+
+/// Bytes a second; absent: no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rate(Option<u64>);
+
+/// Reads `RATE` or `none`.
+///
+/// # Errors
+/// In words.
+pub(crate) fn rate(text: &str) -> Result<Rate, String> {
+    read_rate(text).map(Rate).map_err(|_| {
+        "a rate is bytes a second, as in 500KiB or 2MiB, at least 1KiB; or none".into()
+    })
 }
 
 #[cfg(test)]

@@ -81,7 +81,8 @@ pub(crate) const SYNC: &str = "\
 Examples:
   levada sync                               all that is followed
   levada sync ana
-  levada sync ana --again                   fetch what was dropped too";
+  levada sync ana --again                   fetch what was dropped too
+  levada sync --down 500KiB                 bytes a second at most";
 
 /// Of `ls`.
 pub(crate) const LS: &str = "\
@@ -156,7 +157,9 @@ Examples:
   levada serve --listen 8080 --listen [::1]:9000
   levada serve --api off                    calls of this user's commands only, by the socket
   levada serve --log info                   tell on standard error what goes on
-  levada serve --passphrase-fd 3 3< phrase  sign with an encrypted key without asking";
+  levada serve --passphrase-fd 3 3< phrase  sign with an encrypted key without asking
+  levada serve --up 500KiB --down 2MiB      leave some of the line to others
+A RATE is bytes a second; the local network is exempt. Hours of the day are set in config.toml.";
 
 /// Of `status`.
 pub(crate) const STATUS: &str = "\

@@ -13,6 +13,7 @@ mod mirrors;
 mod publish;
 mod serving;
 mod sync;
+mod traffic;
 
 pub(crate) use publish::PublishReport;
 pub(crate) use serving::serving;

@@ -10,6 +10,7 @@ mod keeping;
 mod mirror;
 pub mod pipe;
 mod setup;
+mod traffic;
 
 pub use crate::keep::{Class, Totals};
 pub use crate::sources::Retractions;
@@ -24,6 +25,7 @@ pub use keeping::{
 };
 pub use mirror::{MirrorInfo, MirrorState};
 pub use setup::{ConfigFile, ConfigInfo, Folder, Setting, TokenInfo};
+pub use traffic::TrafficInfo;
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -19,5 +19,6 @@ mod private;
 pub mod server;
 pub(crate) mod service;
 pub mod strip;
+pub mod traffic;
 pub mod walk;
 pub(crate) mod whole;

@@ -12,6 +12,7 @@ mod get;
 mod guard;
 mod history;
 mod leave;
+mod limits;
 mod listen;
 mod live;
 mod local;
@@ -43,8 +44,10 @@ use crate::io::heads::HeadsFile;
 use crate::io::keys::Keys;
 use crate::io::local::Token;
 use crate::io::marker::Markers;
+use crate::io::server::Places;
+use crate::io::traffic::Traffic;
 use crate::io::whole;
-use crate::settings::Settings;
+use crate::settings::{Limits, Settings};
 use crate::store::StoreError;
 use author::Aside;
 use levada_feed::head::Head;
@@ -58,6 +61,7 @@ use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
 pub use crate::io::log;
+pub use crate::settings::{Given, read_rate};
 pub use append::append;
 pub use listen::{ApiListen, Listen, NotAnAddress, NotLocal};
 pub use serve::{Serve, Serving, encrypted_keys, serve};
@@ -69,6 +73,8 @@ pub struct Options {
     pub data_dir: Option<PathBuf>,
     /// Passphrase of own keys.
     pub passphrase: Option<Zeroizing<String>>,
+    /// Limits in the place of those that are set.
+    pub limits: Given,
 }
 
 /// Turns true when the person wants the work to stop; what is done stays done.
@@ -105,9 +111,7 @@ pub async fn call(
         }
         Err(failure) => return Err(failure),
     };
-    let sweeping = node.clone();
-    let swept = tokio::task::spawn_blocking(move || sweep::before(&sweeping)).await;
-    let answer = match swept.unwrap_or(Ok(())) {
+    let answer = match sweep::before(&node).await {
         Ok(()) => node.run(call, &events, stop).await,
         Err(error) => Err(error.into()),
     };
@@ -137,9 +141,11 @@ fn find_dirs(options: &Options) -> Result<Dirs, Failure> {
 async fn open(options: &Options) -> Result<Arc<Node>, Failure> {
     let options = options.clone();
     let opened = tokio::task::spawn_blocking(move || Node::open(&options)).await;
-    opened
+    let node = opened
         .map_err(|_| Failure::new(Code::Failed, "the node could not be opened"))?
-        .map(Arc::new)
+        .map(Arc::new)?;
+    limits::keep(&node);
+    Ok(node)
 }
 
 /// Sends an event. Nobody listens any more: the work goes on all the same.
@@ -154,13 +160,17 @@ const FULL_BYTES: u64 = 64 << 10;
 #[derive(Clone)]
 struct Node {
     dirs: Dirs,
-    settings: Arc<Settings>,
     disk: Arc<Disk>,
     blobs: Blobs,
     evidence: Evidence,
     keys: Keys,
     markers: Markers,
     client: Arc<Client>,
+    settings: Arc<Settings>,
+    /// What was set, with what the command line says in its place.
+    limits: Arc<Limits>,
+    traffic: Arc<Traffic>,
+    places: Arc<Places>,
     heads: Arc<Mutex<HeadsFile>>,
     /// Held while an own feed is open for signing: one history, one hand.
     signing: Arc<tokio::sync::Mutex<()>>,
@@ -193,7 +203,9 @@ impl Node {
             .and_then(|()| Lock::take(&dirs));
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
         let settings = crate::io::config::load_settings(&dirs)?;
-        let disk = Arc::new(Disk::open(&dirs.store())?);
+        let limits = settings.limits.clone().with(options.limits);
+        let disk = Arc::new(Disk::open_with(&dirs.store(), settings.memory.cache)?);
+        let traffic = limits::traffic(&limits);
         whole::sweep(&dirs.keys()).map_err(StoreError::file(&dirs.keys(), "reading"))?;
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
@@ -201,7 +213,13 @@ impl Node {
             evidence: Evidence::open(&dirs.state().join("evidence"))?,
             keys: Keys::at(&dirs.keys()),
             markers: Markers::open(&dirs.state().join("markers"))?,
-            client: Arc::default(),
+            client: Arc::new(Client::through(vec![traffic.down.clone()])),
+            places: Arc::new(Places::of_system(
+                limits.connections,
+                limits.connections_each,
+            )),
+            limits: Arc::new(limits),
+            traffic,
             heads: Arc::new(Mutex::new(heads)),
             signing: Arc::default(),
             asked: Arc::default(),
@@ -307,7 +325,8 @@ impl Node {
             Call::Unpin { target } => pin::unpin(&self, &target, stop),
             Call::Drop { target, yes } => discard::discard(&self, &target, yes, stop),
             Call::Retract { target, reason } => {
-                revise::retract(&self, &target, reason.as_deref(), &Aside::to(events, stop))
+                let aside = Aside::to(events, stop);
+                revise::retract(&self, &target, reason.as_deref(), &aside)
             }
             Call::Edit(edit) => revise::edit(&self, &edit, &Aside::to(events, stop)),
             Call::Status => show::status(&self),

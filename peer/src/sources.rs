@@ -4,6 +4,7 @@
 //! `io::config`'s; following is `node`'s.
 
 mod retractions;
+mod written;
 
 pub use retractions::{NotRetractions, Retractions};
 
@@ -12,6 +13,8 @@ use levada_feed::link::{First, Link};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
+
+pub use written::NotWritten;
 
 /// Items kept of a source when nothing else is said.
 const KEEP_ITEMS: u64 = 50;
@@ -214,12 +217,12 @@ impl Sources {
         toml::from_str(text)
     }
 
-    /// The file's text.
+    /// The file's text, out of what it was: comments, the order of lines and everything that still holds stay.
     ///
     /// # Errors
-    /// Never for what `add` made; the type is the library's.
-    pub fn write(&self) -> Result<String, toml::ser::Error> {
-        toml::to_string(self)
+    /// When the text is no list of sources.
+    pub fn write_over(&self, text: &str) -> Result<String, NotWritten> {
+        written::over(text, self)
     }
 
     /// All of them, in the order added.

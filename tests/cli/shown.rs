@@ -156,6 +156,8 @@ fn without_times(line: &str) -> String {
         "\"free_bytes\":",
         "\"quota\":",
         "\"reserve\":",
+        "\"connections_max\":",
+        "\"connections_each_max\":",
         "another levada (process",
     ] {
         if let Some((before, rest)) = line.split_once(name) {

@@ -20,4 +20,7 @@ pub(crate) struct Follow {
     /// What becomes of what its author retracts: honour or never [default: honour]
     #[arg(long, value_name = "WHAT")]
     pub(crate) retractions: Option<String>,
+    /// Fetch at most so many bytes a second, or none for no limit [default: as set]
+    #[arg(long, value_name = "RATE", value_parser = crate::ask::rate)]
+    pub(crate) down: Option<crate::ask::Rate>,
 }

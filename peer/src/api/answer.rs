@@ -2,7 +2,7 @@
 
 use super::keeping::{HeldFile, History, Kept, Revised, RoomInfo};
 use super::setup::{ConfigInfo, TokenInfo};
-use super::{Failure, MirrorInfo};
+use super::{Failure, MirrorInfo, TrafficInfo};
 use crate::sources::Retractions;
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
@@ -346,6 +346,9 @@ pub struct Status {
     pub room: RoomInfo,
     /// Addresses served on.
     pub listen: Vec<String>,
+    /// Limits of bandwidth and connections, and what goes through now.
+    #[serde(default)]
+    pub traffic: TrafficInfo,
 }
 
 /// What a checked file proves.

@@ -23,6 +23,9 @@ pub struct Request {
     /// Passphrase of own keys.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub passphrase: Option<Zeroizing<String>>,
+    /// Bytes a second that this call may fetch, besides the limit of the other process.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub down: Option<u64>,
 }
 
 impl fmt::Debug for Request {

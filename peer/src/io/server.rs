@@ -12,6 +12,7 @@ mod head;
 pub(crate) mod paced;
 mod places;
 mod post;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use crate::io::blobs::Blobs;
 use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
 use crate::io::log::Seldom;
+use crate::io::traffic::{Limited, Turns};
 use crate::store::StoreError;
 use asked::Asked;
 use bytes::Bytes;
@@ -35,9 +37,9 @@ use levada_feed::key::FeedKey;
 use levada_feed::limits::{BUNDLE_BYTES_MAX, FEEDS_PAGE_MAX};
 use levada_feed::reject::Reject;
 use paced::Paced;
-use places::Places;
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -51,14 +53,15 @@ const HEADERS_MAX: usize = 64;
 const HEADERS_BYTES_MAX: usize = 16 << 10;
 /// Bytes that hyper keeps of one connection in either direction, besides the part of an answer that is being sent.
 const BUFFER_BYTES: usize = 64 << 10;
-/// Bytes of answers under way, of all connections together.
-const ANSWERS_BYTES_MAX: usize = 256 << 20;
 /// Unit in which these are counted.
 const ANSWER_UNIT_BYTES: usize = 64 << 10;
 /// Time to wait for other answers to end.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time that running answers get when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+
+pub use places::Places;
+pub use room::Room;
 
 /// The body of an answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -90,12 +93,15 @@ impl Served {
 }
 
 /// Answers on one listener until told to stop; then running answers get a moment to end.
-pub async fn serve(listener: TcpListener, served: Arc<Served>, mut stop: watch::Receiver<bool>) {
-    let places = Places::of_system();
-    let answers = Arc::new(Semaphore::new(ANSWERS_BYTES_MAX / ANSWER_UNIT_BYTES));
+pub async fn serve(
+    listener: TcpListener,
+    served: Arc<Served>,
+    room: Room,
+    mut stop: watch::Receiver<bool>,
+) {
     loop {
         let next = async {
-            let place = places.free().await;
+            let place = room.places.free().await;
             (place, listener.accept().await)
         };
         let (place, accepted) = tokio::select! {
@@ -108,7 +114,7 @@ pub async fn serve(listener: TcpListener, served: Arc<Served>, mut stop: watch::
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
-        let Some(place) = places.take(place, peer) else {
+        let Some(place) = room.places.take(place, peer) else {
             static CROWDED: Seldom = Seldom::new(10);
             if let Some(left_out) = CROWDED.due() {
                 tracing::debug!(%peer, left_out, "too many connections of this address block");
@@ -117,29 +123,31 @@ pub async fn serve(listener: TcpListener, served: Arc<Served>, mut stop: watch::
         };
         // Small answers should not wait for more to come; a socket that cannot say so still works.
         let _ = stream.set_nodelay(true);
-        let (served, answers, stop) = (served.clone(), answers.clone(), stop.clone());
+        let (served, room, stop) = (served.clone(), room.clone(), stop.clone());
         tokio::spawn(async move {
-            connection(stream, served, answers, stop).await;
+            connection(stream, peer, served, &room, stop).await;
             drop(place);
         });
     }
-    places.settle(STOP_TIMEOUT).await;
+    room.places.settle(STOP_TIMEOUT).await;
 }
 
 async fn connection(
     stream: TcpStream,
+    peer: SocketAddr,
     served: Arc<Served>,
-    answers: Arc<Semaphore>,
+    room: &Room,
     mut stop: watch::Receiver<bool>,
 ) {
-    let peer = stream.peer_addr().ok();
+    let stream = Limited::sending(Paced::new(stream), &room.lane, peer.ip());
+    let (turns, answers) = (stream.turns(), room.answers.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        let (served, answers) = (served.clone(), answers.clone());
+        let (served, answers, turns) = (served.clone(), answers.clone(), turns.clone());
         async move {
             let asked = tracing::enabled!(tracing::Level::DEBUG).then(|| Asked::of(&request));
-            let answer = answer_one(&served, &answers, request).await;
+            let answer = answer_one(&served, &answers, &turns, request).await;
             if let Some(asked) = asked {
-                asked.log(peer, &answer);
+                asked.log(Some(peer), &answer);
             }
             Ok::<_, Infallible>(answer)
         }
@@ -150,7 +158,7 @@ async fn connection(
         .max_headers(HEADERS_MAX)
         .max_header_size(HEADERS_BYTES_MAX)
         .max_buf_size(BUFFER_BYTES)
-        .serve_connection(Paced::new(TokioIo::new(stream)), service);
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     // A peer that breaks off is no event of ours.
     let is_stopped = tokio::select! {
@@ -203,12 +211,14 @@ impl hyper::body::Body for Counted {
 async fn answer_one(
     served: &Arc<Served>,
     answers: &Arc<Semaphore>,
+    turns: &Turns,
     request: Request<Incoming>,
 ) -> Answer {
     let (ask, is_post) = match read_request(&request) {
         Ok(read) => read,
         Err(answer) => return *answer,
     };
+    turns.begin(matches!(ask, Ask::Blob { .. }));
     let units = answer_bytes(&ask).div_ceil(ANSWER_UNIT_BYTES);
     let share = answers
         .clone()

@@ -73,6 +73,7 @@ impl Node {
     }
 
     pub(super) fn find_source(&self, target: &str) -> Result<Source, Failure> {
+        read_link(target)?;
         self.sources()?
             .find(target)
             .cloned()
@@ -85,9 +86,9 @@ impl Node {
         if let Some(key) = keys.iter().find(|key| key.name == target) {
             return Ok(key.feed);
         }
-        let exact = match target.parse::<Link>() {
-            Ok(link) => Some(link.feed),
-            Err(_) => target.parse::<FeedKey>().ok(),
+        let exact = match read_link(target)? {
+            Some(link) => Some(link.feed),
+            None => target.parse::<FeedKey>().ok(),
         };
         if let Some(feed) = exact {
             let is_known =
@@ -123,7 +124,7 @@ impl Node {
 
     /// FEED or FEED/INDEX.
     pub(super) fn find_target(&self, target: &str) -> Result<(FeedKey, Option<u64>), Failure> {
-        if let Ok(link) = target.parse::<Link>() {
+        if let Some(link) = read_link(target)? {
             return Ok((self.find_feed(&link.feed.to_string())?, link.index));
         }
         match target.rsplit_once('/') {
@@ -184,5 +185,16 @@ impl Node {
 
     pub(super) fn profile_name(&self, feed: &FeedKey) -> Result<Option<String>, StoreError> {
         Ok(self.profile(feed)?.map(|profile| profile.name))
+    }
+}
+
+/// The link that this is; `None` when it is a name or a key. What begins as a link is one, and a wrong one is refused.
+fn read_link(target: &str) -> Result<Option<Link>, Failure> {
+    match target.parse::<Link>() {
+        Ok(link) => Ok(Some(link)),
+        Err(reject) if target.to_ascii_lowercase().contains("levada:") => {
+            Err(super::words::no_link(&reject))
+        }
+        Err(_) => Ok(None),
     }
 }

@@ -89,10 +89,7 @@ fn read_target(target: &str) -> Result<Link, Failure> {
     } else {
         target.parse::<FeedKey>().map(Link::to)
     };
-    link.map_err(|reject| {
-        Failure::new(Code::Usage, format!("this is no link to a feed: {reject}"))
-            .hint("copy the whole link; it begins with levada:lev1")
-    })
+    link.map_err(|reject| super::words::no_link(&reject))
 }
 
 /// Syncs one source or all.

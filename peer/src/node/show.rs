@@ -326,5 +326,6 @@ pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
             spared: node.spared()?,
         },
         listen: served_at.map(ToString::to_string).collect(),
+        traffic: super::limits::info(node),
     })))
 }

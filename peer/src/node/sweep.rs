@@ -31,9 +31,13 @@ const SPARED_SHOWN: usize = 20;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Sweeps before a command, for a moment.
-pub(super) fn before(node: &Node) -> Result<(), StoreError> {
+pub(super) async fn before(node: &Arc<Node>) -> Result<(), StoreError> {
     let begun = clock::tick();
-    node.sweep(&|| clock::since(begun).as_millis() >= BEFORE_MS)
+    let sweeping = node.clone();
+    let sweep = move || sweeping.sweep(&|| clock::since(begun).as_millis() >= BEFORE_MS);
+    let swept = tokio::task::spawn_blocking(sweep).await;
+    // The work ends early only with the process.
+    swept.unwrap_or(Ok(()))
 }
 
 /// Sweeps while serving, until told to stop.

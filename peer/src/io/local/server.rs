@@ -70,7 +70,7 @@ pub async fn on_loopback(
         let _ = stream.set_nodelay(true);
         let (gate, calls, stop) = (gate.clone(), calls.clone(), stop.clone());
         connections.spawn(async move {
-            let stream = Paced::new(TokioIo::new(stream));
+            let stream = TokioIo::new(Paced::new(stream));
             connection(stream, Some(gate), calls, stop).await;
             drop(place);
         });
