@@ -4,9 +4,11 @@
 
 mod check;
 mod config;
+mod export;
 mod feeds;
 mod heads;
 mod items;
+mod keeping;
 mod keys;
 mod mend;
 mod mirrors;
@@ -34,6 +36,10 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
         Answer::Written(written) => self::written(screen, call, written),
         // `PublishReport` has printed it, with what it saw on the way.
         Answer::Published(_) => {}
+        Answer::Exported(exported) => {
+            let has_url = matches!(call, Call::ExportStatic(asked) if asked.url.is_some());
+            export::exported(screen, exported, has_url);
+        }
         Answer::Followed(synced) => sync::followed(screen, spelling, synced),
         Answer::Sync { synced, failed } => sync::all(screen, *synced, *failed),
         Answer::Unfollowed { feed, freed } => {
@@ -48,6 +54,9 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
         Answer::Sources { sources } => feeds::sources(screen, spelling, sources),
         Answer::Items { items } => items::list(screen, spelling, call, items),
         Answer::Item(item) => screen.lines(items::one(item)),
+        Answer::Kept(kept) => keeping::kept(screen, kept),
+        Answer::Revised(revised) => keeping::revised(screen, revised),
+        Answer::History(history) => keeping::history(screen, history),
         Answer::Feed(feed) => feeds::feed(screen, feed),
         Answer::Status(status) => feeds::status(screen, status),
         Answer::Verified(verified) => mend::verified(screen, spelling, verified),

@@ -8,6 +8,8 @@ mod disk;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod keeping;
+#[cfg(test)]
 mod kill;
 mod machine;
 #[cfg(test)]
@@ -23,3 +25,5 @@ mod terminal;
 mod transcript;
 #[cfg(test)]
 mod travel;
+#[cfg(test)]
+mod web;

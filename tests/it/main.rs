@@ -5,14 +5,19 @@ mod day;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod keeping;
+#[cfg(test)]
 mod layout;
 mod live;
 #[cfg(test)]
 mod local;
+#[cfg(test)]
 mod own;
 mod proof;
 #[cfg(test)]
 mod spec;
+#[cfg(test)]
+mod static_host;
 #[cfg(test)]
 mod store;
 mod travel;
