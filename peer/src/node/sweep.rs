@@ -70,6 +70,10 @@ impl Node {
     /// Does what is due, until told to stop.
     pub(super) fn sweep(&self, is_stopped: &dyn Fn() -> bool) -> Result<(), StoreError> {
         self.adopt()?;
+        if self.sources().is_err() || self.pins().is_err() || self.keys.list().is_err() {
+            // What cannot be read may say that something stays.
+            return Ok(());
+        }
         self.leave_all(is_stopped)?;
         self.let_go(is_stopped)?;
         self.drop_loose(is_stopped)?;
