@@ -4,19 +4,23 @@
 //! help are in `examples`.
 
 mod config;
+mod export;
 mod follow;
 mod get;
 mod keeping;
 mod key;
+mod mend;
 mod mirror;
 mod publish;
 mod serve;
 
 pub(crate) use config::Config;
+pub(crate) use export::{Export, ExportStatic};
 pub(crate) use follow::Follow;
 pub(crate) use get::Get;
 pub(crate) use keeping::{Drop, Edit, Retract, Says};
 pub(crate) use key::{Init, Key};
+pub(crate) use mend::{Rebuild, Verify};
 pub(crate) use mirror::Mirror;
 pub(crate) use publish::Publish;
 pub(crate) use serve::Serve;
@@ -191,9 +195,25 @@ pub(crate) enum Command {
     /// Serve what is held to others until told to stop
     #[command(after_help = examples::SERVE)]
     Serve(Serve),
+    /// Write what is published for a web host that runs no levada
+    #[command(after_help = examples::EXPORT, subcommand_required = true, arg_required_else_help = true)]
+    Export {
+        /// In which form.
+        #[command(subcommand)]
+        command: Export,
+    },
     /// Show what this node holds
     #[command(after_help = examples::STATUS)]
     Status,
+    /// Read and hash again what is held, and mend what is damaged
+    #[command(after_help = examples::VERIFY)]
+    Verify(Verify),
+    /// Say what is wrong with this node, and what to do
+    #[command(after_help = examples::DOCTOR)]
+    Doctor,
+    /// Make the store again, when it is lost or damaged
+    #[command(after_help = examples::REBUILD)]
+    Rebuild(Rebuild),
     /// Look at the files that a person edits, and show what holds
     #[command(after_help = examples::CONFIG, subcommand_required = true, arg_required_else_help = true)]
     Config {

@@ -2,7 +2,10 @@
 //!
 //! Makes paths absolute and reads the small form (`A-B`); everything else is for the node to judge.
 
-use crate::args::{Command, Config, Drop, Edit, Get, Init, Key, Mirror, Publish, Retract, Says};
+use crate::args::{
+    Command, Config, Drop, Edit, Export, ExportStatic, Get, Init, Key, Mirror, Publish, Retract,
+    Says, Verify,
+};
 use clap_complete::Shell;
 use levada_feed::link::Link;
 use levada_peer::api::{Call, Code, Failure};
@@ -81,7 +84,13 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
                 api: args.api,
             }));
         }
+        Command::Export { command } => export(command)?,
         Command::Status => Call::Status,
+        Command::Verify(args) => verify(args),
+        Command::Doctor => Call::Doctor,
+        Command::Rebuild(args) => Call::Rebuild(levada_peer::api::Rebuild {
+            only_index: args.index,
+        }),
         Command::Config {
             command: Config::Check,
         } => Call::ConfigCheck,
@@ -120,6 +129,14 @@ pub(crate) fn limits(command: &Command) -> Given {
     Given { up, down }
 }
 
+fn verify(args: Verify) -> Call {
+    Call::Verify(Box::new(levada_peer::api::Verify {
+        feed: args.feed,
+        seconds: args.limit,
+        via: args.via,
+    }))
+}
+
 fn key(command: Key) -> Result<Call, Failure> {
     Ok(match command {
         Key::List => Call::KeyList,
@@ -141,6 +158,21 @@ fn key(command: Key) -> Result<Call, Failure> {
         },
         Key::TakeOver { feed } => Call::KeyTakeOver { feed },
     })
+}
+
+fn export(command: Export) -> Result<Call, Failure> {
+    let Export::Static(ExportStatic {
+        dir,
+        feeds,
+        media,
+        url,
+    }) = command;
+    Ok(Call::ExportStatic(levada_peer::api::ExportStatic {
+        dir: absolute(&dir)?,
+        feeds,
+        media,
+        url,
+    }))
 }
 
 fn mirror(command: Mirror) -> Call {

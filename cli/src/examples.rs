@@ -161,12 +161,58 @@ Examples:
   levada serve --up 500KiB --down 2MiB      leave some of the line to others
 A RATE is bytes a second; the local network is exempt. Hours of the day are set in config.toml.";
 
+/// Of `export`.
+pub(crate) const EXPORT: &str = "\
+Examples:
+  levada export static ./site               plain files, for any web host or bucket
+  levada export static ./site --url https://ana.example/levada";
+
+/// Of `export static`.
+pub(crate) const EXPORT_STATIC: &str = "\
+Upload DIR as it is: `levada follow LINK --via https://HOST/PATH` follows it there, and checks every byte
+as always. Running it again writes only what changed, so that rsync and the like upload little. What was
+retracted is removed; files that levada did not put there stay.
+
+Examples:
+  levada export static ./site
+  levada export static ./site --url https://ana.example/levada
+  levada export static ./site --media newest:50
+  levada export static ./site --feed ana --feed lev1…";
+
 /// Of `status`.
 pub(crate) const STATUS: &str = "\
 Examples:
   levada status
   levada status --json";
 
+/// Of `verify`.
+pub(crate) const VERIFY: &str = "\
+What is wrong is no longer held, and so not served, and is mended from the author's file, from what was published, or from
+peers. It can be stopped at any moment: the next run goes on. Exit code 0: all that was looked at is whole or mended.
+Exit code 5: some damage stays.
+
+Examples:
+  levada verify
+  levada verify ana
+  levada verify --for 2h                    from cron, every night
+  levada verify --via http://b.example:9327";
+
+/// Of `doctor`.
+pub(crate) const DOCTOR: &str = "\
+Exit code 0: all is fine. Exit code 3: something is to be done.
+
+Examples:
+  levada doctor
+  levada doctor --json";
+
+/// Of `rebuild`.
+pub(crate) const REBUILD: &str = "\
+Nothing is removed: the old store stays beside the new one, as store.broken-DATE. No head older than one that was
+verified before is believed.
+
+Examples:
+  levada rebuild
+  levada rebuild --index                    the lists of items only; `levada serve` may be running";
 /// Of `config`.
 pub(crate) const CONFIG: &str = "\
 Settings are read when a command starts; `serve` keeps those it started with. spec/store.md lists them.

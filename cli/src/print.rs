@@ -4,17 +4,20 @@
 
 mod check;
 mod config;
+mod export;
 mod feeds;
 mod heads;
 mod items;
 mod keeping;
 mod keys;
+mod mend;
 mod mirrors;
 mod publish;
 mod serving;
 mod sync;
 mod traffic;
 
+pub(crate) use mend::damaged;
 pub(crate) use publish::PublishReport;
 pub(crate) use serving::serving;
 pub(crate) use sync::synced;
@@ -33,6 +36,10 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
         Answer::Written(written) => self::written(screen, call, written),
         // `PublishReport` has printed it, with what it saw on the way.
         Answer::Published(_) => {}
+        Answer::Exported(exported) => {
+            let has_url = matches!(call, Call::ExportStatic(asked) if asked.url.is_some());
+            export::exported(screen, exported, has_url);
+        }
         Answer::Followed(synced) => sync::followed(screen, spelling, synced),
         Answer::Sync { synced, failed } => sync::all(screen, *synced, *failed),
         Answer::Unfollowed { feed, freed } => {
@@ -52,6 +59,9 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
         Answer::History(history) => keeping::history(screen, history),
         Answer::Feed(feed) => feeds::feed(screen, feed),
         Answer::Status(status) => feeds::status(screen, status),
+        Answer::Verified(verified) => mend::verified(screen, spelling, verified),
+        Answer::Diagnosis(diagnosis) => mend::diagnosis(screen, diagnosis),
+        Answer::Rebuilt(rebuilt) => mend::rebuilt(screen, rebuilt),
         Answer::Config(config) => config::checked(screen, config),
         // The token alone, so that a script can take it; where it is kept is a note.
         Answer::Token(token) => {

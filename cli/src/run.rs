@@ -257,6 +257,7 @@ impl Session<'_> {
             event if tone.is_json => self.screen.json_line(event),
             Event::Progress(progress) => self.screen.progress(progress),
             Event::Synced(synced) => print::synced(self.screen, synced),
+            Event::Damaged(damaged) => print::damaged(self.screen, damaged),
             event => self.report.event(self.screen, event),
         }
     }
@@ -313,6 +314,8 @@ fn is_long(call: &Call) -> bool {
             | Call::Sync { .. }
             | Call::Pin { .. }
             | Call::Get { .. }
+            | Call::Verify(_)
+            | Call::Rebuild(_)
     )
 }
 

@@ -5,8 +5,10 @@
 
 mod answer;
 mod event;
+mod export;
 mod failure;
 mod keeping;
+mod mend;
 mod mirror;
 pub mod pipe;
 mod setup;
@@ -19,10 +21,12 @@ pub use answer::{
     Written,
 };
 pub use event::{Change, Event, Progress};
+pub use export::{ExportStatic, Exported, ExportedFeed};
 pub use failure::{Code, Failure};
 pub use keeping::{
     Edit, HeldFile, History, Kept, KeptAs, Revised, RoomInfo, Spared, Stage, StageChange,
 };
+pub use mend::{Damaged, Diagnosis, Finding, Rebuild, Rebuilt, RebuiltFeed, Verified, Verify};
 pub use mirror::{MirrorInfo, MirrorState};
 pub use setup::{ConfigFile, ConfigInfo, Folder, Setting, TokenInfo};
 pub use traffic::TrafficInfo;
@@ -65,6 +69,7 @@ pub enum Call {
         /// Name to give it; `main` when absent.
         name: Option<String>,
         /// Nothing was ever signed with it: its feed is begun here.
+        #[serde(default)]
         is_unused: bool,
         /// What the author is called in the profile, with `is_unused`; the key's name when absent.
         title: Option<String>,
@@ -95,6 +100,8 @@ pub enum Call {
     },
     /// Publishes files and folders.
     Publish(Box<Publish>),
+    /// Writes feeds as plain files for a web host.
+    ExportStatic(ExportStatic),
     /// Subscribes to a feed and syncs it once.
     Follow {
         /// A link or key.
@@ -187,6 +194,12 @@ pub enum Call {
     },
     /// What this node holds and does.
     Status,
+    /// Reads and hashes again what is held, and mends what is damaged.
+    Verify(Box<Verify>),
+    /// What is wrong with this node, and what to do.
+    Doctor,
+    /// Makes the store or its index again.
+    Rebuild(Rebuild),
     /// Whether the files that a person may edit are in order, and which settings hold.
     ConfigCheck,
     /// The token of the local API on loopback.

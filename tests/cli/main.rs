@@ -13,6 +13,8 @@ mod keeping;
 mod kill;
 mod machine;
 #[cfg(test)]
+mod mend;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod own;
@@ -23,3 +25,5 @@ mod terminal;
 mod transcript;
 #[cfg(test)]
 mod travel;
+#[cfg(test)]
+mod web;

@@ -78,6 +78,9 @@ fn held(files: &[HeldFile]) -> String {
     if files.is_empty() {
         return String::new();
     }
+    if files.iter().any(|file| file.away.is_some()) {
+        return "disk missing".to_owned();
+    }
     let sum = |of: fn(&HeldFile) -> u64| files.iter().map(|file| u128::from(of(file))).sum();
     here(
         sum(|file| file.held.min(file.file.size)),
@@ -273,8 +276,7 @@ fn reference(reference: &Reference) -> String {
 }
 
 /// One file, as lines below its item; how much of it is here, if that is known.
-fn file(file: &File, here: Option<&HeldFile>) -> Vec<String> {
-    let held = here.map(|here| here.held);
+fn file(file: &File, held: Option<&HeldFile>) -> Vec<String> {
     let File {
         hash,
         size,
@@ -300,7 +302,10 @@ fn file(file: &File, here: Option<&HeldFile>) -> Vec<String> {
             .flatten()
             .map(|text| escape::plain(text).into_owned()),
     );
-    facts.extend(held.map(|held| self::here(u128::from(held.min(*size)), u128::from(*size))));
+    facts.extend(held.map(|held| match &held.away {
+        Some(root) => format!("kept in {}, which is not there", escape::path(root)),
+        None => here(u128::from(held.held.min(*size)), u128::from(*size)),
+    }));
     let mut fields = Fields::default();
     fields
         .add_some(
@@ -308,7 +313,7 @@ fn file(file: &File, here: Option<&HeldFile>) -> Vec<String> {
             name.as_ref().map(|name| escape::plain(name).into_owned()),
         )
         .add("facts", facts.join(", "))
-        .add_some("kept", here.and_then(kept))
+        .add_some("kept", held.and_then(kept))
         .add("hash", hash.to_string());
     let mut lines = vec![format!("file: {}", role_word(role))];
     lines.extend(fields.lines("  "));

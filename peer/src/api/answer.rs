@@ -1,5 +1,6 @@
 //! Answers: what a call came to.
 
+use super::Exported;
 use super::keeping::{HeldFile, History, Kept, Revised, RoomInfo};
 use super::setup::{ConfigInfo, TokenInfo};
 use super::{Failure, MirrorInfo, TrafficInfo};
@@ -32,6 +33,8 @@ pub enum Answer {
     Written(Written),
     /// Of `Publish`.
     Published(PublishSummary),
+    /// Of `ExportStatic`.
+    Exported(Exported),
     /// Of `Follow`.
     Followed(Synced),
     /// Of `Sync`.
@@ -64,6 +67,12 @@ pub enum Answer {
     Feed(Box<FeedInfo>),
     /// Of `Status`.
     Status(Box<Status>),
+    /// Of `Verify`.
+    Verified(super::Verified),
+    /// Of `Doctor`.
+    Diagnosis(super::Diagnosis),
+    /// Of `Rebuild`.
+    Rebuilt(super::Rebuilt),
     /// Of `ConfigCheck`.
     Config(Box<ConfigInfo>),
     /// Of `Token`.
@@ -349,6 +358,9 @@ pub struct Status {
     /// Limits of bandwidth and connections, and what goes through now.
     #[serde(default)]
     pub traffic: TrafficInfo,
+    /// What is to be done, as `doctor` tells it.
+    #[serde(default)]
+    pub findings: Vec<super::Finding>,
 }
 
 /// What a checked file proves.

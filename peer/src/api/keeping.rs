@@ -5,6 +5,7 @@ use crate::keep::{Class, Totals};
 use levada_feed::key::FeedKey;
 use levada_feed::record::{Body, File};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// What an edit of an own item says; what is absent stays.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -125,6 +126,9 @@ pub struct HeldFile {
     pub file: File,
     /// Verified bytes here.
     pub held: u64,
+    /// The blob root that it is kept in, when that is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away: Option<PathBuf>,
     /// What it is kept as.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kept: Option<Class>,

@@ -4,7 +4,8 @@
 //! or the failure. An answer says nothing of its own kind: whoever asked knows which call it was.
 
 use super::{
-    Answer, Call, Checked, ConfigInfo, Event, Failure, FeedInfo, KeyInfo, PublishSummary, Shown,
+    Answer, Call, Checked, ConfigInfo, Event, Exported, Failure, FeedInfo, KeyInfo, PublishSummary,
+    Shown,
 };
 use super::{History, Kept, Revised};
 use super::{SourceInfo, Status, Synced, TokenInfo, Written};
@@ -109,6 +110,7 @@ fn answer(call: &Call, value: Value) -> Result<Answer, Error> {
             Answer::Written(serde_json::from_value::<Written>(value)?)
         }
         Call::Publish(_) => Answer::Published(serde_json::from_value::<PublishSummary>(value)?),
+        Call::ExportStatic(_) => Answer::Exported(serde_json::from_value::<Exported>(value)?),
         Call::Follow { .. } => Answer::Followed(serde_json::from_value::<Synced>(value)?),
         Call::Sync { .. } => Answer::Sync {
             synced: field(value.clone(), "synced")?,
@@ -139,6 +141,9 @@ fn answer(call: &Call, value: Value) -> Result<Answer, Error> {
         }
         Call::Show { .. } => Answer::Feed(Box::new(serde_json::from_value::<FeedInfo>(value)?)),
         Call::Status => Answer::Status(Box::new(serde_json::from_value::<Status>(value)?)),
+        Call::Verify(_) => Answer::Verified(serde_json::from_value(value)?),
+        Call::Doctor => Answer::Diagnosis(serde_json::from_value(value)?),
+        Call::Rebuild(_) => Answer::Rebuilt(serde_json::from_value(value)?),
         Call::ConfigCheck => Answer::Config(Box::new(serde_json::from_value::<ConfigInfo>(value)?)),
         Call::Token { .. } => Answer::Token(serde_json::from_value::<TokenInfo>(value)?),
         Call::Check { .. } => Answer::Checked(Box::new(serde_json::from_value::<Checked>(value)?)),

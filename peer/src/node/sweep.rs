@@ -1,5 +1,5 @@
 //! What a node does by itself from time to time: goes on with what is being left, lets go of what was retracted long
-//! enough ago, drops what nothing names (store-23).
+//! enough ago, drops what nothing names (store-33).
 //!
 //! Before a command for half a second at most, in a serving node to the end, and then again each hour. Everything is taken
 //! up where it ended; with nothing to do it costs a look at each list.

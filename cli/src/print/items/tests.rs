@@ -28,6 +28,7 @@ fn shown(index: u64, state: State, body: Option<Body>) -> Shown {
                 file,
                 kept: None,
                 used: None,
+                away: None,
             })
             .collect(),
         body,
