@@ -71,6 +71,11 @@ mod tests {
         assert!(sources.remove_mirror(&feed(2), "http://b.example"));
         assert!(!sources.remove_mirror(&feed(2), "http://b.example"));
         assert!(sources.mirrors(&feed(2)).is_empty());
-        assert!(!sources.write_over("").unwrap().contains(&feed(2).to_string()));
+        assert!(
+            !sources
+                .write_over("")
+                .unwrap()
+                .contains(&feed(2).to_string())
+        );
     }
 }
