@@ -177,6 +177,39 @@ fn host_without_ranges_is_told_once() {
 }
 
 #[test]
+fn whole_file_that_comes_for_a_part_is_read_once_for_all_parts() {
+    let (author, follower) = (Author::new(), TestNode::new());
+    author.node.write("film.bin", &noise(5, 4 << 20));
+    author.publish(0..0);
+    author.export();
+    let host = Host::serve(&author.site, Manners::PLAIN);
+    let feed = followed(&follower, &author.link(&host), Some("none")).feed;
+    let sync = |keep: &str, size: &str| {
+        let call = Call::Follow {
+            feed: feed.to_string(),
+            via: Vec::new(),
+            keep: Some(keep.to_owned()),
+            max_size: Some(size.to_owned()),
+        };
+        let _ = follower.call(call).answer();
+    };
+    sync("newest:1", "1KiB");
+    // A part in the middle leaves a gap on each side of it.
+    let part = follower.call(Call::Get {
+        target: format!("{feed}/1"),
+        file: None,
+        range: Some((1_000_000, Some(2_000_000))),
+        output: None,
+    });
+    assert!(part.bytes() == noise(5, 4 << 20)[1_000_000..=2_000_000]);
+    let _ = host.asked();
+    sync("newest:1", "1GiB");
+    let (asked, _) = host.asked();
+    let is_data = |path: &&String| path.starts_with("/blobs/") && !path.ends_with(".obao");
+    assert_eq!(asked.iter().filter(is_data).count(), 1, "{asked:?}");
+}
+
+#[test]
 fn serving_follower_sees_an_update_of_a_static_host_and_passes_it_on() {
     let (author, follower) = (Author::new(), TestNode::new());
     author.publish(0..2);
@@ -315,4 +348,53 @@ fn host_that_was_rolled_back_is_stale_and_one_that_is_half_uploaded_is_not_yet()
     copy_all(&author.site, &served);
     let whole = synced(&late);
     assert_eq!((whole.length, whole.records), (came.length, came.records));
+}
+
+#[test]
+#[ignore = "measures"]
+fn zz_measure() {
+    let author = Author::new();
+    let started = std::time::SystemTime::UNIX_EPOCH;
+    let _ = started;
+    for _ in 0..8 {
+        author.append(10_000);
+    }
+    author.node.write("a.bin", &noise(1, 400));
+    author.publish(0..1);
+    let first = author.export();
+    println!(
+        "export: {} files, {} bytes",
+        first.files_written, first.bytes_written
+    );
+    let host = Host::serve(&author.site, Manners::WEB);
+    let link = author.link(&host);
+    let follower = TestNode::new();
+    let came = followed(&follower, &link, Some("newest:50"));
+    let (asked, sent) = host.asked();
+    println!(
+        "newest:50 of {}: {} requests, {sent} bytes, {asked:?}",
+        came.length,
+        asked.len()
+    );
+    author.append(1);
+    let more = author.export();
+    println!(
+        "export after one record: {} files, {} bytes",
+        more.files_written, more.bytes_written
+    );
+    let _ = synced(&follower);
+    let (asked, sent) = host.asked();
+    println!(
+        "one more: {} requests, {sent} bytes, {asked:?}",
+        asked.len()
+    );
+    author.append(700);
+    author.export();
+    let _ = host.asked();
+    let _ = synced(&follower);
+    let (asked, sent) = host.asked();
+    println!(
+        "700 more: {} requests, {sent} bytes, {asked:?}",
+        asked.len()
+    );
 }
