@@ -7,6 +7,7 @@ mod address;
 mod connect;
 mod error;
 mod hosted;
+mod request;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -21,11 +22,10 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
-use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, header};
 use levada_feed::limits::REDIRECTS_MAX;
+use request::{Target, Wants, first_line, is_redirect, request};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -65,33 +65,6 @@ struct RemoteInner {
     lanes: Vec<Arc<Lane>>,
     idle: Mutex<Vec<Connection>>,
     hosted: hosted::Hosted,
-}
-
-/// What a request asks for besides its address.
-#[derive(Clone, Default)]
-struct Wants {
-    /// Bytes of a blob.
-    range: Option<Range<u64>>,
-    /// Only something with another tag.
-    unless: Option<String>,
-    /// Only something that changed since this date, as the host wrote it.
-    since: Option<String>,
-}
-
-/// What is asked for, as a path.
-#[derive(Clone)]
-enum Target<'a> {
-    Wire(&'a Ask),
-    File(StaticFile),
-}
-
-impl fmt::Display for Target<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Wire(ask) => ask.fmt(f),
-            Self::File(file) => write!(f, "/{file}"),
-        }
-    }
 }
 
 /// All peers that this process talks to.
@@ -347,8 +320,7 @@ impl Remote {
             Target::Wire(Ask::Head { wait, .. }) => STALL_TIMEOUT + Duration::from_secs(*wait),
             _ => STALL_TIMEOUT,
         };
-        let is_media = matches!(asked, Target::Wire(Ask::Blob { .. }));
-        connection.turns.begin(is_media);
+        connection.turns.begin(asked.is_media());
         let answer = connection.sender.send_request(request);
         let answer = transfer::patient(patience, &connection.turns, answer).await;
         answer.ok_or_else(|| Unreachable::Stalled {
@@ -425,57 +397,4 @@ impl Remote {
 /// Whether the answer to a request is an array (spec/wire.md, Grammar).
 fn is_structure(ask: &Ask) -> bool {
     !matches!(ask, Ask::Health | Ask::Blob { .. } | Ask::Proof { .. })
-}
-
-/// What a peer says of itself, fit for a terminal.
-fn first_line(text: &[u8]) -> String {
-    text.iter()
-        .take_while(|byte| **byte != b'\n')
-        .filter(|byte| byte.is_ascii_graphic() || **byte == b' ')
-        .map(|byte| char::from(*byte))
-        .collect()
-}
-
-fn is_redirect(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::MOVED_PERMANENTLY
-            | StatusCode::FOUND
-            | StatusCode::SEE_OTHER
-            | StatusCode::TEMPORARY_REDIRECT
-            | StatusCode::PERMANENT_REDIRECT
-    )
-}
-
-fn request(
-    method: &Method,
-    address: &Address,
-    target: &str,
-    wants: &Wants,
-    body: Bytes,
-) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(body));
-    *request.method_mut() = method.clone();
-    *request.uri_mut() = target
-        .parse()
-        .expect("a path that was parsed and a request that was printed make a path");
-    let headers = request.headers_mut();
-    let mut insert = |name: HeaderName, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(name, value);
-        }
-    };
-    insert(header::HOST, &address.header());
-    insert(header::ACCEPT_ENCODING, "identity");
-    if let Some(tag) = &wants.unless {
-        insert(header::IF_NONE_MATCH, tag);
-    }
-    if let Some(since) = &wants.since {
-        insert(header::IF_MODIFIED_SINCE, since);
-    }
-    if let Some(range) = &wants.range {
-        let last = range.end.saturating_sub(1);
-        insert(header::RANGE, &format!("bytes={}-{last}", range.start));
-    }
-    request
 }
