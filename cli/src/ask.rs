@@ -2,7 +2,7 @@
 //!
 //! Makes paths absolute and reads the small form (`A-B`); everything else is for the node to judge.
 
-use crate::args::{Command, Config, Get, Init, Key, Mirror, Publish};
+use crate::args::{Command, Config, Export, ExportStatic, Get, Init, Key, Mirror, Publish};
 use clap_complete::Shell;
 use levada_feed::link::Link;
 use levada_peer::api::{Call, Code, Failure};
@@ -75,6 +75,7 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
                 api: args.api,
             }));
         }
+        Command::Export { command } => export(command)?,
         Command::Status => Call::Status,
         Command::Config {
             command: Config::Check,
@@ -135,6 +136,21 @@ fn key(command: Key) -> Result<Call, Failure> {
         },
         Key::TakeOver { feed } => Call::KeyTakeOver { feed },
     })
+}
+
+fn export(command: Export) -> Result<Call, Failure> {
+    let Export::Static(ExportStatic {
+        dir,
+        feeds,
+        media,
+        url,
+    }) = command;
+    Ok(Call::ExportStatic(levada_peer::api::ExportStatic {
+        dir: absolute(&dir)?,
+        feeds,
+        media,
+        url,
+    }))
 }
 
 fn mirror(command: Mirror) -> Call {

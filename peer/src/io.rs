@@ -18,6 +18,7 @@ pub mod media;
 mod private;
 pub mod server;
 pub(crate) mod service;
+pub mod static_dir;
 pub mod strip;
 pub mod traffic;
 pub mod walk;

@@ -5,6 +5,7 @@
 mod append;
 mod author;
 mod config;
+mod export;
 mod find;
 mod follow;
 mod get;
@@ -325,6 +326,7 @@ impl Node {
             } => own::restore(&self, &file, name.as_deref(), is_unused, title.as_deref()),
             Call::KeyTakeOver { feed } => own::take_over(&self, feed.as_deref(), events, stop),
             Call::Publish(args) => publish::publish(&self, &args, events, stop),
+            Call::ExportStatic(args) => export::export(&self, &args, events, stop),
             Call::Sources => show::sources(&self).map(|sources| Answer::Sources { sources }),
             Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
             Call::Show { target } => show::show(&self, &target),

@@ -62,6 +62,9 @@ GIVEN = {
     ("bundle", ""): {"feed"},
     ("succession", ""): {"named"},
     ("wire", "blobs"): {"asked"},
+    ("static", "page"): {"feed", "answer", "page"},
+    ("static", "list"): {"feed", "answer", "page"},
+    ("static", "tile"): {"feed", "answer", "tile"},
     ("feed", ""): {"feed", "now", "link-first", "step"},
 }
 

@@ -1,5 +1,6 @@
 //! Answers: what a call came to.
 
+use super::Exported;
 use super::setup::{ConfigInfo, TokenInfo};
 use super::{Failure, MirrorInfo, TrafficInfo};
 use crate::keep::Totals;
@@ -31,6 +32,8 @@ pub enum Answer {
     Written(Written),
     /// Of `Publish`.
     Published(PublishSummary),
+    /// Of `ExportStatic`.
+    Exported(Exported),
     /// Of `Follow`.
     Followed(Synced),
     /// Of `Sync`.

@@ -100,6 +100,14 @@ pub fn load_sources(dirs: &Dirs) -> Result<Sources, ConfigError> {
     load(dirs.sources(), Sources::read)
 }
 
+/// Reads what is pinned and dropped; a file that is not there is nothing.
+///
+/// # Errors
+/// See `ConfigError`.
+pub fn load_pins(dirs: &Dirs) -> Result<Pins, ConfigError> {
+    load(dirs.pins(), Pins::read)
+}
+
 /// Reads the settings; a file that is not there says nothing.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use super::words::{find_failure, short};
 use crate::api::{Code, Failure};
 use crate::io::config;
 use crate::pins::Pins;
-use crate::sources::{FindError, Source, Sources};
+use crate::sources::{FindError, Keep, Retractions, Source, Sources};
 use crate::store::StoreError;
 use levada_feed::key::FeedKey;
 use levada_feed::link::Link;
@@ -70,6 +70,24 @@ impl Node {
     pub(super) fn mirrors(&self, feed: &FeedKey) -> Vec<String> {
         let sources = self.sources();
         sources.map_or_else(|_| Vec::new(), |sources| sources.mirrors(feed).to_vec())
+    }
+
+    /// What of an own feed is missing here is to come from its mirrors.
+    pub(super) fn own_source(&self, target: &str) -> Result<Option<Source>, Failure> {
+        let keys = self.keys.list()?;
+        let own = keys.into_iter().find(|key| {
+            key.name == target || target.parse::<FeedKey>().is_ok_and(|feed| feed == key.feed)
+        });
+        Ok(own.map(|key| Source {
+            feed: key.feed,
+            nickname: key.name,
+            first: None,
+            via: self.mirrors(&key.feed),
+            keep: Keep::All,
+            max_size: u64::MAX,
+            retractions: Retractions::Never,
+            added: 0,
+        }))
     }
 
     pub(super) fn find_source(&self, target: &str) -> Result<Source, Failure> {

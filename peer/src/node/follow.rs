@@ -81,7 +81,10 @@ pub(super) async fn sync(
     stop: Stop,
 ) -> Result<Answer, Failure> {
     let sources = match target {
-        Some(target) => vec![node.find_source(target)?],
+        Some(target) => vec![match node.own_source(target)? {
+            Some(own) => own,
+            None => node.find_source(target)?,
+        }],
         None => node.sources()?.list().to_vec(),
     };
     let (mut synced, mut failures) = (0, Vec::new());

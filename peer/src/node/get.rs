@@ -200,7 +200,7 @@ impl Fetch<'_> {
             return Ok(());
         }
         let source = node.source_of(&feed);
-        let via = source.map(|source| source.via).unwrap_or_default();
+        let via = source.map_or_else(|| node.mirrors(&feed), |source| source.via);
         let remotes: Vec<_> = via
             .iter()
             .filter_map(|via| node.client.remote(via).ok())

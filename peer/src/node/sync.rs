@@ -71,16 +71,15 @@ async fn sync_once(
         is_disputed: false,
         error: None,
     };
-    let (came, via) = sync_records(node, source, &remotes, &events, &stop).await?;
-    result.records_new = came.records;
-    result.via = Some(via.name().to_owned());
-    // Who answered is asked first for the media too.
-    let mut order = vec![via.clone()];
-    order.extend(
-        remotes
-            .into_iter()
-            .filter(|remote| remote.name() != via.name()),
-    );
+    let mut order = remotes;
+    // Records of an own feed come by taking over alone, under the lock of signing.
+    if node.own_name(&source.feed).is_none() {
+        let (came, via) = sync_records(node, source, &order, &events, &stop).await?;
+        result.records_new = came.records;
+        result.via = Some(via.name().to_owned());
+        // Who answered is asked first for the media too.
+        order.sort_by_key(|remote| remote.name() != via.name());
+    }
     sync_media(node, source, order, &mut result, events, stop).await?;
     if let Some(head) = node.disk.head(&source.feed)? {
         result.length = head.body().length;
@@ -263,7 +262,9 @@ async fn sync_media(
     stop: Stop,
 ) -> Result<(), Failure> {
     let pins = node.pins()?;
-    let purpose = if pins.has_feed(&source.feed) {
+    let purpose = if node.own_name(&source.feed).is_some() {
+        Purpose::Own
+    } else if pins.has_feed(&source.feed) {
         Purpose::Pin
     } else {
         Purpose::Follow

@@ -87,12 +87,7 @@ impl MediaFetch {
         let Some(partial) = opened.await? else {
             return Ok(true);
         };
-        let rejected = |reject| {
-            SyncError::Ask(AskError::Rejected {
-                peer: remote.name().to_owned(),
-                reject,
-            })
-        };
+        let rejected = |reject| SyncError::Ask(remote.wrong_blob(&blob.hash, reject));
         let shape = Shape::of_blob(partial.size()).map_err(rejected)?;
         let bytes = bytes.unwrap_or(0..partial.size());
         let wanted = shape
@@ -152,12 +147,7 @@ impl MediaFetch {
         hash: Hash,
         size: u64,
     ) -> Result<Arc<Partial>, SyncError> {
-        let rejected = |reject| {
-            SyncError::Ask(AskError::Rejected {
-                peer: remote.name().to_owned(),
-                reject,
-            })
-        };
+        let rejected = |reject| SyncError::Ask(remote.wrong_blob(&hash, reject));
         let shape = Shape::of_blob(size).map_err(rejected)?;
         let last = shape.leaf_bytes(shape.leaves() - 1);
         let data = Ask::Blob { hash };
@@ -205,12 +195,7 @@ impl MediaFetch {
         blob: &WantedBlob,
         leaves: Range<u64>,
     ) -> Result<(), SyncError> {
-        let rejected = |reject| {
-            SyncError::Ask(AskError::Rejected {
-                peer: remote.name().to_owned(),
-                reject,
-            })
-        };
+        let rejected = |reject| SyncError::Ask(remote.wrong_blob(&blob.hash, reject));
         let bytes = shape.bytes_of(&leaves);
         let pairs_max = (leaves.end - leaves.start + 64) * 64;
         let data = Ask::Blob { hash: blob.hash };
