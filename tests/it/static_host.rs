@@ -190,6 +190,7 @@ fn whole_file_that_comes_for_a_part_is_read_once_for_all_parts() {
             via: Vec::new(),
             keep: Some(keep.to_owned()),
             max_size: Some(size.to_owned()),
+            retractions: None,
         };
         let _ = follower.call(call).answer();
     };
