@@ -5,12 +5,15 @@
 mod append;
 mod author;
 mod config;
+mod discard;
+mod dispatch;
 mod doctor;
 mod export;
 mod find;
 mod follow;
 mod get;
 mod guard;
+mod history;
 mod leave;
 mod limits;
 mod listen;
@@ -20,12 +23,14 @@ mod media;
 mod mirrors;
 mod output;
 mod own;
+mod pin;
 mod plan;
 mod prove;
 mod publish;
 mod rebuild;
 mod records;
 mod replay;
+mod revise;
 mod room;
 mod serve;
 mod show;
@@ -34,7 +39,7 @@ mod sync;
 mod verify;
 mod words;
 
-use crate::api::{Answer, Call, Code, Event, Failure, Rebuild};
+use crate::api::{Call, Code, Event, Failure, Rebuild};
 use crate::io::blobs::Blobs;
 use crate::io::client::Client;
 use crate::io::config::{ReadPins, ReadSources};
@@ -126,9 +131,7 @@ pub async fn call(
     if !matches!(call, Call::Doctor | Call::Status) {
         node.warn_of_roots(&events).await;
     }
-    let sweeping = node.clone();
-    let swept = tokio::task::spawn_blocking(move || sweep::before(&sweeping)).await;
-    let answer = match swept.unwrap_or(Ok(())) {
+    let answer = match sweep::before(&node).await {
         Ok(()) => node.run(call, &events, stop).await,
         Err(error) => Err(error.into()),
     };
@@ -279,122 +282,6 @@ impl Node {
     fn close(&self) -> Result<(), StoreError> {
         self.blobs.note_used()?;
         self.disk.close()
-    }
-
-    async fn run(
-        self: &Arc<Self>,
-        call: Call,
-        events: &mpsc::Sender<Event>,
-        stop: Stop,
-    ) -> Result<Answer, Failure> {
-        match call {
-            Call::Follow {
-                feed,
-                via,
-                keep,
-                max_size,
-            } => {
-                follow::follow(
-                    self,
-                    &feed,
-                    &via,
-                    keep.as_deref(),
-                    max_size.as_deref(),
-                    events.clone(),
-                    stop,
-                )
-                .await
-            }
-            Call::Unfollow { feed, purge } => follow::unfollow(self, &feed, purge, stop).await,
-            Call::Sync { feed } => follow::sync(self, feed.as_deref(), events.clone(), stop).await,
-            Call::Rebuild(asked) => rebuild::in_place(self, asked, events, stop).await,
-            Call::Verify(asked) => verify::verify(self, *asked, events.clone(), stop).await,
-            Call::Get {
-                target,
-                file,
-                range,
-                output,
-            } => {
-                let (file, output) = (file.as_deref(), output.as_deref());
-                get::get(
-                    self,
-                    get::Get {
-                        target: &target,
-                        file,
-                        range,
-                        output,
-                    },
-                    events.clone(),
-                    stop,
-                )
-                .await
-            }
-            Call::MirrorAdd { mirror, feed } => mirrors::add(self, &mirror, feed, stop).await,
-            Call::MirrorRemove { mirror, feed } => mirrors::remove(self, &mirror, feed).await,
-            Call::Mirrors { feed } => mirrors::list(self, feed, stop).await,
-            other => {
-                let (node, events) = (self.clone(), events.clone());
-                let work =
-                    tokio::task::spawn_blocking(move || node.run_blocking(other, &events, &stop));
-                work.await
-                    .map_err(|_| Failure::new(Code::Failed, "the work ended unexpectedly"))?
-            }
-        }
-    }
-
-    fn run_blocking(
-        self: Arc<Self>,
-        call: Call,
-        events: &mpsc::Sender<Event>,
-        stop: &Stop,
-    ) -> Result<Answer, Failure> {
-        match call {
-            Call::Init {
-                name,
-                title,
-                encrypt,
-            } => own::init(&self, name.as_deref(), title.as_deref(), encrypt),
-            Call::KeyList => own::list(&self).map(|keys| Answer::Keys { keys }),
-            Call::KeyShow { feed } => own::show(&self, feed.as_deref()),
-            Call::KeyBackup { feed, output } => own::backup(&self, feed.as_deref(), &output),
-            Call::KeyRestore {
-                file,
-                name,
-                is_unused,
-                title,
-            } => own::restore(&self, &file, name.as_deref(), is_unused, title.as_deref()),
-            Call::KeyTakeOver { feed } => own::take_over(&self, feed.as_deref(), events, stop),
-            Call::Publish(args) => publish::publish(&self, &args, events, stop),
-            Call::ExportStatic(args) => export::export(&self, &args, events, stop),
-            Call::Sources => show::sources(&self).map(|sources| Answer::Sources { sources }),
-            Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
-            Call::Show { target } => show::show(&self, &target),
-            Call::Status => show::status(&self),
-            Call::Doctor => doctor::doctor(&self),
-            Call::ConfigCheck => Ok(config::check(&self.dirs)),
-            Call::Token { is_new } => own::token(&self, is_new),
-            Call::Prove { target, output } => {
-                let (bytes, answer) = prove::prove(&self, &target, output.as_deref())?;
-                if let Some(bytes) = bytes {
-                    // Nobody reads the output any more: the answer says the same.
-                    let _ = events.blocking_send(bytes);
-                }
-                Ok(answer)
-            }
-            Call::Check { file } => prove::check(&file),
-            Call::Follow { .. }
-            | Call::Unfollow { .. }
-            | Call::Sync { .. }
-            | Call::Get { .. }
-            | Call::Verify(_)
-            | Call::Rebuild(_)
-            | Call::MirrorAdd { .. }
-            | Call::MirrorRemove { .. }
-            | Call::Mirrors { .. } => Err(Failure::new(
-                Code::Failed,
-                "this call is carried out elsewhere",
-            )),
-        }
     }
 
     /// The log of a followed feed, at the highest head that was verified.
