@@ -2,7 +2,10 @@
 //!
 //! Makes paths absolute and reads the small form (`A-B`); everything else is for the node to judge.
 
-use crate::args::{Command, Config, Export, ExportStatic, Get, Init, Key, Mirror, Publish};
+use crate::args::{
+    Command, Config, Drop, Edit, Export, ExportStatic, Get, Init, Key, Mirror, Publish, Retract,
+    Says, Verify,
+};
 use clap_complete::Shell;
 use levada_feed::link::Link;
 use levada_peer::api::{Call, Code, Failure};
@@ -46,28 +49,24 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
         },
         Command::Key { command } => key(command)?,
         Command::Mirror { command } => mirror(command),
-        Command::Publish(args) => {
-            let serve = args.serve.then(|| Serve {
-                listen: args.listen.clone(),
-                api: args.api.clone(),
-            });
-            let call = publish(args)?;
-            return Ok(match serve {
-                Some(serve) => Ask::PublishAndServe(call, serve),
-                None => Ask::Call(call),
-            });
-        }
+        Command::Publish(args) => return publish_and(args),
         Command::Follow(args) => Call::Follow {
             feed: args.feed,
             via: args.via,
             keep: args.keep,
             max_size: args.max_size,
+            retractions: args.retractions,
         },
         Command::Unfollow { feed, purge } => Call::Unfollow { feed, purge },
         Command::Sources => Call::Sources,
-        Command::Sync { feed, .. } => Call::Sync { feed },
+        Command::Sync { feed, again, .. } => Call::Sync { feed, again },
         Command::Ls { feed, limit, all } => Call::Ls { feed, limit, all },
-        Command::Show { target } => Call::Show { target },
+        Command::Show { target, history } => Call::Show { target, history },
+        Command::Pin { target } => Call::Pin { target },
+        Command::Unpin { target } => Call::Unpin { target },
+        Command::Drop(Drop { target, yes }) => Call::Drop { target, yes },
+        Command::Edit(args) => edit(args),
+        Command::Retract(Retract { target, reason }) => Call::Retract { target, reason },
         Command::Get(args) => return get(args),
         Command::Serve(args) => {
             return Ok(Ask::Serve(Serve {
@@ -77,28 +76,48 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
         }
         Command::Export { command } => export(command)?,
         Command::Status => Call::Status,
+        Command::Verify(args) => verify(args),
+        Command::Doctor => Call::Doctor,
+        Command::Rebuild(args) => Call::Rebuild(levada_peer::api::Rebuild {
+            only_index: args.index,
+        }),
         Command::Config {
             command: Config::Check,
         } => Call::ConfigCheck,
         Command::Completions { shell } => return Ok(Ask::Completions(shell)),
         Command::Man { folder } => return Ok(Ask::Man(folder)),
         Command::Token { new } => Call::Token { is_new: new },
-        Command::Prove { target, output } => {
-            let output = output.unwrap_or_else(|| bundle_name(&target).into());
-            let output = target_file(&output)?;
-            let is_bytes = output.is_none();
-            let call = Call::Prove { target, output };
-            return Ok(if is_bytes {
-                Ask::Bytes(call)
-            } else {
-                Ask::Call(call)
-            });
-        }
+        Command::Prove { target, output } => return prove(target, output),
         Command::Check { file } => Call::Check {
             file: absolute(&file)?,
         },
     };
     Ok(Ask::Call(call))
+}
+
+/// Publishes, and serves afterwards if that was asked for.
+fn publish_and(args: Publish) -> Result<Ask, Failure> {
+    let serve = args.serve.then(|| Serve {
+        listen: args.listen.clone(),
+        api: args.api.clone(),
+    });
+    let call = publish(args)?;
+    Ok(match serve {
+        Some(serve) => Ask::PublishAndServe(call, serve),
+        None => Ask::Call(call),
+    })
+}
+
+fn prove(target: String, output: Option<PathBuf>) -> Result<Ask, Failure> {
+    let output = output.unwrap_or_else(|| bundle_name(&target).into());
+    let output = target_file(&output)?;
+    let is_bytes = output.is_none();
+    let call = Call::Prove { target, output };
+    Ok(if is_bytes {
+        Ask::Bytes(call)
+    } else {
+        Ask::Call(call)
+    })
 }
 
 /// What a command says of limits.
@@ -113,6 +132,14 @@ pub(crate) fn limits(command: &Command) -> Given {
         _ => (None, None),
     };
     Given { up, down }
+}
+
+fn verify(args: Verify) -> Call {
+    Call::Verify(Box::new(levada_peer::api::Verify {
+        feed: args.feed,
+        seconds: args.limit,
+        via: args.via,
+    }))
 }
 
 fn key(command: Key) -> Result<Call, Failure> {
@@ -178,6 +205,26 @@ fn publish(args: Publish) -> Result<Call, Failure> {
         retract_missing: args.retract_missing,
         insist: args.insist,
     })))
+}
+
+fn edit(args: Edit) -> Call {
+    let Says {
+        title,
+        text,
+        tags,
+        creators,
+        language,
+        licence,
+    } = args.says;
+    Call::Edit(Box::new(levada_peer::api::Edit {
+        target: args.target,
+        title,
+        text,
+        tags,
+        creators,
+        language,
+        licence,
+    }))
 }
 
 fn get(args: Get) -> Result<Ask, Failure> {

@@ -8,13 +8,16 @@ mod export;
 mod feeds;
 mod heads;
 mod items;
+mod keeping;
 mod keys;
+mod mend;
 mod mirrors;
 mod publish;
 mod serving;
 mod sync;
 mod traffic;
 
+pub(crate) use mend::damaged;
 pub(crate) use publish::PublishReport;
 pub(crate) use serving::serving;
 pub(crate) use sync::synced;
@@ -51,8 +54,14 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
         Answer::Sources { sources } => feeds::sources(screen, spelling, sources),
         Answer::Items { items } => items::list(screen, spelling, call, items),
         Answer::Item(item) => screen.lines(items::one(item)),
+        Answer::Kept(kept) => keeping::kept(screen, kept),
+        Answer::Revised(revised) => keeping::revised(screen, revised),
+        Answer::History(history) => keeping::history(screen, history),
         Answer::Feed(feed) => feeds::feed(screen, feed),
         Answer::Status(status) => feeds::status(screen, status),
+        Answer::Verified(verified) => mend::verified(screen, spelling, verified),
+        Answer::Diagnosis(diagnosis) => mend::diagnosis(screen, diagnosis),
+        Answer::Rebuilt(rebuilt) => mend::rebuilt(screen, rebuilt),
         Answer::Config(config) => config::checked(screen, config),
         // The token alone, so that a script can take it; where it is kept is a note.
         Answer::Token(token) => {

@@ -5,11 +5,15 @@
 mod append;
 mod author;
 mod config;
+mod discard;
+mod dispatch;
+mod doctor;
 mod export;
 mod find;
 mod follow;
 mod get;
 mod guard;
+mod history;
 mod leave;
 mod limits;
 mod listen;
@@ -19,18 +23,23 @@ mod media;
 mod mirrors;
 mod output;
 mod own;
+mod pin;
 mod plan;
 mod prove;
 mod publish;
+mod rebuild;
 mod records;
+mod replay;
+mod revise;
 mod room;
 mod serve;
 mod show;
 mod sweep;
 mod sync;
+mod verify;
 mod words;
 
-use crate::api::{Answer, Call, Code, Event, Failure};
+use crate::api::{Call, Code, Event, Failure, Rebuild};
 use crate::io::blobs::Blobs;
 use crate::io::client::Client;
 use crate::io::config::{ReadPins, ReadSources};
@@ -94,6 +103,9 @@ pub async fn call(
         tell(&events, Event::Answer(Box::new(answer))).await;
         return Ok(());
     }
+    if let Call::Rebuild(Rebuild { only_index: false }) = call {
+        return rebuild::rebuild(options, &events, stop).await;
+    }
     if let Call::ConfigCheck = call {
         // Needs no store either, and a broken file may be why none can be opened.
         let answer = config::check(&find_dirs(options)?);
@@ -103,13 +115,23 @@ pub async fn call(
     let node = match open(options).await {
         Ok(node) => node,
         Err(failure) if failure.code == Code::Locked => {
-            return local::ask(options, call, &events, stop, failure).await;
+            let asked = local::ask(options, call.clone(), &events, stop, failure).await;
+            return match (call, asked) {
+                (Call::Doctor, Err(failure)) => {
+                    doctor::without_store(options, failure, &events).await
+                }
+                (_, asked) => asked,
+            };
+        }
+        Err(failure) if matches!(call, Call::Doctor) => {
+            return doctor::without_store(options, failure, &events).await;
         }
         Err(failure) => return Err(failure),
     };
-    let sweeping = node.clone();
-    let swept = tokio::task::spawn_blocking(move || sweep::before(&sweeping)).await;
-    let answer = match swept.unwrap_or(Ok(())) {
+    if !matches!(call, Call::Doctor | Call::Status) {
+        node.warn_of_roots(&events).await;
+    }
+    let answer = match sweep::before(&node).await {
         Ok(()) => node.run(call, &events, stop).await,
         Err(error) => Err(error.into()),
     };
@@ -202,12 +224,21 @@ impl Node {
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
         let settings = crate::io::config::load_settings(&dirs)?;
         let limits = settings.limits.clone().with(options.limits);
-        let disk = Arc::new(Disk::open_with(&dirs.store(), settings.memory.cache)?);
+        let disk = Disk::open_with(&dirs.store(), settings.memory.cache)
+            .map_err(|error| words::store_broken(&dirs, &error))?;
+        let disk = Arc::new(disk);
         let traffic = limits::traffic(&limits);
+        doctor::note_birth(&disk)?;
+        let list = dirs.state().join("roots");
         whole::sweep(&dirs.keys()).map_err(StoreError::file(&dirs.keys(), "reading"))?;
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
-            blobs: Blobs::open(&dirs.blobs(), disk.clone())?,
+            blobs: Blobs::open_all(
+                &dirs.blobs(),
+                &settings.blobs.roots,
+                Some(&list),
+                disk.clone(),
+            )?,
             evidence: Evidence::open(&dirs.state().join("evidence"))?,
             keys: Keys::at(&dirs.keys()),
             markers: Markers::open(&dirs.state().join("markers"))?,
@@ -238,121 +269,19 @@ impl Node {
         })
     }
 
+    /// Names the blob roots that are away.
+    async fn warn_of_roots(&self, events: &mpsc::Sender<Event>) {
+        for root in self.blobs.away_roots() {
+            let (message, hint) = words::away_root(root, self.dirs.state());
+            let hint = Some(hint);
+            tell(events, Event::Warning { message, hint }).await;
+        }
+    }
+
     /// Writes everything to the disk.
     fn close(&self) -> Result<(), StoreError> {
         self.blobs.note_used()?;
         self.disk.close()
-    }
-
-    async fn run(
-        self: &Arc<Self>,
-        call: Call,
-        events: &mpsc::Sender<Event>,
-        stop: Stop,
-    ) -> Result<Answer, Failure> {
-        match call {
-            Call::Follow {
-                feed,
-                via,
-                keep,
-                max_size,
-            } => {
-                follow::follow(
-                    self,
-                    &feed,
-                    &via,
-                    keep.as_deref(),
-                    max_size.as_deref(),
-                    events.clone(),
-                    stop,
-                )
-                .await
-            }
-            Call::Unfollow { feed, purge } => follow::unfollow(self, &feed, purge, stop).await,
-            Call::Sync { feed } => follow::sync(self, feed.as_deref(), events.clone(), stop).await,
-            Call::Get {
-                target,
-                file,
-                range,
-                output,
-            } => {
-                let (file, output) = (file.as_deref(), output.as_deref());
-                get::get(
-                    self,
-                    get::Get {
-                        target: &target,
-                        file,
-                        range,
-                        output,
-                    },
-                    events.clone(),
-                    stop,
-                )
-                .await
-            }
-            Call::MirrorAdd { mirror, feed } => mirrors::add(self, &mirror, feed, stop).await,
-            Call::MirrorRemove { mirror, feed } => mirrors::remove(self, &mirror, feed).await,
-            Call::Mirrors { feed } => mirrors::list(self, feed, stop).await,
-            other => {
-                let (node, events) = (self.clone(), events.clone());
-                let work =
-                    tokio::task::spawn_blocking(move || node.run_blocking(other, &events, &stop));
-                work.await
-                    .map_err(|_| Failure::new(Code::Failed, "the work ended unexpectedly"))?
-            }
-        }
-    }
-
-    fn run_blocking(
-        self: Arc<Self>,
-        call: Call,
-        events: &mpsc::Sender<Event>,
-        stop: &Stop,
-    ) -> Result<Answer, Failure> {
-        match call {
-            Call::Init {
-                name,
-                title,
-                encrypt,
-            } => own::init(&self, name.as_deref(), title.as_deref(), encrypt),
-            Call::KeyList => own::list(&self).map(|keys| Answer::Keys { keys }),
-            Call::KeyShow { feed } => own::show(&self, feed.as_deref()),
-            Call::KeyBackup { feed, output } => own::backup(&self, feed.as_deref(), &output),
-            Call::KeyRestore {
-                file,
-                name,
-                is_unused,
-                title,
-            } => own::restore(&self, &file, name.as_deref(), is_unused, title.as_deref()),
-            Call::KeyTakeOver { feed } => own::take_over(&self, feed.as_deref(), events, stop),
-            Call::Publish(args) => publish::publish(&self, &args, events, stop),
-            Call::ExportStatic(args) => export::export(&self, &args, events, stop),
-            Call::Sources => show::sources(&self).map(|sources| Answer::Sources { sources }),
-            Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
-            Call::Show { target } => show::show(&self, &target),
-            Call::Status => show::status(&self),
-            Call::ConfigCheck => Ok(config::check(&self.dirs)),
-            Call::Token { is_new } => own::token(&self, is_new),
-            Call::Prove { target, output } => {
-                let (bytes, answer) = prove::prove(&self, &target, output.as_deref())?;
-                if let Some(bytes) = bytes {
-                    // Nobody reads the output any more: the answer says the same.
-                    let _ = events.blocking_send(bytes);
-                }
-                Ok(answer)
-            }
-            Call::Check { file } => prove::check(&file),
-            Call::Follow { .. }
-            | Call::Unfollow { .. }
-            | Call::Sync { .. }
-            | Call::Get { .. }
-            | Call::MirrorAdd { .. }
-            | Call::MirrorRemove { .. }
-            | Call::Mirrors { .. } => Err(Failure::new(
-                Code::Failed,
-                "this call is carried out elsewhere",
-            )),
-        }
     }
 
     /// The log of a followed feed, at the highest head that was verified.

@@ -8,8 +8,12 @@ mod disk;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod keeping;
+#[cfg(test)]
 mod kill;
 mod machine;
+#[cfg(test)]
+mod mend;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
@@ -21,3 +25,5 @@ mod terminal;
 mod transcript;
 #[cfg(test)]
 mod travel;
+#[cfg(test)]
+mod web;

@@ -18,14 +18,17 @@ macro_rules! pages {
 
 pages! {
     first_steps_go_as_written: "first-steps.md",
+    keeping_is_as_written: "keeping.md",
     keys_are_as_written: "keys.md",
     publishing_is_as_written: "publishing.md",
     following_is_as_written: "following.md",
     proofs_are_as_written: "proofs.md",
+    mending_is_as_written: "mending.md",
     moving_is_as_written: "moving.md",
     errors_are_as_written: "errors.md",
     json_is_as_written: "json.md",
     limits_are_as_written: "limits.md",
+    static_hosts_are_as_written: "static.md",
     serving_is_as_written: "serving.md",
 }
 

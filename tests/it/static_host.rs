@@ -1,8 +1,10 @@
 //! Feeds as plain files on a web host: exported, followed while the author is away, updated, damaged, cut short.
 
+mod export;
+
 use levada_feed::limits::PAGE_RECORDS;
 use levada_feed::record::{Body, Item};
-use levada_peer::api::{Answer, Call, Code, Event, ExportStatic, Exported, Failure, Synced};
+use levada_peer::api::{Answer, Call, Event, ExportStatic, Exported, Synced};
 use levada_peer::node;
 use levada_tests::{Host, Manners, TestNode, copy_all, noise};
 use std::collections::BTreeMap;
@@ -80,7 +82,10 @@ fn followed(node: &TestNode, link: &str, keep: Option<&str>) -> Synced {
 
 /// Syncs the only source.
 fn synced(node: &TestNode) -> Synced {
-    let outcome = node.call(Call::Sync { feed: None });
+    let outcome = node.call(Call::Sync {
+        feed: None,
+        again: false,
+    });
     let events = outcome.events.into_iter();
     let mut synced = events.filter_map(|event| match event {
         Event::Synced(synced) => Some(synced),
@@ -138,7 +143,10 @@ fn feed_on_a_web_host_is_followed_while_its_author_is_away_and_updates_are_seen(
             (22, 22, 21),
             "{manners:?}"
         );
-        let outcome = follower.call(Call::Sync { feed: None });
+        let outcome = follower.call(Call::Sync {
+            feed: None,
+            again: false,
+        });
         assert!(outcome.result.is_ok());
         author.publish(20..22);
         author.export();
@@ -166,6 +174,39 @@ fn host_without_ranges_is_told_once() {
     let is_told = |event: &&Event| matches!(event, Event::Warning { message, .. } if message.contains("whole files"));
     assert_eq!(outcome.events.iter().filter(is_told).count(), 1);
     let _ = outcome.answer();
+}
+
+#[test]
+fn whole_file_that_comes_for_a_part_is_read_once_for_all_parts() {
+    let (author, follower) = (Author::new(), TestNode::new());
+    author.node.write("film.bin", &noise(5, 4 << 20));
+    author.publish(0..0);
+    author.export();
+    let host = Host::serve(&author.site, Manners::PLAIN);
+    let feed = followed(&follower, &author.link(&host), Some("none")).feed;
+    let sync = |keep: &str, size: &str| {
+        let call = Call::Follow {
+            feed: feed.to_string(),
+            via: Vec::new(),
+            keep: Some(keep.to_owned()),
+            max_size: Some(size.to_owned()),
+        };
+        let _ = follower.call(call).answer();
+    };
+    sync("newest:1", "1KiB");
+    // A part in the middle leaves a gap on each side of it.
+    let part = follower.call(Call::Get {
+        target: format!("{feed}/1"),
+        file: None,
+        range: Some((1_000_000, Some(2_000_000))),
+        output: None,
+    });
+    assert!(part.bytes() == noise(5, 4 << 20)[1_000_000..=2_000_000]);
+    let _ = host.asked();
+    sync("newest:1", "1GiB");
+    let (asked, _) = host.asked();
+    let is_data = |path: &&String| path.starts_with("/blobs/") && !path.ends_with(".obao");
+    assert_eq!(asked.iter().filter(is_data).count(), 1, "{asked:?}");
 }
 
 #[test]
@@ -249,7 +290,10 @@ fn changed_byte_is_refused_and_named() {
         bytes[at] ^= 0x10;
         std::fs::write(&path, bytes).unwrap();
         let outcome = if is_late {
-            follower.call(Call::Sync { feed: None })
+            follower.call(Call::Sync {
+                feed: None,
+                again: false,
+            })
         } else {
             follower.follow(&via, Some("all"))
         };
@@ -294,7 +338,10 @@ fn host_that_was_rolled_back_is_stale_and_one_that_is_half_uploaded_is_not_yet()
     let _ = followed(&late, &link, Some("all"));
     let head = find(&author.site, "/head");
     std::fs::copy(&head, find(&served, "/head")).unwrap();
-    let outcome = late.call(Call::Sync { feed: None });
+    let outcome = late.call(Call::Sync {
+        feed: None,
+        again: false,
+    });
     let said = format!("{outcome:?}");
     assert!(said.contains("being uploaded"), "{said}");
     assert!(!said.contains("NotVerified"), "{said}");
@@ -304,121 +351,50 @@ fn host_that_was_rolled_back_is_stale_and_one_that_is_half_uploaded_is_not_yet()
 }
 
 #[test]
-fn export_writes_only_what_changed() {
+#[ignore = "measures"]
+fn zz_measure() {
     let author = Author::new();
-    author.publish(0..10);
-    author.append(PAGE_RECORDS);
+    let started = std::time::SystemTime::UNIX_EPOCH;
+    let _ = started;
+    for _ in 0..8 {
+        author.append(10_000);
+    }
+    author.node.write("a.bin", &noise(1, 400));
+    author.publish(0..1);
     let first = author.export();
-    assert_eq!(first.feeds[0].records_new, PAGE_RECORDS + 11);
-    let before = files(&author.site);
-    let idle = author.export();
-    assert_eq!((idle.files_written, idle.files_removed), (0, 0));
-    assert_eq!(files(&author.site), before);
-    std::fs::write(author.site.join("index.html"), "mine").unwrap();
-    author.publish(10..11);
-    let second = author.export();
-    assert_eq!(second.feeds[0].records_new, 1);
-    let after = files(&author.site);
-    let changed: Vec<&str> = after
-        .iter()
-        .filter(|(name, is)| before.get(*name) != Some(is))
-        .map(|(name, _)| name.rsplit("/lev1").next().unwrap())
-        .map(|name| name.split_once('/').map_or(name, |(_, rest)| rest))
-        .collect();
-    let is_expected = |name: &&str| {
-        matches!(
-            *name,
-            "head" | "latest" | "list/1" | "pages/1" | "0" | "index.html"
-        ) || name.len() > 50
-    };
-    assert!(changed.iter().all(is_expected), "{changed:?}");
-    // A retraction changes the page of what it takes back, and takes the file away.
-    let gone = blake3::hash(&noise(3, 40)).to_string();
-    assert!(find(&author.site, &gone).is_file());
-    std::fs::remove_file(author.node.files().join("00003.bin")).unwrap();
-    let call = levada_peer::api::Publish {
-        paths: vec![author.node.files()],
-        retract_missing: true,
-        ..Default::default()
-    };
-    let _ = author.node.call(Call::Publish(Box::new(call))).answer();
-    let third = author.export();
-    assert_eq!(third.files_removed, 1);
-    let last = files(&author.site);
-    assert!(!last.keys().any(|name| name.ends_with(&gone)));
-    assert!(last.contains_key("index.html"));
-    let page = |number: u64| find(&author.site, &format!("/pages/{number}"));
-    let name = page(0)
-        .strip_prefix(&author.site)
-        .unwrap()
-        .to_str()
-        .unwrap()
-        .to_owned();
-    assert_ne!(last[&name], after[&name]);
-    let follower = TestNode::new();
-    let host = Host::serve(&author.site, Manners::WEB);
-    let came = followed(&follower, &author.link(&host), Some("all"));
-    assert_eq!(came.records, came.length - 1);
-}
-
-#[test]
-fn interrupted_export_goes_on() {
-    let author = Author::new();
-    author.publish(0..100);
-    let is_enough = |event: &Event| matches!(event, Event::Progress(_));
-    let failure: Failure = author
-        .node
-        .call_until(author.call(None), is_enough)
-        .failure();
-    assert_eq!(failure.code, Code::Interrupted);
-    // Nobody is told of a feed before all of it is there.
-    assert!(
-        !files(&author.site)
-            .keys()
-            .any(|name| name.ends_with("/head"))
+    println!(
+        "export: {} files, {} bytes",
+        first.files_written, first.bytes_written
     );
-    author.export();
-    assert_eq!(author.export().files_written, 0);
     let host = Host::serve(&author.site, Manners::WEB);
-    let came = followed(&TestNode::new(), &author.link(&host), Some("all"));
-    assert_eq!((came.records, came.files), (101, 100));
-}
-
-#[test]
-fn shorter_history_is_not_written_over_a_longer_one() {
-    let author = Author::new();
-    author.publish(0..3);
-    let backup = author.node.data_dir().with_file_name("backup");
-    copy_all(&author.node.data_dir(), &backup);
-    author.publish(3..5);
+    let link = author.link(&host);
+    let follower = TestNode::new();
+    let came = followed(&follower, &link, Some("newest:50"));
+    let (asked, sent) = host.asked();
+    println!(
+        "newest:50 of {}: {} requests, {sent} bytes, {asked:?}",
+        came.length,
+        asked.len()
+    );
+    author.append(1);
+    let more = author.export();
+    println!(
+        "export after one record: {} files, {} bytes",
+        more.files_written, more.bytes_written
+    );
+    let _ = synced(&follower);
+    let (asked, sent) = host.asked();
+    println!(
+        "one more: {} requests, {sent} bytes, {asked:?}",
+        asked.len()
+    );
+    author.append(700);
     author.export();
-    std::fs::remove_dir_all(author.node.data_dir()).unwrap();
-    copy_all(&backup, &author.node.data_dir());
-    let before = files(&author.site);
-    let failure = author.node.call(author.call(None)).failure();
-    assert!(failure.message.contains("not written over"), "{failure:?}");
-    assert_eq!(files(&author.site), before);
-}
-
-#[test]
-fn newest_media_alone_are_kept_when_that_is_asked_for() {
-    let author = Author::new();
-    author.publish(0..10);
-    author.export();
-    let blobs = |site: &Path| {
-        files(site)
-            .keys()
-            .filter(|name| name.starts_with("blobs/"))
-            .count()
-    };
-    assert_eq!(blobs(&author.site), 10);
-    author.export_media(Some("newest:3"));
-    assert_eq!(blobs(&author.site), 3);
-    author.publish(10..12);
-    author.export_media(Some("newest:3"));
-    assert_eq!(blobs(&author.site), 3);
-    author.export_media(Some("none"));
-    assert_eq!(blobs(&author.site), 0);
-    author.export();
-    assert_eq!(blobs(&author.site), 12);
+    let _ = host.asked();
+    let _ = synced(&follower);
+    let (asked, sent) = host.asked();
+    println!(
+        "700 more: {} requests, {sent} bytes, {asked:?}",
+        asked.len()
+    );
 }

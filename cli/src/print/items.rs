@@ -6,10 +6,10 @@ use crate::screen::Screen;
 use crate::table::{Fields, Table};
 use crate::units;
 use levada_feed::record::{Body, File, Item, Reference, Role};
-use levada_peer::api::{Call, HeldFile, Shown, State};
+use levada_peer::api::{Call, Class, HeldFile, Shown, State};
 
 /// Columns of a title in a list.
-const TITLE_COLUMNS: usize = 72;
+pub(super) const TITLE_COLUMNS: usize = 72;
 /// Columns of a nickname in a list.
 const NAME_COLUMNS: usize = 40;
 
@@ -63,7 +63,7 @@ fn state(item: &Shown) -> String {
     }
 }
 
-fn state_word(state: State) -> &'static str {
+pub(super) fn state_word(state: State) -> &'static str {
     match state {
         State::Readable => "readable",
         State::Retracted => "retracted",
@@ -77,6 +77,9 @@ fn state_word(state: State) -> &'static str {
 fn held(files: &[HeldFile]) -> String {
     if files.is_empty() {
         return String::new();
+    }
+    if files.iter().any(|file| file.away.is_some()) {
+        return "disk missing".to_owned();
     }
     let sum = |of: fn(&HeldFile) -> u64| files.iter().map(|file| u128::from(of(file))).sum();
     here(
@@ -151,6 +154,12 @@ pub(super) fn one(shown: &Shown) -> Vec<String> {
             format!("{}/{}", escape::plain(&shown.nickname), shown.index),
         )
         .add("state", state_word(shown.state))
+        .add_some(
+            "dropped",
+            shown
+                .is_dropped
+                .then_some("here; not fetched until asked for"),
+        )
         .add_some("reason", shown.reason.as_ref().map(safe))
         .add_some("why", shown.unreadable.as_ref().map(safe))
         .add_some(
@@ -173,9 +182,8 @@ pub(super) fn one(shown: &Shown) -> Vec<String> {
         .add_some("link hash", shown.link.map(|link| link.to_string()));
     let mut lines = fields.lines("");
     if let Some(Body::Item(item)) = &shown.body {
-        let held = |at: usize| shown.files.get(at).map(|held| held.held);
         let files = item.files.iter().enumerate();
-        lines.extend(files.flat_map(|(at, file)| self::file(file, held(at))));
+        lines.extend(files.flat_map(|(at, file)| self::file(file, shown.files.get(at))));
     }
     lines
 }
@@ -268,7 +276,7 @@ fn reference(reference: &Reference) -> String {
 }
 
 /// One file, as lines below its item; how much of it is here, if that is known.
-fn file(file: &File, held: Option<u64>) -> Vec<String> {
+fn file(file: &File, here: Option<&HeldFile>) -> Vec<String> {
     let File {
         hash,
         size,
@@ -294,7 +302,10 @@ fn file(file: &File, held: Option<u64>) -> Vec<String> {
             .flatten()
             .map(|text| escape::plain(text).into_owned()),
     );
-    facts.extend(held.map(|held| here(u128::from(held.min(*size)), u128::from(*size))));
+    facts.extend(here.map(|here| match &here.away {
+        Some(root) => format!("kept in {}, which is not there", escape::path(root)),
+        None => self::here(u128::from(here.held.min(*size)), u128::from(*size)),
+    }));
     let mut fields = Fields::default();
     fields
         .add_some(
@@ -302,10 +313,23 @@ fn file(file: &File, held: Option<u64>) -> Vec<String> {
             name.as_ref().map(|name| escape::plain(name).into_owned()),
         )
         .add("facts", facts.join(", "))
+        .add_some("kept", here.and_then(kept))
         .add("hash", hash.to_string());
     let mut lines = vec![format!("file: {}", role_word(role))];
     lines.extend(fields.lines("  "));
     lines
+}
+
+/// What a file is kept as, and when it was used last.
+fn kept(here: &HeldFile) -> Option<String> {
+    let class = match here.kept? {
+        Class::Own => return Some("own".to_owned()),
+        Class::Pinned => "pinned",
+        Class::Followed => "followed",
+        Class::Cache => "cache",
+    };
+    let used = here.used.map(|used| format!(", last used {}", utc(used)));
+    Some(format!("{class}{}", used.unwrap_or_default()))
 }
 
 fn role_word(role: &Role) -> String {

@@ -1,13 +1,14 @@
 //! Answers: what a call came to.
 
 use super::Exported;
+use super::keeping::{HeldFile, History, Kept, Revised, RoomInfo};
 use super::setup::{ConfigInfo, TokenInfo};
 use super::{Failure, MirrorInfo, TrafficInfo};
-use crate::keep::Totals;
+use crate::sources::Retractions;
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
-use levada_feed::record::{Body, File};
+use levada_feed::record::Body;
 use serde::{Deserialize, Serialize};
 use std::ops::Not;
 use std::path::PathBuf;
@@ -66,10 +67,22 @@ pub enum Answer {
     Feed(Box<FeedInfo>),
     /// Of `Status`.
     Status(Box<Status>),
+    /// Of `Verify`.
+    Verified(super::Verified),
+    /// Of `Doctor`.
+    Diagnosis(super::Diagnosis),
+    /// Of `Rebuild`.
+    Rebuilt(super::Rebuilt),
     /// Of `ConfigCheck`.
     Config(Box<ConfigInfo>),
     /// Of `Token`.
     Token(TokenInfo),
+    /// Of `Pin`, `Unpin`, `Drop`.
+    Kept(Kept),
+    /// Of `Retract`, `Edit`.
+    Revised(Revised),
+    /// Of `Show` for the history of an item.
+    History(History),
     /// Of `Check`.
     Checked(Box<Checked>),
 }
@@ -208,6 +221,9 @@ pub struct SourceInfo {
     pub keep: String,
     /// Bytes of media at most.
     pub max_size: u64,
+    /// What becomes of what its author retracts.
+    #[serde(default)]
+    pub retractions: Retractions,
     /// Records in all; 0 when never synced.
     pub length: u64,
     /// Records held.
@@ -249,6 +265,9 @@ pub struct Shown {
     pub files: Vec<HeldFile>,
     /// Its newest state, when it can be read.
     pub body: Option<Body>,
+    /// It was dropped here, and is not fetched by itself.
+    #[serde(default)]
+    pub is_dropped: bool,
 }
 
 impl Shown {
@@ -288,16 +307,6 @@ pub enum State {
     Missing,
 }
 
-/// A file and how much of it is here.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct HeldFile {
-    /// The file.
-    #[serde(flatten)]
-    pub file: File,
-    /// Verified bytes here.
-    pub held: u64,
-}
-
 /// All about one feed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FeedInfo {
@@ -307,6 +316,9 @@ pub struct FeedInfo {
     pub nickname: String,
     /// It is written here.
     pub is_own: bool,
+    /// All of it is pinned.
+    #[serde(default)]
+    pub is_pinned: bool,
     /// The link to give away.
     pub link: String,
     /// The newest profile.
@@ -346,17 +358,9 @@ pub struct Status {
     /// Limits of bandwidth and connections, and what goes through now.
     #[serde(default)]
     pub traffic: TrafficInfo,
-}
-
-/// What media take, and what they may take.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RoomInfo {
-    /// Bytes and blobs in the order cache, followed, pinned, own.
-    pub kept: Totals,
-    /// Bytes that cache and followed may take together.
-    pub quota: u64,
-    /// Bytes that are to stay free on the disk.
-    pub reserve: u64,
+    /// What is to be done, as `doctor` tells it.
+    #[serde(default)]
+    pub findings: Vec<super::Finding>,
 }
 
 /// What a checked file proves.

@@ -9,9 +9,9 @@ use crate::query;
 use crate::store::{Row, RowKind, StoreError};
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
-use levada_feed::limits::BLOB_LEAF_BYTES;
 use levada_feed::link::{First, Link};
 use levada_feed::record::{self, Body, File, Record, Unreadable};
+use levada_feed::tree::Shape;
 
 /// Lists items of one feed or of all, newest first.
 pub(super) fn ls(
@@ -108,6 +108,7 @@ fn empty(node: &Node, feed: &FeedKey, index: u64) -> Shown {
         title: None,
         files: Vec::new(),
         body: None,
+        is_dropped: node.pins().is_ok_and(|pins| pins.is_dropped(feed, index)),
     }
 }
 
@@ -173,9 +174,16 @@ fn fill(
         Some(Ok(record)) => {
             if let Body::Item(item) = &record.body {
                 for file in &item.files {
+                    let entry = node.disk.entry(&file.hash)?;
                     shown.files.push(HeldFile {
                         held: held_bytes(node, file)?,
+                        away: node
+                            .blobs
+                            .away(&file.hash)?
+                            .map(|(root, _)| root.path.clone()),
                         file: file.clone(),
+                        kept: entry.map(|entry| entry.class),
+                        used: entry.map(|entry| entry.used),
                     });
                 }
             }
@@ -201,10 +209,10 @@ fn held_bytes(node: &Node, file: &File) -> Result<u64, StoreError> {
         None => 0,
         Some(state) => match state.held {
             Held::Complete => state.size,
-            Held::Partial(leaves) => leaves
-                .count()
-                .saturating_mul(BLOB_LEAF_BYTES)
-                .min(state.size),
+            Held::Partial(leaves) => Shape::of_blob(state.size).map_or(0, |shape| {
+                let runs = leaves.iter().map(|run| shape.bytes_of(&run));
+                runs.map(|bytes| bytes.end - bytes.start).sum()
+            }),
         },
     })
 }
@@ -250,6 +258,7 @@ fn feed_info(node: &Node, feed: &FeedKey) -> Result<FeedInfo, StoreError> {
         feed: *feed,
         nickname: node.nickname(feed),
         is_own: node.own_name(feed).is_some(),
+        is_pinned: node.pins().is_ok_and(|pins| pins.has_feed(feed)),
         link: link(node, feed)?.to_string(),
         profile: node
             .profile(feed)?
@@ -290,6 +299,7 @@ pub(super) fn sources(node: &Node) -> Result<Vec<SourceInfo>, Failure> {
             via: source.via.clone(),
             keep: source.keep.to_string(),
             max_size: source.max_size,
+            retractions: source.retractions,
             length: head.as_ref().map_or(0, |head| head.body().length),
             records: node.disk.held(&source.feed).count(),
             time: head.map(|head| head.body().time),
@@ -317,8 +327,10 @@ pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
             kept: node.disk.totals(),
             quota: room.quota(),
             reserve: room.reserve(),
+            spared: node.spared()?,
         },
         listen: served_at.map(ToString::to_string).collect(),
         traffic: super::limits::info(node),
+        findings: super::doctor::findings(node)?,
     })))
 }

@@ -23,9 +23,16 @@ fn shown(index: u64, state: State, body: Option<Body>) -> Shown {
         title: None,
         files: files
             .into_iter()
-            .map(|file| HeldFile { held: 512, file })
+            .map(|file| HeldFile {
+                held: 512,
+                file,
+                away: None,
+                kept: None,
+                used: None,
+            })
             .collect(),
         body,
+        is_dropped: false,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::frame::Ask;
 use crate::io::blobs::{Held, Partial, ReceiveError};
 use crate::io::client::{AskError, Remote, Transfer, Unreachable};
 use crate::node::records::{SyncError, blocking, unless_stopped};
+use crate::node::room::Holding;
 use bytes::Bytes;
 use levada_feed::hash::Hash;
 use levada_feed::limits::{BLOB_LEAF_BYTES, PROOF_WINDOW_BYTES_MAX};
@@ -32,7 +33,17 @@ impl MediaFetch {
         blob: &WantedBlob,
         bytes: Option<Range<u64>>,
     ) -> Result<bool, SyncError> {
-        let part = bytes.as_ref().map(|bytes| bytes.end - bytes.start);
+        let holding = self.room_for(blob, bytes.as_ref()).await?;
+        self.large_held(blob, bytes, holding).await
+    }
+
+    /// Makes room for a blob, or for a range of it.
+    pub(super) async fn room_for(
+        &self,
+        blob: &WantedBlob,
+        bytes: Option<&Range<u64>>,
+    ) -> Result<Holding, SyncError> {
+        let part = bytes.map(|bytes| bytes.end - bytes.start);
         let (node, purpose) = (self.node.clone(), self.purpose);
         let coming = [blob.coming(part)];
         let reserving = blocking(move || node.reserve(&coming, purpose));
@@ -40,6 +51,16 @@ impl MediaFetch {
         if let Some(no_room) = refusals.into_iter().flatten().next() {
             return Err(SyncError::NoRoom(no_room));
         }
+        Ok(holding)
+    }
+
+    /// Fetches bytes of a blob that has its room.
+    pub(super) async fn large_held(
+        &self,
+        blob: &WantedBlob,
+        bytes: Option<Range<u64>>,
+        holding: Holding,
+    ) -> Result<bool, SyncError> {
         let came = self.large_from_all(blob, bytes).await;
         let node = self.node.clone();
         blocking(move || node.settle(holding)).await?;
@@ -94,9 +115,11 @@ impl MediaFetch {
             .leaves_of(bytes.start..bytes.end.min(partial.size()))
             .map_err(rejected)?;
         let window_leaves = PROOF_WINDOW_BYTES_MAX / BLOB_LEAF_BYTES;
+        let mut whole = None;
         while let Some(gap) = partial.missing(wanted.clone()).into_iter().next() {
             let window = gap.start..gap.end.min(gap.start.saturating_add(window_leaves));
-            self.window(remote, &partial, shape, blob, window).await?;
+            self.window(remote, &partial, shape, blob, window, &mut whole)
+                .await?;
         }
         let held = partial.clone();
         let is_complete = blocking(move || held.complete()).await?;
@@ -194,15 +217,23 @@ impl MediaFetch {
         shape: Shape,
         blob: &WantedBlob,
         leaves: Range<u64>,
+        whole: &mut Option<Whole>,
     ) -> Result<(), SyncError> {
         let rejected = |reject| SyncError::Ask(remote.wrong_blob(&blob.hash, reject));
         let bytes = shape.bytes_of(&leaves);
         let pairs_max = (leaves.end - leaves.start + 64) * 64;
         let data = Ask::Blob { hash: blob.hash };
-        let (pairs, transfer) = unless_stopped(&self.stop, async {
+        let going_on = whole.take().and_then(|whole| whole.to(bytes.start));
+        let (pairs, mut transfer) = unless_stopped(&self.stop, async {
+            let stream = async {
+                match going_on {
+                    Some(transfer) => Ok(transfer),
+                    None => remote.stream(&data, bytes.clone()).await,
+                }
+            };
             Ok(tokio::try_join!(
                 remote.pairs(blob.hash, shape.bytes(), bytes.clone(), pairs_max),
-                remote.stream(&data, bytes.clone())
+                stream
             )?)
         })
         .await?;
@@ -217,12 +248,18 @@ impl MediaFetch {
             }
             window.finish()
         });
-        let read = self.read(transfer, bytes.end - bytes.start, sender).await;
+        let read = self
+            .read(&mut transfer, bytes.end - bytes.start, sender)
+            .await;
         let written = writer.await.map_err(|_| SyncError::Interrupted)?;
         // A transfer that broke off leaves bytes missing too; why it broke off says more.
         read?;
         match written {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                let at = bytes.end;
+                *whole = transfer.is_whole().then_some(Whole { at, transfer });
+                Ok(())
+            }
             Err(ReceiveError::Rejected(reject)) => Err(rejected(reject)),
             Err(ReceiveError::Store(error)) => Err(error.into()),
         }
@@ -231,7 +268,7 @@ impl MediaFetch {
     /// Hands what comes to the writer, until all has come, the writer refuses or the person wants to stop.
     async fn read(
         &self,
-        mut transfer: Transfer,
+        transfer: &mut Transfer,
         mut left: u64,
         writer: mpsc::Sender<Vec<Bytes>>,
     ) -> Result<(), SyncError> {
@@ -249,7 +286,12 @@ impl MediaFetch {
                 }
             };
             let part = skip(part, &mut transfer.skip);
-            let part = part.slice(..part.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
+            if part.is_empty() {
+                continue;
+            }
+            let end = part.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            transfer.give_back(part.slice(end..));
+            let part = part.slice(..end);
             let size = u64::try_from(part.len()).unwrap_or(0);
             left -= size;
             gathered += part.len();
@@ -265,6 +307,23 @@ impl MediaFetch {
         }
         let _ = writer.send(parts).await;
         Ok(())
+    }
+}
+
+/// The rest of a whole blob that is on its way, though parts of it were asked for: asked again, it would come from its
+/// start again.
+struct Whole {
+    /// The byte that comes next.
+    at: u64,
+    transfer: Transfer,
+}
+
+impl Whole {
+    /// The same from a later byte on; `None` when that has passed.
+    fn to(self, start: u64) -> Option<Transfer> {
+        let mut transfer = self.transfer;
+        transfer.skip = start.checked_sub(self.at)?;
+        Some(transfer)
     }
 }
 
