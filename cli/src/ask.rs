@@ -3,8 +3,8 @@
 //! Makes paths absolute and reads the small form (`A-B`); everything else is for the node to judge.
 
 use crate::args::{
-    Command, Config, Drop, Edit, Export, ExportStatic, Get, Init, Key, Mirror, Publish, Retract,
-    Says, Verify,
+    Command, Config, Drop, Edit, Export, ExportStatic, Follow, Get, Init, Key, Mirror, Publish,
+    Retract, Says, Verify,
 };
 use clap_complete::Shell;
 use levada_feed::link::Link;
@@ -50,13 +50,7 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
         Command::Key { command } => key(command)?,
         Command::Mirror { command } => mirror(command),
         Command::Publish(args) => return publish_and(args),
-        Command::Follow(args) => Call::Follow {
-            feed: args.feed,
-            via: args.via,
-            keep: args.keep,
-            max_size: args.max_size,
-            retractions: args.retractions,
-        },
+        Command::Follow(args) => follow(args),
         Command::Unfollow { feed, purge } => Call::Unfollow { feed, purge },
         Command::Sources => Call::Sources,
         Command::Sync { feed, again, .. } => Call::Sync { feed, again },
@@ -205,6 +199,16 @@ fn publish(args: Publish) -> Result<Call, Failure> {
         retract_missing: args.retract_missing,
         insist: args.insist,
     })))
+}
+
+fn follow(args: Follow) -> Call {
+    Call::Follow {
+        feed: args.feed,
+        via: args.via,
+        keep: args.keep,
+        max_size: args.max_size,
+        retractions: args.retractions,
+    }
 }
 
 fn edit(args: Edit) -> Call {

@@ -144,6 +144,13 @@ fn by_way_of(link: &str, via: &[&str]) -> String {
         .fold(plain, |link, via| format!("{link}&via={via}"))
 }
 
+fn sync() -> Call {
+    Call::Sync {
+        feed: None,
+        again: false,
+    }
+}
+
 #[test]
 fn day_of_an_author_and_five_followers_ends_with_one_feed() {
     let mut author = Author::new();
@@ -214,12 +221,7 @@ fn sees_the_truth(author: &Author, feed: &FeedKey, all: &[&TestNode], reader: &T
     assert_eq!(truth.0.0, author.records);
     for follower in all {
         // What a running node still fetches is here when a sync of its own has ended.
-        let _ = follower
-            .call(Call::Sync {
-                feed: None,
-                again: false,
-            })
-            .answer();
+        let _ = follower.call(sync()).answer();
         let (seen_root, seen) = (root(follower, feed), rows(follower, u64::MAX));
         assert_eq!(seen_root, truth.0);
         assert_eq!(seen.len(), truth.1.len());
@@ -228,12 +230,7 @@ fn sees_the_truth(author: &Author, feed: &FeedKey, all: &[&TestNode], reader: &T
         assert_eq!(told.length, author.records);
         assert!(!told.is_disputed);
     }
-    let _ = reader
-        .call(Call::Sync {
-            feed: None,
-            again: false,
-        })
-        .answer();
+    let _ = reader.call(sync()).answer();
     assert_eq!(root(reader, feed), truth.0);
     assert_eq!(rows(reader, 50), rows(&author.node, 50));
     assert!(source(reader).records < author.records);

@@ -43,7 +43,9 @@ fn blob_files(node: &TestNode) -> Vec<PathBuf> {
 
 /// Bytes of bytes and outboards of blobs on the disk.
 fn taken(node: &TestNode) -> u64 {
-    let files = blob_files(node).into_iter();
+    // The name of the root lies there too.
+    let is_of_blob = |path: &PathBuf| path.file_stem().is_some_and(|name| name.len() == 64);
+    let files = blob_files(node).into_iter().filter(is_of_blob);
     let media = files.filter(|path| path.extension().is_none_or(|ending| ending == "obao"));
     media
         .filter_map(|path| path.metadata().ok())
