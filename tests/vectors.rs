@@ -22,6 +22,7 @@ mod record;
 mod sign;
 mod slice;
 mod succession;
+mod watch;
 mod wire;
 
 use std::fmt::Display;

@@ -9,8 +9,8 @@ mod failure;
 pub mod pipe;
 
 pub use answer::{
-    Answer, Checked, FeedInfo, HeldFile, KeyInfo, PublishSummary, Shown, SourceInfo, State, Status,
-    Synced, Written,
+    Answer, Checked, FeedInfo, HeldFile, KeyInfo, PeerInfo, PublishSummary, Shown, SourceInfo,
+    State, Status, Synced, Written,
 };
 pub use event::{Change, Event, Progress};
 pub use failure::{Code, Failure};

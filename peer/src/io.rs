@@ -14,6 +14,7 @@ pub mod keys;
 pub mod local;
 pub mod marker;
 pub mod media;
+pub mod news;
 mod private;
 pub mod server;
 pub mod strip;

@@ -10,4 +10,5 @@ pub mod runs;
 pub mod session;
 pub mod settings;
 pub mod sources;
+pub mod standing;
 pub mod store;

@@ -4,6 +4,7 @@
 
 mod append;
 mod author;
+mod conduct;
 mod find;
 mod follow;
 mod get;
@@ -31,6 +32,8 @@ use crate::io::evidence::Evidence;
 use crate::io::heads::HeadsFile;
 use crate::io::keys::Keys;
 use crate::io::marker::Markers;
+use crate::io::news::News;
+use crate::standing::Standings;
 use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
@@ -132,7 +135,10 @@ struct Node {
     /// Held while the list of subscriptions is changed.
     changing: Arc<Mutex<()>>,
     passphrase: Option<Zeroizing<String>>,
-    news: watch::Sender<u64>,
+    /// Told of every new head, fork proof and succession.
+    news: Arc<News>,
+    /// How peers behaved since this node was opened.
+    standings: Arc<Mutex<Standings>>,
     /// Changes whenever the list of subscriptions does.
     changes: Arc<watch::Sender<u64>>,
     /// Held while the node is open.
@@ -161,7 +167,8 @@ impl Node {
             sources: Arc::default(),
             changing: Arc::default(),
             passphrase: options.passphrase.clone().map(Zeroizing::new),
-            news: watch::Sender::new(0),
+            news: Arc::default(),
+            standings: Arc::default(),
             changes: Arc::new(watch::Sender::new(0)),
             disk,
             dirs,
@@ -285,7 +292,7 @@ impl Node {
                 .lock()
                 .expect("nobody panics while holding this lock")
                 .put(head)?;
-            self.news.send_modify(|count| *count += 1);
+            self.news.head(&head.body().feed);
         }
         Ok(())
     }

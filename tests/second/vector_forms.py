@@ -233,6 +233,21 @@ def wire_latest(vector, data):
     return {"bytes": [str(size) for size in bundle_page.latest_sizes(data)]}
 
 
+def wire_watch(vector, data):
+    watched = wire.read_watch_request(data)
+    return {"watched": [f"{feed.hex()} {have} {'none' if tag is None else tag.hex()}" for feed, have, tag in watched]}
+
+
+def wire_frames(vector, data):
+    def told(frame):
+        if frame is None:
+            return "alive"
+        at, kind, content = frame
+        return f"{at} {kind} {len(content)}" if kind < 4 else f"{at} unknown"
+
+    return {"frame": [told(one) for one in wire.read_watch_frames(data, vector.number("feeds"))]}
+
+
 def feed(vector, data):
     """A follower, and the answers that it gets."""
     follower = Follower(vector.hex("feed"), vector.number("now"), vector.hex("link-first"))
@@ -341,5 +356,7 @@ FORMS = {
     ("wire", "batch"): wire_batch,
     ("wire", "blobs"): wire_blobs,
     ("wire", "latest"): wire_latest,
+    ("wire", "watch"): wire_watch,
+    ("wire", "frames"): wire_frames,
     ("feed", ""): feed,
 }

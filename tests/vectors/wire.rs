@@ -14,10 +14,12 @@ pub(crate) fn vectors() -> Vec<Vector> {
     batches(&mut shelf);
     blobs(&mut shelf);
     latest(&mut shelf);
+    super::watch::requests(&mut shelf);
+    super::watch::frames(&mut shelf);
     shelf.done()
 }
 
-fn refuse(shelf: &mut Shelf, form: &str, cases: Vec<(&str, &str, &str, Vec<u8>)>) {
+pub(super) fn refuse(shelf: &mut Shelf, form: &str, cases: Vec<(&str, &str, &str, Vec<u8>)>) {
     for (name, must, why, body) in cases {
         shelf
             .refuse(&format!("{form}-{name}"), must, why, body)

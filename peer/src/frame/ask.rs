@@ -75,6 +75,8 @@ pub enum Ask {
     },
     /// Many small blobs; the hashes are in the body.
     Batch,
+    /// One stream of news about many feeds; they are in the body.
+    Watch,
 }
 
 /// Why a request is none.
@@ -114,6 +116,7 @@ impl fmt::Display for Ask {
             }
             Self::Have { hash } => write!(f, "/v1/blobs/{hash}/have"),
             Self::Batch => write!(f, "/v1/blobs"),
+            Self::Watch => write!(f, "/v1/watch"),
         }
     }
 }
@@ -142,6 +145,7 @@ impl Ask {
                 Self::parse_feed(feed, rest, &query)
             }
             ["v1", "blobs"] => Ok(Self::Batch),
+            ["v1", "watch"] => Ok(Self::Watch),
             ["v1", "blobs", hash, rest @ ..] => {
                 let is_lower = !hash.bytes().any(|byte| byte.is_ascii_uppercase());
                 let hash = hash.parse().ok().filter(|_| is_lower);

@@ -10,6 +10,7 @@ mod error;
 mod tests;
 mod tls;
 mod transfer;
+mod watch;
 
 use crate::frame::Ask;
 use crate::io::clock;
@@ -29,6 +30,7 @@ use std::time::Duration;
 pub use address::DEFAULT_PORT;
 pub use error::{AskError, Unreachable};
 pub use transfer::Transfer;
+pub use watch::Watching;
 
 /// Time without a byte after which a peer counts as gone.
 const STALL_TIMEOUT: Duration = Duration::from_secs(15);

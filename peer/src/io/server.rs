@@ -11,18 +11,22 @@ mod head;
 mod paced;
 mod places;
 mod post;
+mod proofs;
+mod reply;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use crate::frame::{self, Ask, BATCH_BYTES_MAX, BadAsk};
 use crate::io::answer;
 use crate::io::blobs::Blobs;
 use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
+use crate::io::news::News;
 use crate::store::StoreError;
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::header::{self, HeaderValue};
 use hyper::service::service_fn;
@@ -30,9 +34,13 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use levada_feed::key::FeedKey;
 use levada_feed::limits::{BUNDLE_BYTES_MAX, FEEDS_PAGE_MAX};
-use levada_feed::reject::Reject;
 use paced::Paced;
 use places::Places;
+use proofs::Proofs;
+use reply::{
+    allow, body_of_stream, empty, no_body, not_here, plain, plain_bytes, plain_stream, refuse,
+    refuse_bytes, store_failed,
+};
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
@@ -40,7 +48,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch::Receiver;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADERS_MAX: usize = 64;
@@ -71,12 +80,36 @@ pub struct Served {
     pub evidence: Evidence,
     /// Feeds that are listed: own and deliberately mirrored ones, sorted.
     pub listed: Vec<FeedKey>,
-    /// Changes whenever a head does.
-    pub news: watch::Receiver<u64>,
+    /// Told of every new head.
+    pub news: Arc<News>,
+    proofs: Proofs,
+    watching: Arc<Semaphore>,
+}
+
+impl Served {
+    /// What a server serves from.
+    #[must_use]
+    pub fn new(
+        disk: Arc<Disk>,
+        blobs: Blobs,
+        evidence: Evidence,
+        listed: Vec<FeedKey>,
+        news: Arc<News>,
+    ) -> Self {
+        Self {
+            disk,
+            blobs,
+            evidence,
+            listed,
+            news,
+            proofs: Proofs::default(),
+            watching: Arc::new(Semaphore::new(watch::WATCHED_MAX)),
+        }
+    }
 }
 
 /// Answers on one listener until told to stop; then running answers get a moment to end.
-pub async fn serve(listener: TcpListener, served: Arc<Served>, mut stop: watch::Receiver<bool>) {
+pub async fn serve(listener: TcpListener, served: Arc<Served>, mut stop: Receiver<bool>) {
     let places = Places::of_system();
     let answers = Arc::new(Semaphore::new(ANSWERS_BYTES_MAX / ANSWER_UNIT_BYTES));
     loop {
@@ -112,11 +145,12 @@ async fn connection(
     stream: TcpStream,
     served: Arc<Served>,
     answers: Arc<Semaphore>,
-    mut stop: watch::Receiver<bool>,
+    mut stop: Receiver<bool>,
 ) {
+    let stopped = stop.clone();
     let service = service_fn(move |request| {
-        let (served, answers) = (served.clone(), answers.clone());
-        async move { Ok::<_, Infallible>(answer_one(&served, &answers, request).await) }
+        let (served, answers, stop) = (served.clone(), answers.clone(), stopped.clone());
+        async move { Ok::<_, Infallible>(answer_one(&served, &answers, request, stop).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -178,6 +212,7 @@ async fn answer_one(
     served: &Arc<Served>,
     answers: &Arc<Semaphore>,
     request: Request<Incoming>,
+    stop: Receiver<bool>,
 ) -> Answer {
     let (ask, is_post) = match read_request(&request) {
         Ok(read) => read,
@@ -194,7 +229,7 @@ async fn answer_one(
             .insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
         return answer;
     };
-    let answer = answer_ask(served, ask, is_post, request).await;
+    let answer = answer_ask(served, ask, is_post, request, stop).await;
     if units == 0 {
         return answer;
     }
@@ -221,7 +256,7 @@ fn read_request(request: &Request<Incoming>) -> Result<(Ask, bool), Box<Answer>>
         }
     };
     let methods: &[Method] = match ask {
-        Ask::Batch => &[Method::POST],
+        Ask::Batch | Ask::Watch => &[Method::POST],
         Ask::Fork { .. } | Ask::Succession { .. } => &[Method::GET, Method::POST],
         Ask::Blob { .. } | Ask::Health => &[Method::GET, Method::HEAD],
         _ => &[Method::GET],
@@ -238,9 +273,10 @@ async fn answer_ask(
     ask: Ask,
     is_post: bool,
     request: Request<Incoming>,
+    stop: Receiver<bool>,
 ) -> Answer {
     if is_post {
-        return post::post(served, ask, request.into_body()).await;
+        return post::post(served, ask, request.into_body(), stop).await;
     }
     match ask {
         Ask::Health => plain(StatusCode::OK, "text/plain", b"ok\n".to_vec()),
@@ -297,60 +333,4 @@ fn read(served: &Served, ask: &Ask) -> Result<Option<Vec<u8>>, StoreError> {
         }
         _ => Ok(None),
     }
-}
-
-fn body_of(bytes: Vec<u8>) -> Body {
-    Full::new(Bytes::from(bytes))
-        .map_err(|never| match never {})
-        .boxed_unsync()
-}
-
-fn plain(status: StatusCode, media_type: &'static str, bytes: Vec<u8>) -> Answer {
-    let mut answer = Response::new(body_of(bytes));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    answer
-}
-
-fn empty(status: StatusCode) -> Answer {
-    let mut answer = Response::new(body_of(Vec::new()));
-    *answer.status_mut() = status;
-    answer
-}
-
-fn refuse(status: StatusCode, why: &str) -> Answer {
-    plain(status, "text/plain", format!("{why}\n").into_bytes())
-}
-
-fn refuse_bytes(reject: &Reject) -> Answer {
-    refuse(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        &format!("{}: {reject}", reject.must()),
-    )
-}
-
-fn store_failed() -> Answer {
-    refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed")
-}
-
-fn not_here() -> Answer {
-    refuse(StatusCode::NOT_FOUND, "not here")
-}
-
-fn allow(methods: &[Method]) -> Answer {
-    let mut answer = refuse(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "this method is not for this address",
-    );
-    let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
-    if let Ok(methods) = HeaderValue::from_str(&methods.join(", ")) {
-        answer.headers_mut().insert(header::ALLOW, methods);
-    }
-    answer
 }

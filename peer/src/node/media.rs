@@ -157,6 +157,7 @@ impl MediaFetch {
                         missing.extend(left);
                     }
                     Err(SyncError::Ask(error)) => {
+                        self.node.failed(remote.name(), &error);
                         self.warn(&error.to_string()).await;
                         missing.extend_from_slice(batch);
                     }

@@ -35,13 +35,13 @@ pub async fn serve(
         .iter()
         .filter_map(|listener| listener.local_addr().ok())
         .collect();
-    let served = Arc::new(Served {
-        disk: node.disk.clone(),
-        blobs: node.blobs.clone(),
-        evidence: node.evidence.clone(),
-        listed: listed(&node)?,
-        news: node.news.subscribe(),
-    });
+    let served = Arc::new(Served::new(
+        node.disk.clone(),
+        node.blobs.clone(),
+        node.evidence.clone(),
+        listed(&node)?,
+        node.news.clone(),
+    ));
     let mut serving = tokio::task::JoinSet::new();
     match super::local::listen(&node) {
         Ok(socket) => {

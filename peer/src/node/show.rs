@@ -1,7 +1,9 @@
 //! What is here, as people see it: items, feeds, status.
 
 use super::Node;
-use crate::api::{Answer, Code, Failure, FeedInfo, HeldFile, Shown, SourceInfo, State, Status};
+use crate::api::{
+    Answer, Code, Failure, FeedInfo, HeldFile, PeerInfo, Shown, SourceInfo, State, Status,
+};
 use crate::io::blobs::Held;
 use crate::query;
 use crate::store::{Row, RowKind, StoreError};
@@ -292,10 +294,23 @@ pub(super) fn sources(node: &Node) -> Result<Vec<SourceInfo>, Failure> {
             records: node.disk.held(&source.feed).count(),
             time: head.map(|head| head.body().time),
             is_disputed: node.evidence.fork(&source.feed)?.is_some(),
+            peers: peers(node, source),
         })
     };
     let infos: Result<Vec<_>, StoreError> = sources.list().iter().map(info).collect();
     infos.map_err(Failure::from)
+}
+
+/// What was heard of the peers of a source.
+fn peers(node: &Node, source: &crate::sources::Source) -> Vec<PeerInfo> {
+    let info = |via: &String| {
+        let standing = node.standing(via)?;
+        Some(PeerInfo {
+            peer: via.clone(),
+            standing,
+        })
+    };
+    source.via.iter().filter_map(info).collect()
 }
 
 /// What a node holds.

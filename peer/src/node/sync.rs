@@ -109,7 +109,9 @@ async fn sync_records(
                 is_disputed: fork.is_some(),
                 events: events.clone(),
             };
-            match sync.run(stop).await {
+            let ran = sync.run(stop).await;
+            node.heard(remote.name(), &source.feed, &ran);
+            match ran {
                 Ok(came) if !came.is_stale => return Ok((came, remote.clone())),
                 Ok(came) => {
                     answered.get_or_insert_with(|| (came, remote.clone()));

@@ -25,6 +25,8 @@ pub struct Transfer {
     /// Goes back to the remote's idle ones when the body was read to its end.
     connection: Option<Connection>,
     pace: Pace,
+    /// Time without a byte after which the peer counts as gone.
+    patience: Duration,
     /// Bytes that come before the range that was asked for.
     pub skip: u64,
 }
@@ -43,10 +45,17 @@ impl Transfer {
             body,
             connection,
             pace: Pace::default(),
+            patience: STALL_TIMEOUT,
             skip: 0,
         };
         transfer.release_at_end();
         transfer
+    }
+
+    /// The same for an answer that comes now and then: it may be silent for so long, and as slow as it likes.
+    pub(super) fn at_leisure(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     pub(super) fn status(&self) -> StatusCode {
@@ -95,14 +104,15 @@ impl Transfer {
                 peer: peer(),
                 after_ms: after.as_millis(),
             };
-            let frame = tokio::time::timeout(STALL_TIMEOUT, self.body.frame()).await;
+            let frame = tokio::time::timeout(self.patience, self.body.frame()).await;
             let waited = clock::since(started);
             match frame {
                 Ok(Some(Ok(frame))) => {
                     let Ok(data) = frame.into_data() else {
                         continue;
                     };
-                    if !self.pace.is_kept(waited, data.len()) {
+                    let is_paced = self.patience == STALL_TIMEOUT;
+                    if is_paced && !self.pace.is_kept(waited, data.len()) {
                         return Err(stalled(waited).into());
                     }
                     self.release_at_end();

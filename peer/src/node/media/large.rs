@@ -39,7 +39,10 @@ impl MediaFetch {
                 match self.large_from(&remote, blob, bytes.clone()).await {
                     Ok(true) => return Ok(true),
                     Ok(false) => {}
-                    Err(SyncError::Ask(error)) => last_error = Some(error),
+                    Err(SyncError::Ask(error)) => {
+                        self.node.failed(remote.name(), &error);
+                        last_error = Some(error);
+                    }
                     Err(error) => return Err(error),
                 }
             }
