@@ -1,5 +1,7 @@
 //! Shared pieces of the integration tests: a node in a folder of its own, in this process, and the vectors.
 
+pub mod fuzz;
+pub mod liar;
 pub mod musts;
 mod node;
 pub mod vectors;

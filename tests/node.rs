@@ -3,7 +3,7 @@
 use levada_feed::chain;
 use levada_feed::key::FeedKey;
 use levada_peer::api::{Answer, Call, Event, Failure, Publish};
-use levada_peer::node::{self, Options};
+use levada_peer::node::{self, ApiListen, Options, Serve};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -174,6 +174,20 @@ impl TestNode {
     /// When serving fails.
     #[must_use]
     pub fn serve(&self) -> TestServe {
+        self.serve_at("http://127.0.0.1:0")
+    }
+
+    /// The same at a certain address, `http://address`.
+    ///
+    /// # Panics
+    /// When serving fails.
+    #[must_use]
+    pub fn serve_at(&self, url: &str) -> TestServe {
+        let address = url.trim_start_matches("http://");
+        let named = Serve {
+            listen: vec![address.parse().expect("an address")],
+            api: vec![ApiListen::OFF],
+        };
         let options = self.options();
         let (stop, stopped) = watch::channel(false);
         let (ready, is_ready) = oneshot::channel();
@@ -181,12 +195,11 @@ impl TestNode {
             runtime().block_on(async move {
                 let (events, mut ignored) = mpsc::channel(16);
                 tokio::spawn(async move { while ignored.recv().await.is_some() {} });
-                let listen = ["127.0.0.1:0".parse().expect("an address")];
                 let told = |serving| {
                     // The test that waits for it may have failed.
                     let _ = ready.send(serving);
                 };
-                node::serve(&options, &listen, told, events, stopped).await
+                node::serve(&options, &named, told, events, stopped).await
             })
         });
         match is_ready.blocking_recv() {

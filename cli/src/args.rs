@@ -1,6 +1,21 @@
 //! The command line as it is typed: names, forms and help, nothing of what they lead to.
 //!
-//! `ask` turns it into calls. The examples below the help of each command are in `examples`.
+//! `ask` turns it into calls. Arguments of each command that has many are in a file of their own; the examples below the
+//! help are in `examples`.
+
+mod config;
+mod follow;
+mod get;
+mod key;
+mod publish;
+mod serve;
+
+pub(crate) use config::Config;
+pub(crate) use follow::Follow;
+pub(crate) use get::Get;
+pub(crate) use key::{Init, Key};
+pub(crate) use publish::Publish;
+pub(crate) use serve::Serve;
 
 use crate::examples;
 use clap::{Args, Parser, Subcommand};
@@ -44,6 +59,19 @@ pub(crate) struct Global {
     /// Read the passphrase of the key from this open file descriptor [or set LEVADA_PASSPHRASE]
     #[arg(long, global = true, value_name = "N", help_heading = "Global options")]
     pub(crate) passphrase_fd: Option<u32>,
+    /// Log to standard error: error, warn, info, debug, trace, or levels by module
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "LEVADA_LOG",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    pub(crate) log: Option<String>,
+    /// Log in JSON, a line for each event
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) log_json: bool,
     /// Say less: results, warnings and errors only
     #[arg(
         short,
@@ -123,6 +151,20 @@ pub(crate) enum Command {
     /// Show what this node holds
     #[command(after_help = examples::STATUS)]
     Status,
+    /// Look at the files that a person edits, and show what holds
+    #[command(after_help = examples::CONFIG, subcommand_required = true, arg_required_else_help = true)]
+    Config {
+        /// What to do with settings.
+        #[command(subcommand)]
+        command: Config,
+    },
+    /// Print the token of the local API, or make another one
+    #[command(after_help = examples::TOKEN)]
+    Token {
+        /// Make another one: the old one opens nothing any more
+        #[arg(long)]
+        new: bool,
+    },
     /// Write a file that proves one record to anybody
     #[command(after_help = examples::PROVE)]
     Prove {
@@ -139,138 +181,17 @@ pub(crate) enum Command {
         /// The file
         file: PathBuf,
     },
-}
-
-/// `init`.
-#[derive(Debug, Args)]
-pub(crate) struct Init {
-    /// What the key is called on this machine [default: main]
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// What the author is called in the feed's profile [default: the name of the key]
-    #[arg(long)]
-    pub(crate) title: Option<String>,
-    /// Ask for a passphrase and encrypt the key file with it
-    #[arg(long)]
-    pub(crate) encrypt: bool,
-}
-
-/// `key`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Key {
-    /// List own keys
-    List,
-    /// Show one own key and its link: never the secret
-    Show {
-        /// Name or feed [default: the only key]
-        feed: Option<String>,
+    /// Print what makes a shell complete commands and options
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
     },
-    /// Copy a key file to a safe place
-    Backup {
-        /// File to write; must not exist
-        file: PathBuf,
-        /// Name or feed [default: the only key]
-        #[arg(long)]
-        feed: Option<String>,
+    /// Print the manual page, or write all pages into a folder
+    #[command(after_help = examples::MAN)]
+    Man {
+        /// The folder, as ~/.local/share/man/man1
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
     },
-    /// Put a key file back in place
-    Restore {
-        /// The backup
-        file: PathBuf,
-        /// What to call it on this machine [default: main]
-        #[arg(long)]
-        name: Option<String>,
-    },
-}
-
-/// `publish`.
-#[derive(Debug, Args)]
-pub(crate) struct Publish {
-    /// Files and folders; folders with all that is below them
-    #[arg(required = true, value_name = "PATH")]
-    pub(crate) paths: Vec<PathBuf>,
-    /// Own feed, by key name or feed [default: the only one]
-    #[arg(long)]
-    pub(crate) feed: Option<String>,
-    /// Title, for a single file
-    #[arg(long)]
-    pub(crate) title: Option<String>,
-    /// Text for every item
-    #[arg(long)]
-    pub(crate) text: Option<String>,
-    /// Tag for every item; may be repeated
-    #[arg(long = "tag", value_name = "TAG")]
-    pub(crate) tags: Vec<String>,
-    /// Who made it; may be repeated
-    #[arg(long = "creator", value_name = "NAME")]
-    pub(crate) creators: Vec<String>,
-    /// Language of every item, as in BCP 47: pt-PT
-    #[arg(long, value_name = "TAG")]
-    pub(crate) language: Option<String>,
-    /// Licence of every item: an SPDX expression or a URL
-    #[arg(long = "license", alias = "licence", value_name = "LICENCE")]
-    pub(crate) licence: Option<String>,
-    /// Keep no copy: serve from where the files are
-    #[arg(long)]
-    pub(crate) in_place: bool,
-    /// Show what would be done; sign nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Publish copies without places, serial numbers and owner names
-    #[arg(long)]
-    pub(crate) strip_place: bool,
-    /// Retract items whose files are gone from the folders given
-    #[arg(long)]
-    pub(crate) retract_missing: bool,
-    /// Sign although the key or its files were restored or copied to this machine
-    #[arg(long)]
-    pub(crate) insist: bool,
-    /// Serve afterwards, until told to stop
-    #[arg(long, conflicts_with = "dry_run")]
-    pub(crate) serve: bool,
-    /// Where to listen, with --serve: ADDRESS:PORT, ADDRESS or PORT; may be repeated
-    #[arg(long, value_name = "ADDR", requires = "serve", value_parser = crate::ask::listen)]
-    pub(crate) listen: Vec<crate::ask::Listen>,
-}
-
-/// `follow`.
-#[derive(Debug, Args)]
-pub(crate) struct Follow {
-    /// The link that the author gives away, or a bare key
-    #[arg(value_name = "LINK|KEY")]
-    pub(crate) feed: String,
-    /// Where to ask, besides the link's own hints; may be repeated
-    #[arg(long, value_name = "URL")]
-    pub(crate) via: Vec<String>,
-    /// What to keep: all, newest:N, days:N or none [default: newest:50]
-    #[arg(long)]
-    pub(crate) keep: Option<String>,
-    /// Media to keep at most [default: 2GiB]
-    #[arg(long, value_name = "SIZE")]
-    pub(crate) max_size: Option<String>,
-}
-
-/// `get`.
-#[derive(Debug, Args)]
-pub(crate) struct Get {
-    /// FEED/INDEX, as `levada ls` prints it
-    #[arg(value_name = "FEED/INDEX")]
-    pub(crate) target: String,
-    /// Which file, by name, role or hash [default: the main one]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) file: Option<String>,
-    /// File or folder to write to, or - for standard output [default: the file's own name, here]
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// First and last byte, both included: 0-99, or 100- for the rest; needs -o
-    #[arg(long, value_name = "A-B", requires = "output", allow_hyphen_values = true, value_parser = crate::ask::range)]
-    pub(crate) range: Option<(u64, Option<u64>)>,
-}
-
-/// `serve`.
-#[derive(Debug, Args)]
-pub(crate) struct Serve {
-    /// Where to listen: ADDRESS:PORT, ADDRESS or PORT; may be repeated [default: port 9327 of all addresses]
-    #[arg(long, value_name = "ADDR", value_parser = crate::ask::listen)]
-    pub(crate) listen: Vec<crate::ask::Listen>,
 }

@@ -1,12 +1,12 @@
 //! The command line as it is meant: a call to the node, or serving.
 //!
-//! Makes paths absolute and reads the small forms (`A-B`, `ADDR`); everything else is for the node to judge.
+//! Makes paths absolute and reads the small form (`A-B`); everything else is for the node to judge.
 
-use crate::args::{Command, Get, Init, Key, Publish};
+use crate::args::{Command, Config, Get, Init, Key, Publish};
+use clap_complete::Shell;
 use levada_feed::link::Link;
 use levada_peer::api::{Call, Code, Failure};
-use levada_peer::io::client::DEFAULT_PORT;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use levada_peer::node::Serve;
 use std::path::{Path, PathBuf};
 
 /// Characters of a feed that name a file well enough.
@@ -19,10 +19,14 @@ pub(crate) enum Ask {
     Call(Call),
     /// One call, its bytes to standard output.
     Bytes(Call),
-    /// Publish, then serve on these addresses.
-    PublishAndServe(Call, Vec<SocketAddr>),
-    /// Serve on these addresses.
-    Serve(Vec<SocketAddr>),
+    /// Publish, then serve there.
+    PublishAndServe(Call, Serve),
+    /// Serve there.
+    Serve(Serve),
+    /// Print completions of this shell.
+    Completions(Shell),
+    /// Print the manual page, or write all pages there.
+    Man(Option<PathBuf>),
 }
 
 /// Reads a command.
@@ -42,10 +46,13 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
         },
         Command::Key { command } => key(command)?,
         Command::Publish(args) => {
-            let addresses = args.serve.then(|| addresses(&args.listen));
+            let serve = args.serve.then(|| Serve {
+                listen: args.listen.clone(),
+                api: args.api.clone(),
+            });
             let call = publish(args)?;
-            return Ok(match addresses {
-                Some(addresses) => Ask::PublishAndServe(call, addresses),
+            return Ok(match serve {
+                Some(serve) => Ask::PublishAndServe(call, serve),
                 None => Ask::Call(call),
             });
         }
@@ -61,8 +68,19 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
         Command::Ls { feed, limit, all } => Call::Ls { feed, limit, all },
         Command::Show { target } => Call::Show { target },
         Command::Get(args) => return get(args),
-        Command::Serve(args) => return Ok(Ask::Serve(addresses(&args.listen))),
+        Command::Serve(args) => {
+            return Ok(Ask::Serve(Serve {
+                listen: args.listen,
+                api: args.api,
+            }));
+        }
         Command::Status => Call::Status,
+        Command::Config {
+            command: Config::Check,
+        } => Call::ConfigCheck,
+        Command::Completions { shell } => return Ok(Ask::Completions(shell)),
+        Command::Man { folder } => return Ok(Ask::Man(folder)),
+        Command::Token { new } => Call::Token { is_new: new },
         Command::Prove { target, output } => {
             let output = output.unwrap_or_else(|| bundle_name(&target).into());
             let output = target_file(&output)?;
@@ -175,27 +193,6 @@ fn bundle_name(target: &str) -> String {
     format!("{}.bundle", parts.join("-"))
 }
 
-/// Where to listen: what was named, or the usual port of all addresses.
-fn addresses(named: &[Listen]) -> Vec<SocketAddr> {
-    let every = |port| {
-        [
-            (Ipv6Addr::UNSPECIFIED, port).into(),
-            (Ipv4Addr::UNSPECIFIED, port).into(),
-        ]
-    };
-    if named.is_empty() {
-        return every(DEFAULT_PORT).into();
-    }
-    let mut addresses = Vec::new();
-    for named in named {
-        match named {
-            Listen::At(address) => addresses.push(*address),
-            Listen::Port(port) => addresses.extend(every(*port)),
-        }
-    }
-    addresses
-}
-
 /// Reads `A-B` or `A-`: first and last byte, both included.
 ///
 /// # Errors
@@ -217,40 +214,6 @@ pub(crate) fn range(text: &str) -> Result<(u64, Option<u64>), String> {
         return Err("the last byte is before the first".to_owned());
     }
     Ok((first, last))
-}
-
-/// Where to listen, as it was named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Listen {
-    /// On one address.
-    At(SocketAddr),
-    /// On this port of all addresses.
-    Port(u16),
-}
-
-/// Reads `ADDRESS:PORT`, `ADDRESS` or `PORT`.
-///
-/// # Errors
-/// In words.
-pub(crate) fn listen(text: &str) -> Result<Listen, String> {
-    let named = match text.strip_prefix("localhost") {
-        Some(rest) if rest.is_empty() || rest.starts_with(':') => format!("127.0.0.1{rest}"),
-        _ => text.to_owned(),
-    };
-    if let Ok(address) = named.parse() {
-        return Ok(Listen::At(address));
-    }
-    let bare = named
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(&named);
-    if let Ok(ip) = bare.parse::<IpAddr>() {
-        return Ok(Listen::At((ip, DEFAULT_PORT).into()));
-    }
-    let port = named.strip_prefix(':').unwrap_or(&named);
-    port.parse().map(Listen::Port).map_err(|_| {
-        format!("an address is ADDRESS:PORT, ADDRESS or PORT, as in 127.0.0.1:{DEFAULT_PORT}")
-    })
 }
 
 #[cfg(test)]

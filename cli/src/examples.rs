@@ -99,13 +99,47 @@ Everybody who can reach the port can read what is served. Ctrl-C ends it.
 Examples:
   levada serve
   levada serve --listen 127.0.0.1:9327      this machine only
-  levada serve --listen 8080 --listen [::1]:9000";
+  levada serve --listen 8080 --listen [::1]:9000
+  levada serve --api off                    calls of this user's commands only, by the socket
+  levada serve --log info                   tell on standard error what goes on
+  levada serve --passphrase-fd 3 3< phrase  sign with an encrypted key without asking";
 
 /// Of `status`.
 pub(crate) const STATUS: &str = "\
 Examples:
   levada status
   levada status --json";
+
+/// Of `config`.
+pub(crate) const CONFIG: &str = "\
+Settings are read when a command starts; `serve` keeps those it started with. spec/store.md lists them.
+Exit code 0: all is in order. Exit code 2: a file is broken; it is named, with the line.
+
+Examples:
+  levada config check
+  levada config check --json";
+
+/// Of `completions`.
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  levada completions bash > ~/.local/share/bash-completion/completions/levada
+  levada completions zsh > ~/.zfunc/_levada
+  levada completions fish > ~/.config/fish/completions/levada.fish";
+
+/// Of `man`.
+pub(crate) const MAN: &str = "\
+Examples:
+  levada man | man -l -
+  levada man ~/.local/share/man/man1        a page for each command: man levada-publish";
+
+/// Of `token`.
+pub(crate) const TOKEN: &str = "\
+While `levada serve` runs it takes calls on port 9328 of loopback, from whoever has the token: it is
+worth as much as your account. spec/local.md says how to call.
+
+Examples:
+  levada token
+  levada token --new                        the old one opens nothing any more";
 
 /// Of `prove`.
 pub(crate) const PROVE: &str = "\

@@ -7,6 +7,7 @@ mod args;
 mod ask;
 mod escape;
 mod examples;
+mod manual;
 mod outcome;
 mod passphrase;
 mod print;

@@ -8,6 +8,10 @@ pub(crate) fn of_answer(answer: &Answer) -> Option<Code> {
         Answer::Published(summary) if summary.is_interrupted => Some(Code::Interrupted),
         Answer::Published(summary) if summary.skipped > 0 => Some(Code::Partly),
         Answer::Followed(synced) => of_sync(synced),
+        Answer::Config(config) => {
+            let mut problems = config.files.iter().filter_map(|file| file.problem.as_ref());
+            problems.next().map(|problem| problem.code)
+        }
         Answer::Sync { failed, .. } if *failed > 0 => Some(Code::Partly),
         _ => None,
     }

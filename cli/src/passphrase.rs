@@ -54,6 +54,16 @@ pub(crate) fn ask() -> Result<String, Failure> {
     read("passphrase: ")
 }
 
+/// Asks for that of these keys; an empty one is none.
+///
+/// # Errors
+/// As `ask`.
+pub(crate) fn ask_for(keys: &str) -> Result<String, Failure> {
+    read(&format!(
+        "passphrase of {keys} (empty: serve without signing): "
+    ))
+}
+
 /// Asks twice for a new one.
 ///
 /// # Errors

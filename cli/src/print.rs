@@ -3,6 +3,7 @@
 //! Makes lines out of values; `screen` prints them. Text from records is made safe here, cell by cell.
 
 mod check;
+mod config;
 mod feeds;
 mod heads;
 mod items;
@@ -44,6 +45,12 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
         Answer::Item(item) => screen.lines(items::one(item)),
         Answer::Feed(feed) => feeds::feed(screen, feed),
         Answer::Status(status) => feeds::status(screen, status),
+        Answer::Config(config) => config::checked(screen, config),
+        // The token alone, so that a script can take it; where it is kept is a note.
+        Answer::Token(token) => {
+            screen.lines([token.token.as_str()]);
+            screen.note(&format!("kept in {}", crate::escape::path(&token.path)));
+        }
         Answer::Checked(checked) => check::checked(screen, checked),
     }
 }

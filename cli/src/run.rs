@@ -1,20 +1,21 @@
 //! From arguments to an exit code: has the node carry out the call, and prints what happens on the way.
 
+mod serve;
+
 use crate::args::Cli;
 use crate::ask::{self, Ask};
+use crate::manual;
 use crate::outcome;
 use crate::passphrase;
 use crate::print::{self, PublishReport};
 use crate::quote::Spelling;
 use crate::screen::{Screen, Tone};
-use crate::signals;
-use levada_feed::key::FeedKey;
+use crate::signals::{self, Hangup};
 use levada_peer::api::{Answer, Call, Code, Event, Failure, KeyInfo};
-use levada_peer::node::{self, Options};
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use levada_peer::node::log::Form;
+use levada_peer::node::{self, Options, Serve};
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 /// Events that may wait to be printed.
 const EVENTS_MAX: usize = 64;
@@ -37,6 +38,9 @@ pub(crate) fn run(cli: Cli) -> u8 {
             return fail(&mut screen, &failure);
         }
     };
+    if let Err(failure) = start_log(&cli) {
+        return fail(&mut screen, &failure);
+    }
     let code = runtime.block_on(async {
         match session(cli, &mut screen) {
             Ok((session, ask)) => session.run(ask).await,
@@ -49,6 +53,29 @@ pub(crate) fn run(cli: Cli) -> u8 {
         Ok(code) => code,
         Err(failure) => fail(&mut screen, &failure),
     }
+}
+
+/// Starts the log, if one is asked for.
+fn start_log(cli: &Cli) -> Result<(), Failure> {
+    let form = if cli.global.log_json {
+        Form::Json
+    } else {
+        Form::Text
+    };
+    let filter = match cli
+        .global
+        .log
+        .as_deref()
+        .filter(|filter| !filter.is_empty())
+    {
+        Some(filter) => filter,
+        None if form == Form::Json => "info",
+        None => return Ok(()),
+    };
+    node::log::start(filter, form).map_err(|error| {
+        Failure::new(Code::Usage, error.to_string())
+            .hint("say --log info, or levels by module: --log warn,levada_peer::node=debug")
+    })
 }
 
 /// What was typed is no command, or asks for help; gives the exit code.
@@ -91,7 +118,9 @@ fn session(cli: Cli, screen: &mut Screen) -> Result<(Session<'_>, Ask), Failure>
         .filter(|(_, is_in_environment)| !is_in_environment)
         .map(|(folder, _)| folder.clone());
     let stop = Arc::new(watch::Sender::new(false));
-    signals::listen(stop.clone()).map_err(|error| {
+    let ask = ask::read(cli.command)?;
+    let is_serving = matches!(ask, Ask::Serve(_) | Ask::PublishAndServe(..));
+    let hangups = signals::listen(stop.clone(), Hangup::of(is_serving)).map_err(|error| {
         Failure::new(
             Code::Failed,
             format!("the system gives no signals: {error}"),
@@ -99,17 +128,18 @@ fn session(cli: Cli, screen: &mut Screen) -> Result<(Session<'_>, Ask), Failure>
     })?;
     let options = Options {
         data_dir: data_dir.map(|(folder, _)| folder),
-        passphrase: passphrase::given(cli.global.passphrase_fd)?,
+        passphrase: passphrase::given(cli.global.passphrase_fd)?.map(Into::into),
     };
     let session = Session {
         screen,
         spelling: Spelling::of_this_process(said),
         options,
         stop,
+        hangups,
         report: PublishReport::default(),
         code: None,
     };
-    Ok((session, ask::read(cli.command)?))
+    Ok((session, ask))
 }
 
 /// One run of the program.
@@ -118,6 +148,8 @@ struct Session<'a> {
     spelling: Spelling,
     options: Options,
     stop: Arc<watch::Sender<bool>>,
+    /// Hangups that stop nothing.
+    hangups: watch::Receiver<u64>,
     report: PublishReport,
     /// The exit code, unless it is 0.
     code: Option<Code>,
@@ -140,10 +172,11 @@ impl Session<'_> {
                 }
                 self.call(&call, true).await?;
             }
-            Ask::PublishAndServe(call, addresses) => {
-                self.publish_and_serve(call, &addresses).await?
-            }
-            Ask::Serve(addresses) => self.serve(&addresses, None).await?,
+            Ask::PublishAndServe(call, serve) => self.publish_and_serve(call, &serve).await?,
+            Ask::Serve(serve) => self.serve(&serve, None).await?,
+            Ask::Completions(shell) => self.screen.data(&manual::completions(shell)),
+            Ask::Man(None) => self.screen.data(&manual::page()),
+            Ask::Man(Some(folder)) => manual::pages(&folder)?,
         }
         match self.screen.failed() {
             Some(failure) => Err(failure),
@@ -156,7 +189,7 @@ impl Session<'_> {
     async fn call(&mut self, call: &Call, is_bytes: bool) -> Result<Option<Answer>, Failure> {
         let can_ask = self.options.passphrase.is_none() && passphrase::can_ask();
         if can_ask && matches!(call, Call::Init { encrypt: true, .. }) {
-            self.options.passphrase = Some(aside(passphrase::ask_new).await?);
+            self.options.passphrase = Some(aside(passphrase::ask_new).await?.into());
         }
         match self.carry_out(call, is_bytes).await {
             Err(failure)
@@ -164,7 +197,7 @@ impl Session<'_> {
                     && can_ask
                     && self.options.passphrase.is_none() =>
             {
-                self.options.passphrase = Some(aside(passphrase::ask).await?);
+                self.options.passphrase = Some(aside(passphrase::ask).await?.into());
                 self.carry_out(call, is_bytes).await
             }
             result => result,
@@ -223,7 +256,7 @@ impl Session<'_> {
     }
 
     /// Prints an answer; `served` is what a publish goes on with.
-    async fn print(&mut self, call: &Call, answer: Option<Answer>, served: Option<&[SocketAddr]>) {
+    async fn print(&mut self, call: &Call, answer: Option<Answer>, served: Option<&Serve>) {
         let Some(answer) = answer else { return };
         self.code = outcome::of_answer(&answer).or(self.code);
         if self.screen.tone().is_json {
@@ -262,63 +295,6 @@ impl Session<'_> {
             // The publish is done; where its key is can be asked again.
             _ => None,
         }
-    }
-
-    async fn publish_and_serve(
-        &mut self,
-        call: Call,
-        addresses: &[SocketAddr],
-    ) -> Result<(), Failure> {
-        let answer = self.call(&call, false).await?;
-        let feed = match &answer {
-            Some(Answer::Published(summary)) => Some(summary.feed),
-            _ => None,
-        };
-        let is_stopped = *self.stop.borrow();
-        let served = Some(addresses).filter(|_| !is_stopped);
-        self.print(&call, answer, served).await;
-        match served {
-            Some(addresses) => self.serve(addresses, feed.as_ref()).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Serves until told to stop; being told so is how serving ends well.
-    async fn serve(
-        &mut self,
-        addresses: &[SocketAddr],
-        published: Option<&FeedKey>,
-    ) -> Result<(), Failure> {
-        let (sender, mut events) = mpsc::channel(EVENTS_MAX);
-        let (tell, mut ready) = oneshot::channel();
-        let (options, listen) = (self.options.clone(), addresses.to_vec());
-        let stop = self.stop.subscribe();
-        let work = tokio::spawn(async move {
-            let ready = move |serving| {
-                // Nobody waits for it any more only if this process is ending.
-                let _ = tell.send(serving);
-            };
-            node::serve(&options, &listen, ready, sender, stop).await
-        });
-        let data_dir: Option<PathBuf> = self.options.data_dir.clone();
-        let mut is_ready = false;
-        loop {
-            tokio::select! {
-                biased;
-                serving = &mut ready, if !is_ready => {
-                    is_ready = true;
-                    if let Ok(serving) = serving {
-                        let data_dir = data_dir.as_deref();
-                        print::serving(self.screen, &self.spelling, data_dir, &serving, published);
-                    }
-                },
-                event = events.recv() => match event {
-                    Some(event) => self.event(&event, false),
-                    None => break,
-                },
-            }
-        }
-        work.await.map_err(|_| bug("serving ended unexpectedly"))?
     }
 }
 

@@ -130,6 +130,13 @@ pub fn prove<P: Pieces>(
         .bytes(head.wire())
         .uint(from)
         .array(slots.len());
+    write_slots(&mut wire, slots);
+    wire.bytes(&edges).bytes(&pairs);
+    Ok(Some(wire.finish()))
+}
+
+/// Writes slots one behind the other, as they stand in a bundle and in a page of a static host.
+pub fn write_slots(wire: &mut Writer, slots: &[Slot<'_>]) {
     for slot in slots {
         match slot {
             Slot::Record(record) => wire.bytes(record),
@@ -137,8 +144,6 @@ pub fn prove<P: Pieces>(
             Slot::Retracted(hash, by) => wire.array(2).bytes(&hash.0).uint(*by),
         };
     }
-    wire.bytes(&edges).bytes(&pairs);
-    Ok(Some(wire.finish()))
 }
 
 /// A bundle whose form and whose head's signature were checked: a claim until its slice was.
@@ -220,17 +225,27 @@ fn parts(wire: &[u8]) -> Result<Parts<'_>, Reject> {
             got: count_of(&slots),
         });
     }
-    let slots = slots
-        .into_iter()
-        .zip(from..)
-        .map(|(slot, index)| read_slot(slot, index));
     Ok(Parts {
         head: codec::read_bytes(head).ok_or(Reject::BundleForm)?,
         from,
-        slots: slots.collect::<Result<_, _>>()?,
+        slots: read_slots(slots, from)?,
         edges: codec::read_bytes(edges).ok_or(Reject::BundleForm)?,
         pairs: codec::read_bytes(pairs).ok_or(Reject::BundleForm)?,
     })
+}
+
+/// Reads the slots from `from` on, each the bytes of one value.
+///
+/// # Errors
+/// bundle-3, bundle-5.
+pub fn read_slots<'a>(
+    slots: impl IntoIterator<Item = &'a [u8]>,
+    from: u64,
+) -> Result<Vec<Slot<'a>>, Reject> {
+    let slots = slots.into_iter().zip(from..);
+    slots
+        .map(|(slot, index)| read_slot(slot, index))
+        .collect::<Result<_, _>>()
 }
 
 fn read_slot(slot: &[u8], index: u64) -> Result<Slot<'_>, Reject> {
@@ -283,7 +298,8 @@ fn check_parts(head: Head, parts: Parts<'_>) -> Result<Bundle<'_>, Reject> {
     }
     let cut = usize::try_from(before.end - before.start).unwrap_or(0) * HASH_BYTES;
     let (before, after) = edges.split_at_checked(cut).ok_or(Reject::BundleForm)?;
-    let links = links(&head.body().feed, before, &slots);
+    let previous = before.rchunks(HASH_BYTES).next().and_then(Hash::from_slice);
+    let links = links(&head.body().feed, previous, &slots);
     let mut bytes = before.to_vec();
     links
         .iter()
@@ -307,9 +323,9 @@ fn check_parts(head: Head, parts: Parts<'_>) -> Result<Bundle<'_>, Reject> {
     })
 }
 
-/// The link hash of each slot; a withheld one brings its own.
-fn links(feed: &FeedKey, before: &[u8], slots: &[Slot<'_>]) -> Vec<Hash> {
-    let mut previous = before.rchunks(HASH_BYTES).next().and_then(Hash::from_slice);
+/// The link hash of each slot, from the one before the first; a withheld one brings its own. Record 0 has none before it.
+#[must_use]
+pub fn links(feed: &FeedKey, mut previous: Option<Hash>, slots: &[Slot<'_>]) -> Vec<Hash> {
     let next = |slot: &Slot<'_>| {
         let link = match (slot, &previous) {
             (Slot::Record(record), Some(previous)) => link_next(previous, record),

@@ -34,8 +34,12 @@ pub const BLOB_BYTES_MAX: u64 = 1 << 44;
 /// Blobs up to this size are kept inside the store and travel in batches (spec/wire.md).
 pub const INLINE_BYTES_MAX: u64 = 16_384;
 
-/// Records that a server puts into one page (spec/wire.md).
+/// Records of one page of a static host, and link hashes of one page of its hash list (spec/static.md).
 pub const PAGE_RECORDS: u64 = 512;
+/// Bytes of one page of records at most (spec/static.md).
+pub const PAGE_BYTES_MAX: usize = 512 * (RECORD_BYTES_MAX + 5) + 64;
+/// Chaining values in one full tile of a static host (spec/static.md).
+pub const TILE_VALUES: u64 = 256;
 /// Slots of one bundle at most (spec/bundle.md).
 pub const BUNDLE_SLOTS_MAX: usize = 16_384;
 /// A server stops a bundle before the record that would pass this (spec/bundle.md).

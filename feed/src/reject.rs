@@ -330,6 +330,21 @@ pub enum Reject {
         /// Got.
         got: Hash,
     },
+
+    /// static-1
+    #[error("the file is not of the form that its name says")]
+    StaticForm,
+    /// static-2
+    #[error("the file holds {got} of what it may hold {max} of at most, or a part of one")]
+    StaticCount {
+        /// At most.
+        max: u64,
+        /// Got, rounded up.
+        got: u64,
+    },
+    /// static-3
+    #[error("the file does not match the signed head")]
+    StaticMismatch,
 }
 
 /// Names the MUST of each variant once, for `must` and for the list of all.
@@ -412,4 +427,7 @@ musts! {
     AnswerForm: "wire-1",
     AnswerTooLong: "wire-2",
     HashMismatch: "wire-3",
+    StaticForm: "static-1",
+    StaticCount: "static-2",
+    StaticMismatch: "static-3",
 }

@@ -9,6 +9,7 @@ mod grow;
 mod proof;
 #[cfg(test)]
 mod tests;
+mod tile;
 
 use crate::hash::Hash;
 use crate::limits::{BLOB_BYTES_MAX, BLOB_LEAF_BYTES, HASH_BYTES, LENGTH_MAX, LIST_LEAF_BYTES};
@@ -19,6 +20,7 @@ use std::ops::Range;
 pub use blob::{LeafVerifier, PIECE_LEAVES, PieceHash, PlacedPair, hash_piece, join_pieces};
 pub use grow::{Changed, GrowingList};
 pub use proof::{Pieces, Proven, check_pairs, check_slice, prove, root};
+pub use tile::{FoldedNode, find_node, fold_nodes, page_hash};
 
 /// Chaining values of complete subtrees of a hash list are stored from this level up: 16 leaves, 16 KiB, 512 hashes.
 pub const STORED_LEVEL: u8 = 4;

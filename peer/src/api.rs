@@ -7,6 +7,7 @@ mod answer;
 mod event;
 mod failure;
 pub mod pipe;
+mod setup;
 
 pub use answer::{
     Answer, Checked, FeedInfo, HeldFile, KeyInfo, PeerInfo, PublishSummary, Shown, SourceInfo,
@@ -14,6 +15,7 @@ pub use answer::{
 };
 pub use event::{Change, Event, Progress};
 pub use failure::{Code, Failure};
+pub use setup::{ConfigFile, ConfigInfo, Folder, Setting, TokenInfo};
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -106,6 +108,13 @@ pub enum Call {
     },
     /// What this node holds and does.
     Status,
+    /// Whether the files that a person may edit are in order, and which settings hold.
+    ConfigCheck,
+    /// The token of the local API on loopback.
+    Token {
+        /// Make another one: the old one opens nothing any more.
+        is_new: bool,
+    },
     /// Writes a bundle that proves one record to anybody.
     Prove {
         /// FEED/INDEX.

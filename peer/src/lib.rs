@@ -11,4 +11,5 @@ pub mod session;
 pub mod settings;
 pub mod sources;
 pub mod standing;
+pub mod static_layout;
 pub mod store;

@@ -5,9 +5,11 @@
 mod append;
 mod author;
 mod conduct;
+mod config;
 mod find;
 mod follow;
 mod get;
+mod listen;
 mod live;
 mod local;
 mod media;
@@ -31,20 +33,25 @@ use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
 use crate::io::heads::HeadsFile;
 use crate::io::keys::Keys;
+use crate::io::local::Token;
 use crate::io::marker::Markers;
 use crate::io::news::News;
+use crate::settings::Settings;
 use crate::standing::Standings;
 use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::log::FollowedLog;
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
+pub use crate::io::log;
 pub use append::append;
-pub use serve::{Serving, serve};
+pub use listen::{ApiListen, Listen, NotAnAddress, NotLocal};
+pub use serve::{Serve, Serving, encrypted_keys, serve};
 
 /// Where a node lives and what it may unlock.
 #[derive(Clone, Default)]
@@ -52,7 +59,7 @@ pub struct Options {
     /// Folder that holds everything of the node; the user's usual places when absent.
     pub data_dir: Option<PathBuf>,
     /// Passphrase of own keys.
-    pub passphrase: Option<String>,
+    pub passphrase: Option<Zeroizing<String>>,
 }
 
 /// Turns true when the person wants the work to stop; what is done stays done.
@@ -73,6 +80,12 @@ pub async fn call(
         let checked = tokio::task::spawn_blocking(move || prove::check(&file)).await;
         let answer =
             checked.map_err(|_| Failure::new(Code::Failed, "the check ended unexpectedly"))??;
+        tell(&events, Event::Answer(Box::new(answer))).await;
+        return Ok(());
+    }
+    if let Call::ConfigCheck = call {
+        // Needs no store either, and a broken file may be why none can be opened.
+        let answer = config::check(&find_dirs(options)?);
         tell(&events, Event::Answer(Box::new(answer))).await;
         return Ok(());
     }
@@ -102,6 +115,11 @@ pub async fn call(
     }
 }
 
+fn find_dirs(options: &Options) -> Result<Dirs, Failure> {
+    Dirs::find(options.data_dir.as_deref())
+        .map_err(|error| Failure::new(Code::Failed, error.to_string()))
+}
+
 async fn open(options: &Options) -> Result<Arc<Node>, Failure> {
     let options = options.clone();
     let opened = tokio::task::spawn_blocking(move || Node::open(&options)).await;
@@ -122,6 +140,7 @@ const FULL_BYTES: u64 = 64 << 10;
 #[derive(Clone)]
 struct Node {
     dirs: Dirs,
+    settings: Arc<Settings>,
     disk: Arc<Disk>,
     blobs: Blobs,
     evidence: Evidence,
@@ -141,19 +160,24 @@ struct Node {
     standings: Arc<Mutex<Standings>>,
     /// Changes whenever the list of subscriptions does.
     changes: Arc<watch::Sender<u64>>,
+    /// Feeds that are listed for everybody: own ones.
+    listed: watch::Sender<Arc<Vec<FeedKey>>>,
+    token: Arc<Token>,
+    /// Addresses that it serves on; none when it does not serve.
+    served_at: Arc<OnceLock<Vec<SocketAddr>>>,
     /// Held while the node is open.
     _lock: Arc<Lock>,
 }
 
 impl Node {
     fn open(options: &Options) -> Result<Self, Failure> {
-        let dirs = Dirs::find(options.data_dir.as_deref())
-            .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+        let dirs = find_dirs(options)?;
         let lock = dirs
             .create_all()
             .map_err(LockError::from)
             .and_then(|()| Lock::take(&dirs));
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
+        let settings = crate::io::config::load_settings(&dirs)?;
         let disk = Arc::new(Disk::open(&dirs.store())?);
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
@@ -166,10 +190,14 @@ impl Node {
             signing: Arc::default(),
             sources: Arc::default(),
             changing: Arc::default(),
-            passphrase: options.passphrase.clone().map(Zeroizing::new),
+            passphrase: options.passphrase.clone(),
             news: Arc::default(),
             standings: Arc::default(),
             changes: Arc::new(watch::Sender::new(0)),
+            listed: watch::Sender::default(),
+            served_at: Arc::default(),
+            token: Arc::new(Token::at(&dirs.token())),
+            settings: Arc::new(settings),
             disk,
             dirs,
             _lock: Arc::new(lock),
@@ -258,6 +286,8 @@ impl Node {
             Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
             Call::Show { target } => show::show(&self, &target),
             Call::Status => show::status(&self),
+            Call::ConfigCheck => Ok(config::check(&self.dirs)),
+            Call::Token { is_new } => own::token(&self, is_new),
             Call::Prove { target, output } => {
                 let (bytes, answer) = prove::prove(&self, &target, output.as_deref())?;
                 if let Some(bytes) = bytes {

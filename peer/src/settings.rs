@@ -16,6 +16,8 @@ const RETRACTED_DAYS: u64 = 30;
 pub struct Settings {
     /// Where `serve` listens, as `--listen` takes it; what the command line says comes first.
     pub listen: Vec<String>,
+    /// Where `serve` takes calls of this machine, as `--api` takes it; an empty list is nowhere.
+    pub api: Option<Vec<String>>,
     /// Bandwidth and connections.
     pub limits: Limits,
     /// Room for media.
@@ -111,6 +113,73 @@ impl Settings {
     /// The line and what is wrong with it.
     pub fn read(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
+    }
+
+    /// Every setting by its name, with its value in words.
+    #[must_use]
+    pub fn list(&self) -> Vec<(&'static str, String)> {
+        let bytes = |set: Option<u64>, absent: &str| match set {
+            Some(bytes) => format!("{bytes} bytes"),
+            None => absent.to_owned(),
+        };
+        let count = |set: Option<usize>| match set {
+            Some(count) => count.to_string(),
+            None => "as many as the system allows".to_owned(),
+        };
+        let texts = |set: &[String], absent: &str| match set {
+            [] => absent.to_owned(),
+            texts => texts.join(", "),
+        };
+        let hours = self.limits.schedule.iter().map(|part| part.hours.clone());
+        let roots = self.blobs.roots.iter();
+        let roots = roots.map(|root| root.display().to_string());
+        let api = match &self.api {
+            None => "port 9328 of loopback".to_owned(),
+            Some(named) => texts(named, "off"),
+        };
+        vec![
+            ("listen", texts(&self.listen, "port 9327 of all addresses")),
+            ("api", api),
+            ("limits.up", bytes(self.limits.up, "no limit")),
+            ("limits.down", bytes(self.limits.down, "no limit")),
+            ("limits.connections", count(self.limits.connections)),
+            (
+                "limits.connections_each",
+                count(self.limits.connections_each),
+            ),
+            (
+                "limits.schedule",
+                texts(&hours.collect::<Vec<_>>(), "the same at all hours"),
+            ),
+            (
+                "quota.size",
+                bytes(
+                    self.quota.size,
+                    "the smaller of 20 GiB and half of what is free",
+                ),
+            ),
+            ("quota.reserve", bytes(self.quota.reserve, "1 GiB")),
+            (
+                "blobs.roots",
+                texts(&roots.collect::<Vec<_>>(), "the data directory alone"),
+            ),
+            ("retracted.days", self.retracted.days.to_string()),
+        ]
+    }
+
+    /// Whether a setting of `list` stands in the file's text.
+    #[must_use]
+    pub fn is_set(text: &str, name: &str) -> bool {
+        let Ok(table) = text.parse::<toml::Table>() else {
+            return false;
+        };
+        match name.split_once('.') {
+            None => table.contains_key(name),
+            Some((table_name, name)) => table
+                .get(table_name)
+                .and_then(toml::Value::as_table)
+                .is_some_and(|table| table.contains_key(name)),
+        }
     }
 }
 

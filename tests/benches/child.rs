@@ -192,7 +192,7 @@ impl Levada {
     /// Serves a node on a free port of loopback.
     pub(crate) fn serve(&self, data: &Path) -> Result<Serving, Failure> {
         let mut command = self.at(data);
-        Serving::start(command.args(["--json", "serve", "--listen", "127.0.0.1:0"]))
+        Serving::start(command.args(["--json", "serve", "--listen", "127.0.0.1:0", "--api", "off"]))
     }
 }
 

@@ -153,8 +153,9 @@ pub(crate) fn serve(data: &Path) -> Outcome {
             disk.clone(),
             Blobs::open(&dirs.blobs(), disk.clone())?,
             Evidence::open(&dirs.state().join("evidence"))?,
-            vec![feed],
+            watch::channel(Arc::new(vec![feed])).1,
             news.clone(),
+            tokio::sync::mpsc::channel(1).0,
         );
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let control = TcpListener::bind("127.0.0.1:0").await?;

@@ -1,8 +1,8 @@
 //! Peers that lie about every kind of answer: nothing is believed, the peer is named, the exit code says what it was,
 //! memory stays bounded, and an honest peer beside the liar is enough.
 
-use crate::liar::{Liar, Lie};
 use crate::machine::{Machine, Ran, Running, Serving};
+use levada_tests::liar::{Liar, Lie};
 use levada_tests::noise;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;

@@ -90,6 +90,8 @@ impl Machine {
             .env_clear()
             .env("HOME", self.home())
             .env("LC_ALL", "C.UTF-8")
+            // The usual port is one for all machines of a test.
+            .env("LEVADA_API", "off")
             .current_dir(self.home())
             .stdin(Stdio::null());
         if let Some(data_dir) = &self.data_dir {
@@ -116,27 +118,17 @@ impl Machine {
 
     /// Starts it, and goes on.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
-        let child = self
-            .command(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut child = child.expect("levada can be run");
-        let err = child.stderr.take().expect("it was piped");
-        let (sender, messages) = channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(err).lines() {
-                let line = line.expect("messages are UTF-8");
-                if sender.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        Running {
-            out: child.stdout.take().map(BufReader::new),
-            child,
-            messages,
-        }
+        Running::spawn(self.command(args))
+    }
+
+    /// The call that publishes a file, as JSON.
+    pub(crate) fn publish_call(file: &Path) -> String {
+        serde_json::json!({
+            "call": "publish", "paths": [file], "feed": null, "title": null, "text": null, "tags": [],
+            "creators": [], "language": null, "licence": null, "in_place": false, "dry_run": false,
+            "strip_place": false, "insist": false, "retract_missing": false,
+        })
+        .to_string()
     }
 
     /// Serves on a free port of loopback.
@@ -183,6 +175,30 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Starts a command.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = child.expect("levada can be run");
+        let err = child.stderr.take().expect("it was piped");
+        let (sender, messages) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(err).lines() {
+                let line = line.expect("messages are UTF-8");
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self {
+            out: child.stdout.take().map(BufReader::new),
+            child,
+            messages,
+        }
+    }
+
     /// The next line of JSON; `None` at the end.
     pub(crate) fn event(&mut self) -> Option<Value> {
         let mut line = String::new();

@@ -2,12 +2,13 @@
 //! can show.
 
 #[cfg(test)]
+mod daemon;
+#[cfg(test)]
 mod disk;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod kill;
-mod liar;
 mod machine;
 #[cfg(test)]
 mod names;

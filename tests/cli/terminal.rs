@@ -46,6 +46,8 @@ impl Terminal {
             .env("PATH", format!("{}:{path}", programs.display()))
             .env("HOME", home)
             .env("LC_ALL", "C.UTF-8")
+            // The usual port is one for all machines of a test.
+            .env("LEVADA_API", "off")
             .env("TZ", "UTC")
             .current_dir(home)
             .stdin(Stdio::piped())

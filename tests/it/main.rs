@@ -1,6 +1,10 @@
 //! Integration tests: one binary.
 
 #[cfg(test)]
+mod day;
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod layout;
 mod live;
 mod proof;

@@ -2,6 +2,7 @@ use super::*;
 use crate::args::Cli;
 use clap::{CommandFactory as _, Parser as _};
 use levada_feed::key::FeedSecret;
+use levada_peer::node::ApiListen;
 
 fn parse(words: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(std::iter::once("levada").chain(words.split_whitespace()))
@@ -110,21 +111,31 @@ fn a_dash_is_standard_output() {
 #[test]
 fn serving_listens_where_it_is_told() {
     let listen = |words| match ask(words) {
-        Ask::Serve(addresses) | Ask::PublishAndServe(_, addresses) => addresses
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>(),
+        Ask::Serve(serve) | Ask::PublishAndServe(_, serve) => serve.listen,
         other => panic!("{words}: {other:?}"),
     };
-    assert_eq!(listen("serve"), ["[::]:9327", "0.0.0.0:9327"]);
-    assert_eq!(listen("publish a --serve"), ["[::]:9327", "0.0.0.0:9327"]);
+    assert_eq!(listen("serve"), []);
+    assert_eq!(listen("publish a --serve"), []);
     assert_eq!(
         listen("serve --listen 127.0.0.1:80 --listen ::1 --listen 8080"),
-        ["127.0.0.1:80", "[::1]:9327", "[::]:8080", "0.0.0.0:8080"]
+        ["127.0.0.1:80", "[::1]:9327", "8080"].map(|text| text.parse().unwrap())
     );
     assert_eq!(
         listen("publish a --serve --listen localhost:0"),
-        ["127.0.0.1:0"]
+        ["127.0.0.1:0".parse().unwrap()]
+    );
+}
+
+#[test]
+fn calls_of_this_machine_are_taken_where_it_is_told() {
+    let api = |words| match ask(words) {
+        Ask::Serve(serve) | Ask::PublishAndServe(_, serve) => serve.api,
+        other => panic!("{words}: {other:?}"),
+    };
+    assert_eq!(api("serve --api off"), [ApiListen::OFF]);
+    assert_eq!(
+        api("publish a --serve --api 9000 --api [::1]"),
+        ["9000", "[::1]:9328"].map(|text| text.parse().unwrap())
     );
 }
 
@@ -164,6 +175,7 @@ fn what_cannot_be_meant_is_refused() {
         "get ana/3 -o - --range -9",
         "ls --limit many",
         "serve --listen nowhere",
+        "serve --api 0.0.0.0",
         "sync --passphrase-fd -1",
         "key backup",
     ] {
@@ -202,39 +214,6 @@ fn ranges_name_first_and_last_byte() {
         "0x1-",
     ] {
         assert!(range(text).is_err(), "{text}");
-    }
-}
-
-#[test]
-fn addresses_have_short_forms() {
-    for (text, expected) in [
-        ("1.2.3.4:5", "1.2.3.4:5"),
-        ("1.2.3.4", "1.2.3.4:9327"),
-        ("[::1]:5", "[::1]:5"),
-        ("::1", "[::1]:9327"),
-        ("[::1]", "[::1]:9327"),
-        ("localhost", "127.0.0.1:9327"),
-        ("localhost:5", "127.0.0.1:5"),
-    ] {
-        assert_eq!(
-            listen(text),
-            Ok(Listen::At(expected.parse().unwrap())),
-            "{text}"
-        );
-    }
-    assert_eq!(listen("8080"), Ok(Listen::Port(8080)));
-    assert_eq!(listen(":8080"), Ok(Listen::Port(8080)));
-    for text in [
-        "",
-        ":",
-        "http://h:1",
-        "host",
-        "localhosts",
-        "1.2.3.4:99999",
-        "70000",
-        "[::1",
-    ] {
-        assert!(listen(text).is_err(), "{text}");
     }
 }
 

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 #[serde(tag = "type", rename = "serving")]
 struct Line<'a> {
     listen: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    api: Vec<String>,
     links: Vec<Named<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     follow: Option<String>,
@@ -33,6 +35,7 @@ pub(crate) fn serving(
     published: Option<&FeedKey>,
 ) {
     let listen: Vec<String> = serving.listen.iter().map(ToString::to_string).collect();
+    let api: Vec<String> = serving.api.iter().map(ToString::to_string).collect();
     let link = published.and_then(|feed| link_of(serving, feed));
     let follow =
         link.map(|link| spelling.command_at(Some(&follower_dir(data_dir)), &["follow", link]));
@@ -40,12 +43,19 @@ pub(crate) fn serving(
         let links = serving.links.iter();
         screen.json_line(&Line {
             listen,
+            api,
             links: links.map(|(name, link)| Named { name, link }).collect(),
             follow,
         });
         return;
     }
     screen.note(&format!("listening on {}", listen.join(" and ")));
+    if !api.is_empty() {
+        let api = api.join(" and ");
+        screen.note(&format!(
+            "taking calls of this machine on {api}: `levada token`"
+        ));
+    }
     match (link, follow) {
         (Some(link), Some(follow)) => {
             screen.lines([

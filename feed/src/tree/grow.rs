@@ -1,6 +1,7 @@
 //! A hash list that grows: O(log n) in memory, its root at any time.
 
-use super::{Node, Pieces, STORED_LEVEL, Shape, parent_hash, subtree_hash};
+use super::tile::find_node;
+use super::{Node, Pieces, STORED_LEVEL, parent_hash, subtree_hash};
 use crate::hash::Hash;
 use crate::limits::{HASH_BYTES, LIST_LEAF_BYTES, LIST_LEAF_HASHES};
 
@@ -162,31 +163,4 @@ impl GrowingList {
         }
         self.taken = self.length - start;
     }
-}
-
-/// A stored node, or computed from what lies below it.
-fn find_node<P: Pieces>(pieces: &P, node: Node) -> Result<Option<Hash>, P::Error> {
-    if let Some(hash) = pieces.node(node)? {
-        return Ok(Some(hash));
-    }
-    if node.level > STORED_LEVEL {
-        let child = |side| Node {
-            level: node.level - 1,
-            index: node.index * 2 + side,
-        };
-        let (Some(left), Some(right)) = (pieces.node(child(0))?, pieces.node(child(1))?) else {
-            return Ok(None);
-        };
-        return Ok(Some(parent_hash(&left, &right, false)));
-    }
-    let mut bytes = Vec::new();
-    for leaf in node.index << node.level..(node.index + 1) << node.level {
-        let Some(held) = pieces.leaf(leaf)? else {
-            return Ok(None);
-        };
-        bytes.extend_from_slice(&held);
-    }
-    let shape = Shape::of_list((node.index + 1) * BLOCK_HASHES);
-    let is_whole = u64::try_from(bytes.len()).is_ok_and(|len| len == BLOCK_HASHES * 32);
-    Ok(is_whole.then(|| subtree_hash(shape.leaf_bytes(node.index << node.level).start, &bytes)))
 }

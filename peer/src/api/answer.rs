@@ -1,5 +1,6 @@
 //! Answers: what a call came to.
 
+use super::setup::{ConfigInfo, TokenInfo};
 use crate::standing::Standing;
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
@@ -55,6 +56,10 @@ pub enum Answer {
     Feed(Box<FeedInfo>),
     /// Of `Status`.
     Status(Box<Status>),
+    /// Of `ConfigCheck`.
+    Config(Box<ConfigInfo>),
+    /// Of `Token`.
+    Token(TokenInfo),
     /// Of `Check`.
     Checked(Box<Checked>),
 }

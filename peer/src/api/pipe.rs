@@ -3,21 +3,33 @@
 //! A request is one JSON document; what comes back is one JSON line for each thing that happens, the last one the answer
 //! or the failure. An answer says nothing of its own kind: whoever asked knows which call it was.
 
-use super::{Answer, Call, Checked, Event, Failure, FeedInfo, KeyInfo, PublishSummary, Shown};
-use super::{SourceInfo, Status, Synced, Written};
+use super::{
+    Answer, Call, Checked, ConfigInfo, Event, Failure, FeedInfo, KeyInfo, PublishSummary, Shown,
+};
+use super::{SourceInfo, Status, Synced, TokenInfo, Written};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Error, Value};
+use std::fmt;
+use zeroize::Zeroizing;
 
 /// What one process asks of another.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Request {
     /// The call.
     #[serde(flatten)]
     pub call: Call,
     /// Passphrase of own keys.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub passphrase: Option<String>,
+    pub passphrase: Option<Zeroizing<String>>,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("call", &self.call)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One line of what comes back.
@@ -108,6 +120,8 @@ fn answer(call: &Call, value: Value) -> Result<Answer, Error> {
         }
         Call::Show { .. } => Answer::Feed(Box::new(serde_json::from_value::<FeedInfo>(value)?)),
         Call::Status => Answer::Status(Box::new(serde_json::from_value::<Status>(value)?)),
+        Call::ConfigCheck => Answer::Config(Box::new(serde_json::from_value::<ConfigInfo>(value)?)),
+        Call::Token { .. } => Answer::Token(serde_json::from_value::<TokenInfo>(value)?),
         Call::Check { .. } => Answer::Checked(Box::new(serde_json::from_value::<Checked>(value)?)),
     })
 }

@@ -6,6 +6,7 @@
 mod address;
 mod connect;
 mod error;
+mod hosted;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -14,6 +15,7 @@ mod watch;
 
 use crate::frame::Ask;
 use crate::io::clock;
+use crate::static_layout::StaticFile;
 use address::Address;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -23,6 +25,7 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use levada_feed::limits::REDIRECTS_MAX;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -56,6 +59,7 @@ struct RemoteInner {
     /// Path before the wire's own, without a slash at its end.
     base: String,
     idle: Mutex<Vec<Connection>>,
+    hosted: hosted::Hosted,
 }
 
 /// What a request asks for besides its address.
@@ -65,6 +69,24 @@ struct Wants {
     range: Option<Range<u64>>,
     /// Only something with another tag.
     unless: Option<String>,
+    /// Only something that changed since this date, as the host wrote it.
+    since: Option<String>,
+}
+
+/// What is asked for, as a path.
+#[derive(Clone)]
+enum Target<'a> {
+    Wire(&'a Ask),
+    File(StaticFile),
+}
+
+impl fmt::Display for Target<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wire(ask) => ask.fmt(f),
+            Self::File(file) => write!(f, "/{file}"),
+        }
+    }
 }
 
 /// All peers that this process talks to.
@@ -106,6 +128,7 @@ impl Remote {
                 address,
                 base,
                 idle: Mutex::default(),
+                hosted: hosted::Hosted::default(),
             }),
         })
     }
@@ -116,14 +139,23 @@ impl Remote {
         &self.inner.name
     }
 
-    /// An answer in whole, of at most `limit` bytes.
+    /// An answer in whole, of at most `limit` bytes; of a static host, what it comes to.
     ///
     /// # Errors
     /// See `AskError`; 404 is `NotThere`.
     pub async fn get(&self, ask: &Ask, limit: u64) -> Result<Bytes, AskError> {
-        let wants = Wants::default();
-        let transfer = self.send(Method::GET, ask, wants, Bytes::new()).await?;
-        transfer.all(limit).await
+        if self.is_static() {
+            return self.get_hosted(ask).await;
+        }
+        let answer = match self.send_plain(Target::Wire(ask), Wants::default()).await {
+            Ok(transfer) => transfer.all(limit).await,
+            Err(error) => Err(error),
+        };
+        let is_a_nodes = |answer: &Bytes| hosted::is_array(answer) || !is_structure(ask);
+        if self.turned_out_static(&answer, is_a_nodes).await {
+            return self.get_hosted(ask).await;
+        }
+        answer
     }
 
     /// The same with a body.
@@ -131,9 +163,25 @@ impl Remote {
     /// # Errors
     /// See `AskError`.
     pub async fn post(&self, ask: &Ask, body: Bytes, limit: u64) -> Result<Bytes, AskError> {
-        let wants = Wants::default();
-        let transfer = self.send(Method::POST, ask, wants, body).await?;
-        transfer.all(limit).await
+        if !self.is_static() {
+            let wants = Wants::default();
+            let sent = self
+                .send(Method::POST, Target::Wire(ask), wants, body.clone())
+                .await;
+            let answer = match sent {
+                Ok(transfer) => transfer.all(limit).await,
+                Err(error) => Err(error),
+            };
+            let is_batch = matches!(ask, Ask::Batch);
+            if !is_batch || !self.turned_out_static(&answer, hosted::is_array).await {
+                return answer;
+            }
+        }
+        match ask {
+            Ask::Batch => self.batch_hosted(&body).await,
+            // Nothing can be handed over to files.
+            _ => Err(self.unusable("it is a static host").into()),
+        }
     }
 
     /// Bytes of a blob as they come. Whether they are the right ones is for a verifier to say. A peer that knows no
@@ -142,21 +190,43 @@ impl Remote {
     /// # Errors
     /// See `AskError`.
     pub async fn stream(&self, ask: &Ask, range: Range<u64>) -> Result<Transfer, AskError> {
+        let file = match ask {
+            Ask::Blob { hash } => Some(StaticFile::Blob { hash: *hash }),
+            _ => None,
+        };
+        if let Some(file) = file
+            && self.is_static()
+        {
+            return self.stream_file(file, range).await;
+        }
         let wants = Wants {
             range: Some(range.clone()),
             ..Wants::default()
         };
-        let mut transfer = self.send(Method::GET, ask, wants, Bytes::new()).await?;
-        if transfer.status() != StatusCode::PARTIAL_CONTENT {
-            transfer.skip = range.start;
-        } else if transfer.first_byte() != Some(range.start) {
+        let sent = self.send_plain(Target::Wire(ask), wants).await;
+        if let Some(file) = file
+            && self.turned_out_static(&sent, |_| true).await
+        {
+            return self.stream_file(file, range).await;
+        }
+        self.placed(sent?, &range)
+    }
+
+    /// Says where in the answer to a request for a range that range begins.
+    fn placed(&self, mut sent: Transfer, range: &Range<u64>) -> Result<Transfer, AskError> {
+        if sent.status() != StatusCode::PARTIAL_CONTENT {
+            sent.skip = range.start;
+            if range.start > 0 {
+                self.knows_no_ranges();
+            }
+        } else if sent.first_byte() != Some(range.start) {
             return Err(self.unusable("it sends another range").into());
         }
-        Ok(transfer)
+        Ok(sent)
     }
 
     /// Waits for another head than the one with this tag; the whole answer to `head?have=`, or `None` when there was no
-    /// other one in that time.
+    /// other one in that time. A static host does not wait.
     ///
     /// # Errors
     /// See `AskError`.
@@ -166,30 +236,42 @@ impl Remote {
         tag: Option<String>,
         limit: u64,
     ) -> Result<Option<Bytes>, AskError> {
+        if self.is_static() {
+            return self.poll_hosted(ask, tag.as_deref()).await;
+        }
         let wants = Wants {
-            unless: tag,
+            unless: tag.clone(),
             ..Wants::default()
         };
-        match self.send(Method::GET, ask, wants, Bytes::new()).await {
+        let answer = match self.send_plain(Target::Wire(ask), wants).await {
             Ok(transfer) => transfer.all(limit).await.map(Some),
             Err(AskError::Unreachable(Unreachable::Status { status: 304, .. })) => Ok(None),
             Err(error) => Err(error),
+        };
+        let is_a_nodes = |answer: &Option<Bytes>| answer.as_ref().is_none_or(hosted::is_array);
+        if self.turned_out_static(&answer, is_a_nodes).await {
+            return self.poll_hosted(ask, tag.as_deref()).await;
         }
+        answer
+    }
+
+    async fn send_plain(&self, target: Target<'_>, wants: Wants) -> Result<Transfer, AskError> {
+        self.send(Method::GET, target, wants, Bytes::new()).await
     }
 
     /// Sends a request and follows where it leads, at most three times and never to another host.
     async fn send(
         &self,
         method: Method,
-        ask: &Ask,
+        asked: Target<'_>,
         wants: Wants,
         body: Bytes,
     ) -> Result<Transfer, AskError> {
-        let mut target = format!("{}{ask}", self.inner.base);
+        let mut target = format!("{}{asked}", self.inner.base);
         let mut address = self.inner.address.clone();
         for _ in 0..=REDIRECTS_MAX {
             let request = request(&method, &address, &target, &wants, body.clone());
-            let (answer, connection) = self.exchange(ask, &address, request).await?;
+            let (answer, connection) = self.exchange(&asked, &address, request).await?;
             if !is_redirect(answer.status()) || method != Method::GET {
                 // Elsewhere than at its own address it is asked once.
                 let kept = (address == self.inner.address).then_some(connection);
@@ -208,7 +290,7 @@ impl Remote {
     /// then, and only then, the request is sent once more, on a fresh one.
     async fn exchange(
         &self,
-        ask: &Ask,
+        asked: &Target<'_>,
         address: &Address,
         request: Request<Full<Bytes>>,
     ) -> Result<(Response<Incoming>, Connection), Unreachable> {
@@ -216,14 +298,14 @@ impl Remote {
             .idle()
             .pop_if(|kept| *address == self.inner.address && kept.is_ready());
         if let Some(mut kept) = kept {
-            match self.answer_on(ask, &mut kept, request.clone()).await? {
+            match self.answer_on(asked, &mut kept, request.clone()).await? {
                 Ok(answer) => return Ok((answer, kept)),
                 Err(error) if error.is_parse() => return Err(self.protocol(&error)),
                 Err(_) => {}
             }
         }
         let mut fresh = connect::connect(self, address).await?;
-        match self.answer_on(ask, &mut fresh, request).await? {
+        match self.answer_on(asked, &mut fresh, request).await? {
             Ok(answer) => Ok((answer, fresh)),
             Err(error) => Err(self.protocol(&error)),
         }
@@ -231,13 +313,13 @@ impl Remote {
 
     async fn answer_on(
         &self,
-        ask: &Ask,
+        asked: &Target<'_>,
         connection: &mut Connection,
         request: Request<Full<Bytes>>,
     ) -> Result<hyper::Result<Response<Incoming>>, Unreachable> {
         let started = clock::tick();
-        let patience = match ask {
-            Ask::Head { wait, .. } => STALL_TIMEOUT + Duration::from_secs(*wait),
+        let patience = match asked {
+            Target::Wire(Ask::Head { wait, .. }) => STALL_TIMEOUT + Duration::from_secs(*wait),
             _ => STALL_TIMEOUT,
         };
         let answer = tokio::time::timeout(patience, connection.send_request(request)).await;
@@ -312,6 +394,11 @@ impl Remote {
     }
 }
 
+/// Whether the answer to a request is an array (spec/wire.md, Grammar).
+fn is_structure(ask: &Ask) -> bool {
+    !matches!(ask, Ask::Health | Ask::Blob { .. } | Ask::Proof { .. })
+}
+
 /// What a peer says of itself, fit for a terminal.
 fn first_line(text: &[u8]) -> String {
     text.iter()
@@ -354,6 +441,9 @@ fn request(
     insert(header::ACCEPT_ENCODING, "identity");
     if let Some(tag) = &wants.unless {
         insert(header::IF_NONE_MATCH, tag);
+    }
+    if let Some(since) = &wants.since {
+        insert(header::IF_MODIFIED_SINCE, since);
     }
     if let Some(range) = &wants.range {
         let last = range.end.saturating_sub(1);

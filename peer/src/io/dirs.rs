@@ -55,6 +55,12 @@ impl Dirs {
         &self.home
     }
 
+    /// Where settings are.
+    #[must_use]
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// The list of subscriptions.
     #[must_use]
     pub fn sources(&self) -> PathBuf {
@@ -89,6 +95,12 @@ impl Dirs {
     #[must_use]
     pub fn socket(&self) -> PathBuf {
         self.state.join("socket")
+    }
+
+    /// The token of the local API.
+    #[must_use]
+    pub fn token(&self) -> PathBuf {
+        self.state.join("token")
     }
 
     /// Lock, markers, evidence, highest heads.

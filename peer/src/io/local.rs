@@ -1,13 +1,22 @@
-//! The local API between processes of one user: HTTP over a Unix socket in the node's own folder.
+//! The local API (spec/local.md): HTTP over a Unix socket in the node's own folder, and over loopback with a token.
 //!
-//! Who may open the socket is the file system's business: it lies in a folder that is this user's alone. What a call does
-//! is told by the handler.
+//! Who may open the socket is the file system's business: it lies in a folder that is this user's alone. On loopback
+//! everybody on the machine knocks, every page in a browser too, so `gate` judges each request before it is read. What a
+//! call does is told by the handler, and is the same for both.
 
+mod calls;
 mod client;
+mod gate;
 mod server;
+#[cfg(test)]
+mod tests;
+mod token;
 
+pub use calls::{Calls, Handler};
 pub use client::{NotAnswered, call};
-pub use server::{Handler, serve};
+pub use gate::Gate;
+pub use server::{on_loopback, on_socket};
+pub use token::{Token, TokenError};
 
 /// Bytes of one request at most: paths and texts of one call.
 const REQUEST_BYTES_MAX: usize = 4 << 20;
@@ -15,3 +24,6 @@ const REQUEST_BYTES_MAX: usize = 4 << 20;
 const LINES_MAX: usize = 64;
 /// Header that numbers a call, so that it can be stopped.
 const CALL_HEADER: &str = "levada-call";
+
+/// Where calls are taken on loopback, if nothing else is said.
+pub const DEFAULT_API_PORT: u16 = 9328;

@@ -6,9 +6,10 @@
 //! What a stranger can make us hold is bounded: connections, of all and of one address block, bytes of a request, and
 //! bytes of all answers under way together; one who takes nothing of his answer is cut off.
 
+mod asked;
 mod blob;
 mod head;
-mod paced;
+pub(crate) mod paced;
 mod places;
 mod post;
 mod proofs;
@@ -22,8 +23,10 @@ use crate::io::answer;
 use crate::io::blobs::Blobs;
 use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
+use crate::io::log::Seldom;
 use crate::io::news::News;
 use crate::store::StoreError;
+use asked::Asked;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -49,7 +52,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch::Receiver;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADERS_MAX: usize = 64;
@@ -79,9 +82,11 @@ pub struct Served {
     /// Fork proofs and successions.
     pub evidence: Evidence,
     /// Feeds that are listed: own and deliberately mirrored ones, sorted.
-    pub listed: Vec<FeedKey>,
+    pub listed: Receiver<Arc<Vec<FeedKey>>>,
     /// Told of every new head.
     pub news: Arc<News>,
+    /// Told when our own disk fails, for the operator; full is enough.
+    pub trouble: mpsc::Sender<StoreError>,
     proofs: Proofs,
     watching: Arc<Semaphore>,
 }
@@ -93,8 +98,9 @@ impl Served {
         disk: Arc<Disk>,
         blobs: Blobs,
         evidence: Evidence,
-        listed: Vec<FeedKey>,
+        listed: Receiver<Arc<Vec<FeedKey>>>,
         news: Arc<News>,
+        trouble: mpsc::Sender<StoreError>,
     ) -> Self {
         Self {
             disk,
@@ -102,9 +108,17 @@ impl Served {
             evidence,
             listed,
             news,
+            trouble,
             proofs: Proofs::default(),
             watching: Arc::new(Semaphore::new(watch::WATCHED_MAX)),
         }
+    }
+
+    /// Our own disk failed: the operator is told why, the peer only that.
+    fn failed(&self, error: StoreError) -> Answer {
+        // Who is told of one failure needs not be told of the next in the same moment.
+        let _ = self.trouble.try_send(error);
+        store_failed()
     }
 }
 
@@ -128,6 +142,10 @@ pub async fn serve(listener: TcpListener, served: Arc<Served>, mut stop: Receive
             continue;
         };
         let Some(place) = places.take(place, peer) else {
+            static CROWDED: Seldom = Seldom::new(10);
+            if let Some(left_out) = CROWDED.due() {
+                tracing::debug!(%peer, left_out, "too many connections of this address block");
+            }
             continue;
         };
         // Small answers should not wait for more to come; a socket that cannot say so still works.
@@ -147,10 +165,18 @@ async fn connection(
     answers: Arc<Semaphore>,
     mut stop: Receiver<bool>,
 ) {
+    let peer = stream.peer_addr().ok();
     let stopped = stop.clone();
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let (served, answers, stop) = (served.clone(), answers.clone(), stopped.clone());
-        async move { Ok::<_, Infallible>(answer_one(&served, &answers, request, stop).await) }
+        async move {
+            let asked = tracing::enabled!(tracing::Level::DEBUG).then(|| Asked::of(&request));
+            let answer = answer_one(&served, &answers, request, stop).await;
+            if let Some(asked) = asked {
+                asked.log(peer, &answer);
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -289,19 +315,22 @@ async fn answer_ask(
         }
         other => {
             let served = served.clone();
-            blocking(move || read(&served, &other)).await
+            let reading = served.clone();
+            blocking(&served, move || read(&reading, &other)).await
         }
     }
 }
 
 /// Runs what reads the disk where it may block.
 async fn blocking(
+    served: &Served,
     work: impl FnOnce() -> Result<Option<Vec<u8>>, StoreError> + Send + 'static,
 ) -> Answer {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(Some(bytes))) => plain(StatusCode::OK, "application/cbor", bytes),
         Ok(Ok(None)) => not_here(),
-        Ok(Err(_)) | Err(_) => store_failed(),
+        Ok(Err(error)) => served.failed(error),
+        Err(_) => store_failed(),
     }
 }
 
@@ -318,8 +347,8 @@ fn read(served: &Served, ask: &Ask) -> Result<Option<Vec<u8>>, StoreError> {
             .succession(feed)?
             .map(|file| file.wire().to_vec())),
         Ask::Feeds { after } => {
-            let next = served
-                .listed
+            let listed = served.listed.borrow().clone();
+            let next = listed
                 .iter()
                 .filter(|feed| after.is_none_or(|after| **feed > after));
             let mut heads = Vec::new();

@@ -197,6 +197,8 @@ impl Author {
         node.disk.commit(&batch)?;
         node.remember_head(batch.head())?;
         write_mark(node, &self.feed, mark)?;
+        let (feed, length) = (super::words::short(&self.feed), head.body().length);
+        tracing::info!(feed, length, records = records.len(), "signed");
         self.pending.clear();
         Ok(())
     }

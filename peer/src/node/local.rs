@@ -1,14 +1,14 @@
 //! Calls of this user's other processes: taken by the node that holds the lock, asked by those that do not.
 
-use super::{Node, Options, Stop};
+use super::{Node, Options, Stop, find_dirs};
 use crate::api::pipe::Request;
-use crate::api::{Call, Code, Event, Failure};
-use crate::io::dirs::Dirs;
-use crate::io::local::{self, Handler, NotAnswered};
+use crate::api::{Answer, Call, Code, Event, Failure};
+use crate::io::clock;
+use crate::io::local::{self, Calls, NotAnswered};
+use std::pin::Pin;
 use std::sync::Arc;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
-use zeroize::Zeroizing;
 
 /// Listens for calls in the node's own folder.
 pub(super) fn listen(node: &Node) -> Result<UnixListener, Failure> {
@@ -25,20 +25,33 @@ pub(super) fn listen(node: &Node) -> Result<UnixListener, Failure> {
     })
 }
 
-/// What carries out calls of other processes.
-pub(super) fn handler(node: &Arc<Node>) -> Handler {
+/// What a call is called: nothing of what it says.
+fn name(call: &Call) -> String {
+    let value = serde_json::to_value(call).unwrap_or_default();
+    let name = value.get("call").and_then(serde_json::Value::as_str);
+    name.unwrap_or_default().to_owned()
+}
+
+/// Carries out calls of other processes.
+pub(super) fn calls(node: &Arc<Node>) -> Arc<Calls> {
     let node = node.clone();
-    Arc::new(move |request: Request, events, stop| {
+    let handler = Box::new(move |request: Request, events, stop| {
         let mut caller = node.as_ref().clone();
         if let Some(passphrase) = request.passphrase {
-            caller.passphrase = Some(Zeroizing::new(passphrase));
+            caller.passphrase = Some(passphrase);
         }
         let caller = Arc::new(caller);
-        Box::pin(async move {
+        let done = async move {
+            let (call, started) = (name(&request.call), clock::tick());
             let done = caller.run(request.call, &events, stop).await;
+            let code = done.as_ref().err().map(|failure| failure.code);
+            let ms = clock::since(started).as_millis();
+            tracing::info!(call, ms, ?code, "call");
             done.map_err(|failure| caller.explain(failure))
-        })
-    })
+        };
+        Box::pin(done) as Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>
+    });
+    Arc::new(Calls::new(handler))
 }
 
 /// Has the node that holds the lock carry out a call. `locked` is what to say if it takes none.
@@ -49,8 +62,7 @@ pub(super) async fn ask(
     stop: Stop,
     locked: Failure,
 ) -> Result<(), Failure> {
-    let dirs = Dirs::find(options.data_dir.as_deref())
-        .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+    let dirs = find_dirs(options)?;
     let request = Request {
         call,
         passphrase: options.passphrase.clone(),

@@ -201,6 +201,7 @@ impl MediaFetch {
                 .collect::<Vec<_>>()))
         });
         let stored = stored.await?.map_err(SyncError::Ask)?;
+        self.tell_notes(remote).await;
         for size in stored.iter().flatten() {
             self.add(1, u64::try_from(*size).unwrap_or(0));
         }
@@ -213,6 +214,13 @@ impl MediaFetch {
             Err(SyncError::Interrupted)
         } else {
             Ok(())
+        }
+    }
+
+    /// Tells what a peer did that people should know.
+    async fn tell_notes(&self, remote: &Remote) {
+        for note in remote.take_notes() {
+            self.warn(&note).await;
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::Node;
 use super::author::{Author, Trust};
-use crate::api::{Answer, Code, Failure, KeyInfo};
+use crate::api::{Answer, Code, Failure, KeyInfo, TokenInfo};
 use crate::io::keys::KeyEntry;
 use levada_feed::key::FeedKey;
 use std::path::{Path, PathBuf};
@@ -80,7 +80,28 @@ pub(super) fn make(
     let entry = find(node, Some(name))?;
     // Its first record is its profile.
     Author::open(node, &entry, title.unwrap_or(name), Trust::New)?;
+    relist(node)?;
     Ok(entry)
+}
+
+/// Lists own feeds for everybody: what one merely follows is served to those who ask by its key, and not listed.
+pub(super) fn relist(node: &Node) -> Result<(), Failure> {
+    let keys = node.keys.list()?;
+    let mut feeds: Vec<FeedKey> = keys.into_iter().map(|key| key.feed).collect();
+    feeds.sort();
+    node.listed.send_replace(Arc::new(feeds));
+    Ok(())
+}
+
+/// `token`.
+pub(super) fn token(node: &Node, is_new: bool) -> Result<Answer, Failure> {
+    let token = if is_new {
+        node.token.renew()?
+    } else {
+        node.token.read_or_make()?
+    };
+    let path = node.token.path().to_owned();
+    Ok(Answer::Token(TokenInfo { token, path }))
 }
 
 /// `init`.
@@ -145,5 +166,6 @@ pub(super) fn restore(
 ) -> Result<Answer, Failure> {
     let name = name.unwrap_or(DEFAULT_NAME);
     node.keys.restore(file, name, node.passphrase())?;
+    relist(node)?;
     show(node, Some(name))
 }

@@ -1,19 +1,45 @@
 //! Serving: listens, tells where, answers until told to stop.
 
+mod hints;
+mod unlock;
+
+pub use unlock::encrypted_keys;
+
+use super::listen::{self, ApiListen, Listen};
 use super::{Node, Options, Stop, open};
 use crate::api::{Code, Event, Failure};
+use crate::io::clock;
+use crate::io::local::{self, Gate};
 use crate::io::server::{self, Served};
-use levada_feed::key::FeedKey;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use crate::io::service;
+use crate::store::StoreError;
+use hints::hints;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// Time after which the same trouble is told again.
+const SAID_AGAIN: Duration = Duration::from_secs(3_600);
+
+/// Where to serve, as it was named; the settings say what was not, and the usual ports what they do not.
+#[derive(Clone, Debug, Default)]
+pub struct Serve {
+    /// For peers.
+    pub listen: Vec<Listen>,
+    /// For calls of this machine.
+    pub api: Vec<ApiListen>,
+}
 
 /// Where a serving node can be reached.
 #[derive(Clone, Debug)]
 pub struct Serving {
     /// Addresses that are listened on.
     pub listen: Vec<SocketAddr>,
+    /// Addresses of loopback on which calls are taken.
+    pub api: Vec<SocketAddr>,
     /// Links of the feeds served, with `via` hints of these addresses: (name, link).
     pub links: Vec<(String, String)>,
 }
@@ -24,44 +50,46 @@ pub struct Serving {
 /// What the person reads, and the exit code.
 pub async fn serve(
     options: &Options,
-    listen: &[SocketAddr],
+    named: &Serve,
     ready: impl FnOnce(Serving),
     events: mpsc::Sender<Event>,
     mut stop: Stop,
 ) -> Result<(), Failure> {
     let node = open(options).await?;
-    let listeners = bind(listen, &events).await?;
-    let addresses: Vec<SocketAddr> = listeners
-        .iter()
-        .filter_map(|listener| listener.local_addr().ok())
-        .collect();
+    unlock::check(&node, &events).await?;
+    let (for_peers, for_calls) = addresses(&node, named)?;
+    let listeners = listen::bind(&for_peers, &events).await?;
+    let local = listen::bind_local(&for_calls, &events).await;
+    let served_at = bound(&listeners);
+    node.served_at.get_or_init(|| served_at.clone());
+    super::own::relist(&node)?;
     let served = Arc::new(Served::new(
         node.disk.clone(),
         node.blobs.clone(),
         node.evidence.clone(),
-        listed(&node)?,
+        node.listed.subscribe(),
         node.news.clone(),
+        alarm(&events),
     ));
-    let mut serving = tokio::task::JoinSet::new();
-    match super::local::listen(&node) {
-        Ok(socket) => {
-            let handler = super::local::handler(&node);
-            serving.spawn(crate::io::local::serve(socket, handler, stop.clone()));
-        }
-        Err(Failure { message, hint, .. }) => {
-            super::tell(&events, Event::Warning { message, hint }).await;
-        }
-    }
+    let mut serving = JoinSet::new();
+    let api = take_calls(&node, local, &events, &stop, &mut serving).await;
+    tracing::info!(listen = ?served_at, ?api, "serving");
+    let links = links(&node, &served_at)?;
+    service::ready(&shown(&served_at));
     ready(Serving {
-        links: links(&node, &addresses)?,
-        listen: addresses,
+        links,
+        listen: served_at,
+        api,
     });
+    serving.spawn(stay_alive(node.clone(), stop.clone()));
     for listener in listeners {
         serving.spawn(server::serve(listener, served.clone(), stop.clone()));
     }
     serving.spawn(super::live::live(node.clone(), events, stop.clone()));
     // An error here means that whoever could stop us is gone: then it is time to stop.
     let _ = stop.wait_for(|stop| *stop).await;
+    tracing::info!("stopping");
+    service::stopping();
     while serving.join_next().await.is_some() {}
     let _ = std::fs::remove_file(node.dirs.socket());
     let closed = tokio::task::spawn_blocking(move || node.close()).await;
@@ -70,63 +98,111 @@ pub async fn serve(
         .map_err(Failure::from)
 }
 
-/// Listens on each address. One that cannot be had is told; it is an error when none can.
-async fn bind(
-    listen: &[SocketAddr],
-    events: &mpsc::Sender<Event>,
-) -> Result<Vec<TcpListener>, Failure> {
-    let mut listeners: Vec<TcpListener> = Vec::new();
-    let mut failures = Vec::new();
-    for address in listen {
-        match TcpListener::bind(address).await {
-            Ok(listener) => listeners.push(listener),
-            Err(error) => failures.push((address, error)),
+fn shown(addresses: &[SocketAddr]) -> String {
+    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    shown.join(" and ")
+}
+
+/// Tells the operator when answers to others fail because of our own disk; the same thing once an hour.
+fn alarm(events: &mpsc::Sender<Event>) -> mpsc::Sender<StoreError> {
+    // Weak: the events end with serving, whoever may still be answered then.
+    let events = events.downgrade();
+    let (sender, mut troubles) = mpsc::channel::<StoreError>(1);
+    tokio::spawn(async move {
+        let mut said: Option<(String, Instant)> = None;
+        while let Some(error) = troubles.recv().await {
+            let text = error.to_string();
+            let is_known = said
+                .as_ref()
+                .is_some_and(|(known, at)| *known == text && clock::since(*at) < SAID_AGAIN);
+            if !is_known && let Some(events) = events.upgrade() {
+                said = Some((text, clock::tick()));
+                let mut failure = Failure::from(error);
+                failure.message = format!("others were not answered: {}", failure.message);
+                warn(&events, failure).await;
+            }
         }
-    }
-    // Where `[::]` serves both kinds of addresses, `0.0.0.0` is taken by ourselves.
-    let is_served = |address: &SocketAddr| {
-        address.ip() == IpAddr::V4(Ipv4Addr::UNSPECIFIED)
-            && listeners.iter().any(|listener| {
-                listener.local_addr().is_ok_and(|local| {
-                    local.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
-                        && local.port() == address.port()
-                })
-            })
+    });
+    sender
+}
+
+/// Tells the service manager that the node is alive, as long as the store can be read.
+async fn stay_alive(node: Arc<Node>, mut stop: Stop) {
+    let Some(pause) = service::watchdog() else {
+        return;
     };
-    for (address, error) in failures {
-        let message = format!("{address}: cannot listen: {}", why(&error));
-        if listeners.is_empty() {
-            return Err(Failure::new(Code::Failed, message)
-                .hint("choose another address with --listen ADDRESS:PORT"));
+    loop {
+        let reading = node.clone();
+        let read = tokio::task::spawn_blocking(move || reading.disk.note(b"alive").is_ok());
+        if read.await.unwrap_or(false) {
+            service::alive();
         }
-        if !is_served(address) {
-            super::tell(
-                events,
-                Event::Warning {
-                    message,
-                    hint: None,
-                },
-            )
-            .await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            // An error here means that whoever could stop us is gone: then it is time to stop.
+            _ = stop.wait_for(|stop| *stop) => return,
         }
-    }
-    Ok(listeners)
-}
-
-fn why(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::AddrInUse => "another process listens there".into(),
-        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address".into(),
-        _ => super::words::io_words(error),
     }
 }
 
-/// Own feeds: what one merely follows is served to those who ask by its key, and not listed.
-fn listed(node: &Node) -> Result<Vec<FeedKey>, Failure> {
-    let keys = node.keys.list()?;
-    let mut feeds: Vec<FeedKey> = keys.into_iter().map(|key| key.feed).collect();
-    feeds.sort();
-    Ok(feeds)
+/// Where to listen for peers, and for calls.
+fn addresses(node: &Node, named: &Serve) -> Result<(Vec<SocketAddr>, Vec<SocketAddr>), Failure> {
+    let settings = &node.settings;
+    let peers = match named.listen.as_slice() {
+        [] => listen::for_peers(&listen::read_all("listen", &settings.listen)?),
+        named => listen::for_peers(named),
+    };
+    let calls = match (named.api.as_slice(), &settings.api) {
+        ([], Some(none)) if none.is_empty() => Vec::new(),
+        ([], Some(set)) => listen::for_calls(&listen::read_all("api", set)?),
+        (named, _) => listen::for_calls(named),
+    };
+    Ok((peers, calls))
+}
+
+fn bound(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    let bound = listeners.iter().map(TcpListener::local_addr);
+    bound.filter_map(Result::ok).collect()
+}
+
+/// Takes calls on the socket and on loopback; gives the addresses of loopback.
+async fn take_calls(
+    node: &Arc<Node>,
+    local: Vec<TcpListener>,
+    events: &mpsc::Sender<Event>,
+    stop: &Stop,
+    serving: &mut JoinSet<()>,
+) -> Vec<SocketAddr> {
+    let calls = super::local::calls(node);
+    match super::local::listen(node) {
+        Ok(socket) => {
+            serving.spawn(local::on_socket(socket, calls.clone(), stop.clone()));
+        }
+        Err(failure) => warn(events, failure).await,
+    }
+    if local.is_empty() {
+        return Vec::new();
+    }
+    if let Err(error) = node.token.read_or_make() {
+        warn(events, error.into()).await;
+        return Vec::new();
+    }
+    let addresses = bound(&local);
+    for (listener, address) in local.into_iter().zip(&addresses) {
+        let gate = Gate::new(address.port(), node.token.clone());
+        serving.spawn(local::on_loopback(
+            listener,
+            gate,
+            calls.clone(),
+            stop.clone(),
+        ));
+    }
+    addresses
+}
+
+async fn warn(events: &mpsc::Sender<Event>, failure: Failure) {
+    let Failure { message, hint, .. } = failure;
+    super::tell(events, Event::Warning { message, hint }).await;
 }
 
 fn links(node: &Node, addresses: &[SocketAddr]) -> Result<Vec<(String, String)>, Failure> {
@@ -141,45 +217,4 @@ fn links(node: &Node, addresses: &[SocketAddr]) -> Result<Vec<(String, String)>,
         links.push((node.nickname(&feed), link.to_string()));
     }
     Ok(links)
-}
-
-/// Addresses that others can dial: of a listener on all interfaces, the one that leads out, and loopback.
-fn hints(addresses: &[SocketAddr]) -> Vec<String> {
-    let mut hints = Vec::new();
-    for address in addresses {
-        if address.ip().is_unspecified() {
-            // A socket for IPv6 serves IPv4 too.
-            let out_v6 = address.is_ipv6().then(|| outward(true)).flatten();
-            let loopback: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-            for ip in outward(false).into_iter().chain(out_v6).chain([loopback]) {
-                hints.push(format!("http://{}", SocketAddr::new(ip, address.port())));
-            }
-        } else {
-            hints.push(format!("http://{address}"));
-        }
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    hints.retain(|hint| seen.insert(hint.clone()));
-    hints
-}
-
-/// The address that this machine would use to reach others. Nothing is sent: connecting a datagram socket only asks the
-/// routing table.
-fn outward(is_v6: bool) -> Option<IpAddr> {
-    // Addresses set aside for documentation: they belong to nobody.
-    let (bind, to): (SocketAddr, SocketAddr) = if is_v6 {
-        (
-            (Ipv6Addr::UNSPECIFIED, 0).into(),
-            (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), 9).into(),
-        )
-    } else {
-        (
-            (Ipv4Addr::UNSPECIFIED, 0).into(),
-            (Ipv4Addr::new(192, 0, 2, 1), 9).into(),
-        )
-    };
-    let socket = std::net::UdpSocket::bind(bind).ok()?;
-    socket.connect(to).ok()?;
-    let ip = socket.local_addr().ok()?.ip();
-    (!ip.is_unspecified() && !ip.is_loopback()).then_some(ip)
 }

@@ -316,6 +316,7 @@ fn peers(node: &Node, source: &crate::sources::Source) -> Vec<PeerInfo> {
 /// What a node holds.
 pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
     let totals = node.blobs.totals()?;
+    let served_at = node.served_at.get().into_iter().flatten();
     Ok(Answer::Status(Box::new(Status {
         data_dir: node.dirs.home().to_owned(),
         keys: super::own::list(node)?,
@@ -324,6 +325,6 @@ pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
         blobs_partial: totals.partial,
         blob_bytes: totals.bytes,
         free_bytes: node.blobs.free_bytes()?,
-        listen: Vec::new(),
+        listen: served_at.map(ToString::to_string).collect(),
     })))
 }

@@ -6,6 +6,7 @@ use super::records::{Came, RecordSync, SyncError, blocking};
 use super::{Node, Stop};
 use crate::api::{Code, Event, Failure, Synced};
 use crate::io::client::{AskError, Remote, Unreachable};
+use crate::io::clock;
 use crate::session::Wanted;
 use crate::sources::{Keep, Source};
 use std::sync::Arc;
@@ -19,6 +20,31 @@ const PAUSE: Duration = Duration::from_millis(400);
 
 /// Syncs one source once.
 pub(super) async fn sync_source(
+    node: &Arc<Node>,
+    source: &Source,
+    events: mpsc::Sender<Event>,
+    stop: Stop,
+) -> Result<Synced, Failure> {
+    let started = clock::tick();
+    let done = sync_once(node, source, events, stop).await;
+    let ms = clock::since(started).as_millis();
+    let feed = super::words::short(&source.feed);
+    match &done {
+        Ok(synced) => {
+            let (records, bytes) = (synced.records_new, synced.bytes_new);
+            let (length, peer) = (synced.length, synced.via.as_deref());
+            if records > 0 || bytes > 0 {
+                tracing::info!(feed, peer, length, records, bytes, ms, "synced");
+            } else {
+                tracing::debug!(feed, peer, length, ms, "nothing new");
+            }
+        }
+        Err(failure) => tracing::debug!(feed, ms, why = ?failure.message, "not synced"),
+    }
+    done
+}
+
+async fn sync_once(
     node: &Arc<Node>,
     source: &Source,
     events: mpsc::Sender<Event>,
@@ -202,6 +228,10 @@ pub(super) fn failure(source: &Source, error: &SyncError) -> Failure {
         }
         SyncError::Ask(AskError::Unreachable(Unreachable::Address { .. })) => {
             Failure::new(Code::Usage, message)
+        }
+        SyncError::Ask(AskError::Unreachable(Unreachable::NotYet { .. })) => {
+            Failure::new(Code::NotFound, message)
+                .hint("what came is kept; `levada sync` goes on when the upload is done")
         }
         SyncError::Ask(AskError::Unreachable(_)) => Failure::new(Code::NotFound, message)
             .hint("is it running there? `levada sync` tries again"),

@@ -2,8 +2,10 @@
 
 use crate::api::{Code, Failure};
 use crate::io::author::AuthorError;
+use crate::io::config::ConfigError;
 use crate::io::dirs::LockError;
 use crate::io::keys::KeyError;
+use crate::io::local::TokenError;
 use crate::sources::FindError;
 use crate::store::StoreError;
 use levada_feed::key::FeedKey;
@@ -132,6 +134,27 @@ impl From<KeyError> for Failure {
             )
         } else {
             failure
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        match &error {
+            ConfigError::File { path, source } => file_failure(path, source),
+            ConfigError::Broken { .. } => Self::new(Code::Usage, error.to_string())
+                .hint("mend the file; `levada config check` tells what is wrong with it"),
+        }
+    }
+}
+
+impl From<TokenError> for Failure {
+    fn from(error: TokenError) -> Self {
+        match &error {
+            TokenError::File { path, source } => file_failure(path, source),
+            TokenError::Damaged { .. } => Self::new(Code::Failed, error.to_string())
+                .hint("`levada token --new` puts another one in its place"),
+            TokenError::NoRandom => Self::new(Code::Failed, error.to_string()),
         }
     }
 }

@@ -12,6 +12,7 @@ fn everything_can_be_said() {
     let settings = Settings::read(
         r#"
         listen = ["9000"]
+        api = []
 
         [limits]
         up = "2MiB"
@@ -35,6 +36,7 @@ fn everything_can_be_said() {
         "#,
     )
     .unwrap();
+    assert_eq!(settings.api, Some(Vec::new()));
     assert_eq!(settings.limits.up, Some(2 << 20));
     assert_eq!(settings.limits.down, Some(1000));
     assert_eq!(settings.limits.schedule[0].up, Some(10 << 20));

@@ -57,6 +57,14 @@ pub enum Unreachable {
         /// Who was asked.
         peer: String,
     },
+    /// It is a static host in the middle of an update, or one that was not uploaded whole.
+    #[error("{peer} has a head that its file {file} does not reach yet: it is being uploaded")]
+    NotYet {
+        /// Who was asked.
+        peer: String,
+        /// The file, below the host's address.
+        file: String,
+    },
     /// It answered with a status that the wire does not have.
     #[error("{peer} refused: {}", format!("{status} {why}").trim_end())]
     Status {

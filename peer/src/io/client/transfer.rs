@@ -62,7 +62,7 @@ impl Transfer {
         self.status
     }
 
-    fn text(&self, name: impl header::AsHeaderName) -> Option<&str> {
+    pub(super) fn text(&self, name: impl header::AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
@@ -82,6 +82,14 @@ impl Transfer {
     #[must_use]
     pub fn untrusted_size(&self) -> Option<u64> {
         read_number(self.text("levada-size")?)
+    }
+
+    /// The size of the whole, as the answer to a request for a part of it says: a claim.
+    pub(super) fn whole_size(&self) -> Option<u64> {
+        if self.status != StatusCode::PARTIAL_CONTENT {
+            return self.body.size_hint().exact();
+        }
+        read_number(self.text(header::CONTENT_RANGE)?.rsplit_once('/')?.1)
     }
 
     fn release_at_end(&mut self) {

@@ -1,6 +1,6 @@
 //! One stream of news from a peer: opened, and read frame by frame within bounds (spec/wire.md, Watching).
 
-use super::{AskError, Remote, Transfer, Unreachable, Wants};
+use super::{AskError, Remote, Target, Transfer, Unreachable, Wants};
 use crate::frame::{Ask, Frame, Frames, Watched, write_watch};
 use crate::io::clock;
 use bytes::Bytes;
@@ -33,9 +33,15 @@ impl Remote {
     /// # Errors
     /// See `AskError`.
     pub async fn watch(&self, watched: &[Watched]) -> Result<Option<Watching>, AskError> {
+        if self.is_static() {
+            return Ok(None);
+        }
         let body = Bytes::from(write_watch(watched));
         let wants = Wants::default();
-        let transfer = match self.send(Method::POST, &Ask::Watch, wants, body).await {
+        let transfer = match self
+            .send(Method::POST, Target::Wire(&Ask::Watch), wants, body)
+            .await
+        {
             Ok(transfer) => transfer.at_leisure(SILENCE_TIMEOUT),
             Err(AskError::Unreachable(error)) if is_unknown(&error) => return Ok(None),
             Err(error) => return Err(error),

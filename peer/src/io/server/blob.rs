@@ -42,7 +42,8 @@ pub(super) async fn answer(
     let reader = match tokio::task::spawn_blocking(move || blobs.open_blob(&hash)).await {
         Ok(Ok(Some(reader))) => Arc::new(reader),
         Ok(Ok(None)) => return not_here(),
-        _ => return store_failed(),
+        Ok(Err(error)) => return served.failed(error),
+        Err(_) => return store_failed(),
     };
     if same(header::IF_NONE_MATCH) {
         let mut answer = empty(StatusCode::NOT_MODIFIED);
@@ -65,7 +66,7 @@ pub(super) async fn answer(
     };
     let is_head = request.method() == Method::HEAD;
     let wanted = range.clone().unwrap_or(0..size);
-    let body = match body(reader, wanted, is_head).await {
+    let body = match body(served, reader, wanted, is_head).await {
         Ok(body) => body,
         Err(answer) => return *answer,
     };
@@ -122,6 +123,7 @@ fn insert(answer: &mut Answer, name: header::HeaderName, value: &str) {
 /// A body of the range. The first read comes before the answer, so that what is not held or was changed is refused
 /// before a byte is sent.
 async fn body(
+    served: &Served,
     reader: Arc<BlobReader>,
     range: Range<u64>,
     is_head: bool,
@@ -138,9 +140,8 @@ async fn body(
                     StatusCode::NOT_FOUND,
                     "the file was changed after it was published",
                 ),
-                ReadError::Store(_) | ReadError::Interrupted | ReadError::Output { .. } => {
-                    store_failed()
-                }
+                ReadError::Store(error) => served.failed(error),
+                ReadError::Interrupted | ReadError::Output { .. } => store_failed(),
             })
         })?;
     if is_head {
@@ -301,7 +302,7 @@ pub(super) async fn proof(served: &Arc<Served>, hash: Hash, bytes: Range<u64>) -
             "slice-5: the range is past the end",
         ),
         Ok(None) => not_here(),
-        Err(_) => store_failed(),
+        Err(error) => served.failed(error),
     }
 }
 
@@ -321,7 +322,8 @@ pub(super) async fn have(served: &Arc<Served>, hash: Hash) -> Answer {
             )
         }
         Ok(Ok(None)) => not_here(),
-        _ => store_failed(),
+        Ok(Err(error)) => served.failed(error),
+        Err(_) => store_failed(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Heads on the wire, and waiting for another one (spec/wire.md, Head).
 
 use super::proofs::{Proofs, tag_text};
-use super::{Answer, Served, empty, not_here, plain_bytes, store_failed};
+use super::{Answer, Served, empty, not_here, plain_bytes};
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 use levada_feed::key::FeedKey;
@@ -24,7 +24,7 @@ pub(super) async fn answer(
         let head = match Proofs::head(served, feed, have).await {
             Ok(Some(head)) => head,
             Ok(None) => return not_here(),
-            Err(_) => return store_failed(),
+            Err(error) => return served.failed(error),
         };
         let tag = tag_text(&head.tag);
         let is_known = known

@@ -13,7 +13,7 @@ const PACE_TIME: Duration = Duration::from_secs(30);
 const PACE_BYTES: usize = 16 << 10;
 
 /// The connection.
-pub(super) struct Paced<S> {
+pub(crate) struct Paced<S> {
     inner: S,
     /// Runs while the reader lets us wait.
     limit: Option<Pin<Box<Sleep>>>,
@@ -21,7 +21,7 @@ pub(super) struct Paced<S> {
 }
 
 impl<S> Paced<S> {
-    pub(super) fn new(inner: S) -> Self {
+    pub(crate) fn new(inner: S) -> Self {
         Self {
             inner,
             limit: None,

@@ -41,7 +41,8 @@ pub(super) async fn post(
         match head {
             Ok(Ok(Some(_))) => {}
             Ok(Ok(None)) => return not_here(),
-            Ok(Err(_)) | Err(_) => return store_failed(),
+            Ok(Err(error)) => return served.failed(error),
+            Err(_) => return store_failed(),
         }
     }
     let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await;
@@ -61,7 +62,7 @@ pub(super) async fn post(
     let served = served.clone();
     let work = tokio::task::spawn_blocking(move || match ask {
         Ask::Batch => batch(&served, &bytes),
-        Ask::Fork { feed } => take(ForkProof::check(&bytes), |proof| {
+        Ask::Fork { feed } => take(&served, ForkProof::check(&bytes), |proof| {
             let is_of_feed = proof.longer().body().feed == feed;
             is_of_feed.then(|| told(&served, &feed, served.evidence.put_fork(proof)))
         }),
@@ -69,12 +70,12 @@ pub(super) async fn post(
             Ok(named) => {
                 let checked = Succession::check(&bytes)
                     .and_then(|file| file.check_recovery(named.as_ref()).map(|()| file));
-                take(checked, |file| {
+                take(&served, checked, |file| {
                     let is_of_feed = file.body().feed == feed;
                     is_of_feed.then(|| told(&served, &feed, served.evidence.put_succession(file)))
                 })
             }
-            Err(_) => store_failed(),
+            Err(error) => served.failed(error),
         },
         _ => not_here(),
     });
@@ -106,6 +107,7 @@ fn recovery(disk: &Disk, feed: &FeedKey) -> Result<Option<Hash>, StoreError> {
 
 /// Keeps a file that was handed over, if it checks and is of the feed that the request names.
 fn take<T>(
+    served: &Served,
     checked: Result<T, Reject>,
     keep: impl FnOnce(&T) -> Option<Result<bool, StoreError>>,
 ) -> Answer {
@@ -116,7 +118,7 @@ fn take<T>(
     match keep(&file) {
         Some(Ok(true)) => empty(StatusCode::NO_CONTENT),
         Some(Ok(false)) => plain(StatusCode::OK, "text/plain", b"known already\n".to_vec()),
-        Some(Err(_)) => store_failed(),
+        Some(Err(error)) => served.failed(error),
         None => refuse_bytes(&Reject::OtherFeed),
     }
 }
@@ -132,7 +134,7 @@ fn batch(served: &Served, body: &[u8]) -> Answer {
             Ok(blob) => blobs.push(
                 blob.filter(|blob| u64::try_from(blob.len()).unwrap_or(0) <= INLINE_BYTES_MAX),
             ),
-            Err(_) => return store_failed(),
+            Err(error) => return served.failed(error),
         }
     }
     plain(

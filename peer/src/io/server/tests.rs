@@ -76,8 +76,9 @@ impl Place {
             disk.clone(),
             Blobs::open(&folder.path().join("blobs"), disk).unwrap(),
             Evidence::open(&folder.path().join("evidence")).unwrap(),
-            vec![own()],
+            tokio::sync::watch::channel(Arc::new(vec![own()])).1,
             news.clone(),
+            mpsc::channel(1).0,
         ));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

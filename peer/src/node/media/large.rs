@@ -92,6 +92,7 @@ impl MediaFetch {
         if is_complete {
             self.add(1, 0);
         }
+        self.tell_notes(remote).await;
         self.report(true).await;
         Ok(true)
     }
@@ -143,14 +144,9 @@ impl MediaFetch {
         };
         let shape = Shape::of_blob(size).map_err(rejected)?;
         let last = shape.leaf_bytes(shape.leaves() - 1);
-        let proof = Ask::Proof {
-            hash,
-            from: last.start,
-            to: last.end,
-        };
         let data = Ask::Blob { hash };
         let (pairs, leaf) = tokio::try_join!(
-            remote.get(&proof, PAIRS_OF_ONE_MAX),
+            remote.pairs(hash, size, last.clone(), PAIRS_OF_ONE_MAX),
             take_range(remote, &data, last.clone())
         )?;
         let node = self.node.clone();
@@ -169,23 +165,14 @@ impl MediaFetch {
     /// The size of a blob, if this peer proves another one than the record claims: then the record is wrong, and not
     /// the peer (spec/slice.md, Sizes).
     async fn true_size(&self, remote: &Remote, blob: &WantedBlob) -> Option<u64> {
-        let proof = Ask::Proof {
-            hash: blob.hash,
-            from: 0,
-            to: 1,
-        };
-        let transfer = remote.stream(&proof, 0..1).await.ok()?;
-        let untrusted = transfer
-            .untrusted_size()
-            .filter(|size| *size != blob.size)?;
+        let untrusted = remote.untrusted_size(blob.hash).await.ok()??;
+        if untrusted == blob.size {
+            return None;
+        }
         let shape = Shape::of_blob(untrusted).ok()?;
         let last = shape.leaf_bytes(shape.leaves() - 1);
-        let proof = Ask::Proof {
-            hash: blob.hash,
-            from: last.start,
-            to: last.end,
-        };
-        let pairs = remote.get(&proof, PAIRS_OF_ONE_MAX).await.ok()?;
+        let pairs = remote.pairs(blob.hash, untrusted, last.clone(), PAIRS_OF_ONE_MAX);
+        let pairs = pairs.await.ok()?;
         let data = Ask::Blob { hash: blob.hash };
         let leaf = take_range(remote, &data, last).await.ok()?;
         let ranges = [shape.leaves() - 1..shape.leaves()];
@@ -209,16 +196,11 @@ impl MediaFetch {
             })
         };
         let bytes = shape.bytes_of(&leaves);
-        let proof = Ask::Proof {
-            hash: blob.hash,
-            from: bytes.start,
-            to: bytes.end,
-        };
         let pairs_max = (leaves.end - leaves.start + 64) * 64;
         let data = Ask::Blob { hash: blob.hash };
         let (pairs, transfer) = unless_stopped(&self.stop, async {
             Ok(tokio::try_join!(
-                remote.get(&proof, pairs_max),
+                remote.pairs(blob.hash, shape.bytes(), bytes.clone(), pairs_max),
                 remote.stream(&data, bytes.clone())
             )?)
         })

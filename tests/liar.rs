@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// What is done to an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lie {
+pub enum Lie {
     /// The first byte of the body is another.
     First,
     /// The last byte of the body is another.
@@ -47,16 +47,20 @@ pub(crate) enum Lie {
 const PART_BYTES: usize = 64 << 10;
 
 /// A peer that lies, until the test ends.
-pub(crate) struct Liar {
+pub struct Liar {
     /// HOST:PORT.
-    pub(crate) address: String,
+    pub address: String,
     sent: Arc<AtomicU64>,
     asked: Receiver<()>,
 }
 
 impl Liar {
     /// Lies in answers to requests of which `is_about` says so by their first line; passes all others on to `honest`.
-    pub(crate) fn start(honest: &str, is_about: fn(&str) -> bool, lie: Lie) -> Self {
+    ///
+    /// # Panics
+    /// When loopback has no free port.
+    #[must_use]
+    pub fn start(honest: &str, is_about: fn(&str) -> bool, lie: Lie) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
         let address = listener.local_addr().expect("it listens").to_string();
         let sent = Arc::new(AtomicU64::new(0));
@@ -79,14 +83,18 @@ impl Liar {
     }
 
     /// Returns once somebody waits for an answer that will not come.
-    pub(crate) fn wait_for_asker(&self) {
+    ///
+    /// # Panics
+    /// Never: it answers as long as the test goes on.
+    pub fn wait_for_asker(&self) {
         self.asked
             .recv()
             .expect("it answers as long as the test goes on");
     }
 
     /// Bytes that askers took of what never ends.
-    pub(crate) fn sent(&self) -> u64 {
+    #[must_use]
+    pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
 }
@@ -126,7 +134,10 @@ fn answer(
     let mut peer = TcpStream::connect(honest)?;
     peer.write_all(&request)?;
     peer.read_to_end(&mut answer)?;
-    let (head, body) = split(&answer);
+    // An honest peer that is being stopped answers nothing.
+    let Some((head, body)) = split(&answer) else {
+        return Ok(());
+    };
     if !is_it {
         return asker.write_all(&answer);
     }
@@ -211,12 +222,9 @@ fn read_request(asker: &TcpStream) -> std::io::Result<Vec<u8>> {
     Ok([request.into_bytes(), body].concat())
 }
 
-/// The header lines and the body of an answer that says its length.
-fn split(answer: &[u8]) -> (&str, &[u8]) {
-    let end = answer
-        .windows(4)
-        .position(|bytes| bytes == b"\r\n\r\n")
-        .expect("an honest answer has an end of its header");
-    let head = std::str::from_utf8(&answer[..end]).expect("headers are text");
-    (head, &answer[end + 4..])
+/// The header lines and the body of an answer that says its length; `None` for half a header.
+fn split(answer: &[u8]) -> Option<(&str, &[u8])> {
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&answer[..end]).ok()?;
+    Some((head, &answer[end + 4..]))
 }

@@ -1,0 +1,10 @@
+//! What is typed after `config`.
+
+use clap::Subcommand;
+
+/// `config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Look at config.toml and sources.toml: what is wrong with them, and which settings hold
+    Check,
+}

@@ -1,0 +1,20 @@
+//! What is typed after `follow`.
+
+use clap::Args;
+
+/// `follow`.
+#[derive(Debug, Args)]
+pub(crate) struct Follow {
+    /// The link that the author gives away, or a bare key
+    #[arg(value_name = "LINK|KEY")]
+    pub(crate) feed: String,
+    /// Where to ask, besides the link's own hints; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) via: Vec<String>,
+    /// What to keep: all, newest:N, days:N or none [default: newest:50]
+    #[arg(long)]
+    pub(crate) keep: Option<String>,
+    /// Media to keep at most [default: 2GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_size: Option<String>,
+}

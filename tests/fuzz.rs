@@ -1,0 +1,199 @@
+//! What must hold for any bytes from a stranger: one function for each noun, given to the fuzzer by `fuzz/` and replayed on
+//! kept inputs by `tests/it/fuzz.rs`.
+//!
+//! Each panics when something that must hold does not. Where there are two ways to the same verdict, both are taken.
+
+mod growing;
+mod history;
+mod wire;
+
+use ciborium::Value;
+use levada_feed::codec;
+use levada_feed::fork::ForkProof;
+use levada_feed::head::Head;
+use levada_feed::limits::RECORD_BYTES_MAX;
+use levada_feed::link::Link;
+use levada_feed::record;
+use levada_feed::succession::Succession;
+use levada_feed::{bundle, chain};
+use levada_peer::io::author::AuthorFile;
+use levada_peer::settings::Settings;
+use levada_peer::sources::Sources;
+
+/// Values in one structure, for the codec.
+const VALUES_MAX: usize = 4_096;
+const DEPTH_MAX: usize = 16;
+const UINT_MAX: u64 = (1 << 53) - 1;
+
+/// A noun and what must hold for any bytes of it.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    ("answer", wire::answer),
+    ("author-file", author_file),
+    ("bundle", bundle),
+    ("codec", codec),
+    ("fork", fork),
+    ("growing", growing::growing),
+    ("head", head),
+    ("history", history::history),
+    ("link", link),
+    ("list", list),
+    ("record", record),
+    ("request", wire::request),
+    ("settings", settings),
+    ("slice", growing::slice),
+    ("succession", succession),
+];
+
+/// Gives bytes to a target.
+///
+/// # Panics
+/// When something does not hold that must, or there is no such target.
+pub fn run(name: &str, bytes: &[u8]) {
+    let target = TARGETS.iter().find(|(target, _)| *target == name);
+    target.expect("there is a target of this name").1(bytes);
+}
+
+/// The check and a decoder that knows nothing of it say the same.
+fn codec(bytes: &[u8]) {
+    let is_canonical = codec::check(bytes, VALUES_MAX).is_ok();
+    let mut rest = bytes;
+    let value: Option<Value> = ciborium::de::from_reader_with_recursion_limit(&mut rest, 64).ok();
+    let expected = rest.is_empty()
+        && value.is_some_and(|value| {
+            let mut again = Vec::new();
+            let mut count = 0;
+            ciborium::into_writer(&value, &mut again).is_ok()
+                && again == bytes
+                && is_allowed(&value, 0, &mut count)
+                && count <= VALUES_MAX
+        });
+    assert_eq!(is_canonical, expected, "{bytes:02x?}");
+}
+
+/// The rules of spec/codec.md that are not those of the shortest form.
+fn is_allowed(value: &Value, depth: usize, count: &mut usize) -> bool {
+    *count += 1;
+    match value {
+        Value::Integer(number) => u64::try_from(*number).is_ok_and(|number| number <= UINT_MAX),
+        Value::Bytes(_) | Value::Text(_) | Value::Bool(_) | Value::Null => true,
+        Value::Array(items) => {
+            depth < DEPTH_MAX && items.iter().all(|item| is_allowed(item, depth + 1, count))
+        }
+        Value::Map(pairs) => {
+            let keys: Option<Vec<&str>> = pairs.iter().map(|(key, _)| key.as_text()).collect();
+            let is_sorted = keys.is_some_and(|keys| {
+                let order = |key: &&str| (key.len(), key.as_bytes().to_vec());
+                keys.windows(2)
+                    .all(|pair| order(&pair[0]) < order(&pair[1]))
+            });
+            depth < DEPTH_MAX
+                && is_sorted
+                && pairs
+                    .iter()
+                    .all(|(_, value)| is_allowed(value, depth + 1, count))
+        }
+        _ => false,
+    }
+}
+
+/// What can be read can be written, and reads the same; the stamp is that of the whole.
+fn record(bytes: &[u8]) {
+    for index in [0, 7] {
+        let Ok(read) = record::read(bytes, index) else {
+            continue;
+        };
+        assert!(bytes.len() <= RECORD_BYTES_MAX);
+        assert_eq!(
+            record::read_stamp(bytes).map(|(_, time)| time),
+            Ok(read.time)
+        );
+        let _ = read.media();
+        let written = record::write(&read, index).expect("what was read can be written");
+        assert_eq!(record::read(&written, index), Ok(read));
+    }
+}
+
+fn head(bytes: &[u8]) {
+    if let Ok(head) = Head::check(bytes) {
+        assert_eq!(head.wire(), bytes);
+        assert!(Head::check_of(&head.body().feed, bytes).is_ok());
+    }
+}
+
+/// The first two bytes say what the asker has.
+fn list(bytes: &[u8]) {
+    let Some((have, answer)) = bytes.split_first_chunk::<2>() else {
+        return;
+    };
+    let feed = history::feed();
+    if let Ok(proven) = chain::check_head(&feed, answer, u16::from_be_bytes(*have).into()) {
+        assert_eq!(proven.head.body().feed, feed);
+    }
+}
+
+fn bundle(bytes: &[u8]) {
+    if let Ok(bundle) = bundle::check_any(bytes) {
+        let range = bundle.range();
+        assert!(range.start < range.end && range.end <= bundle.head.body().length);
+        assert!(bundle.check_asked(&range).is_ok());
+    }
+}
+
+fn fork(bytes: &[u8]) {
+    if let Ok(fork) = ForkProof::check(bytes) {
+        assert_eq!(fork.wire(), bytes);
+        assert_eq!(fork.shorter().body().feed, fork.longer().body().feed);
+        assert_ne!(fork.shorter().wire(), fork.longer().wire());
+    }
+}
+
+fn succession(bytes: &[u8]) {
+    if let Ok(succession) = Succession::check(bytes) {
+        assert_eq!(succession.wire(), bytes);
+        assert_ne!(succession.body().feed, succession.body().next);
+    }
+}
+
+/// What is printed of a link reads as the same link.
+fn link(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    if let Ok(link) = text.parse::<Link>() {
+        let printed = link.to_string();
+        assert_eq!(printed.parse::<Link>().as_ref(), Ok(&link), "{printed}");
+    }
+}
+
+fn settings(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let _ = Settings::read(text);
+    if let Ok(sources) = Sources::read(text) {
+        let written = sources.write().expect("what was read can be written");
+        assert_eq!(Sources::read(&written).ok(), Some(sources));
+    }
+}
+
+/// An author's file of any bytes opens or says why not, and a file that opened opens again with the same frames.
+fn author_file(bytes: &[u8]) {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("main.feed");
+    std::fs::write(&path, bytes).expect("a file can be written");
+    let feed = history::feed();
+    let frames = || {
+        let mut count = 0_u64;
+        let opened = AuthorFile::open(&path, &feed, None, &mut |_| count += 1);
+        opened.is_ok().then_some(count)
+    };
+    if let Some(count) = frames() {
+        assert_eq!(frames(), Some(count));
+    } else {
+        let left = std::fs::read(&path).expect("a file can be read");
+        assert_eq!(left, bytes, "a file that is refused is left as it is");
+    }
+}
