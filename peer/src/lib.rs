@@ -13,3 +13,4 @@ pub mod sources;
 pub mod standing;
 pub mod static_layout;
 pub mod store;
+pub mod swarm;

@@ -2,6 +2,7 @@
 //!
 //! What each call does is in the files below this one; this file only opens, finds and hands over.
 
+mod announce;
 mod append;
 mod author;
 mod conduct;
@@ -33,6 +34,7 @@ use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
 use crate::io::heads::HeadsFile;
 use crate::io::keys::Keys;
+use crate::io::learned::Learned;
 use crate::io::local::Token;
 use crate::io::marker::Markers;
 use crate::io::news::News;
@@ -156,6 +158,8 @@ struct Node {
     passphrase: Option<Zeroizing<String>>,
     /// Told of every new head, fork proof and succession.
     news: Arc<News>,
+    /// Peers that others named.
+    learned: Arc<Learned>,
     /// How peers behaved since this node was opened.
     standings: Arc<Mutex<Standings>>,
     /// Changes whenever the list of subscriptions does.
@@ -193,6 +197,7 @@ impl Node {
             passphrase: options.passphrase.clone(),
             news: Arc::default(),
             standings: Arc::default(),
+            learned: Arc::new(Learned::open(&dirs.state().join("peers"))?),
             changes: Arc::new(watch::Sender::new(0)),
             listed: watch::Sender::default(),
             served_at: Arc::default(),

@@ -132,6 +132,9 @@ pub struct Source {
     /// Bytes of media at most.
     #[serde(serialize_with = "write_size", deserialize_with = "parse_size")]
     pub max_size: u64,
+    /// It is listed for everybody, and announced to the peers it comes from.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub share: bool,
     /// When it was added, Unix milliseconds.
     #[serde(default)]
     pub added: u64,
@@ -244,6 +247,7 @@ impl Sources {
             via: without_doubles(hints.cloned().collect()),
             keep: keep.unwrap_or(Keep::Newest(KEEP_ITEMS)),
             max_size: max_size.unwrap_or(MAX_SIZE),
+            share: false,
             added: now,
         };
         self.list.push(source.clone());

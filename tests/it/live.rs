@@ -177,3 +177,66 @@ fn peer_that_is_away_is_named_in_status_and_the_feed_comes_from_another() {
     assert!(what.contains("nothing listens on this port"), "{what}");
     assert!(of(&author_serves.url()).standing.last_success.is_some());
 }
+
+/// What a person writes into the list of sources to share all that is followed.
+fn share(node: &TestNode) {
+    let path = node.data_dir().join("sources.toml");
+    let path = if path.exists() {
+        path
+    } else {
+        node.data_dir().join("config/sources.toml")
+    };
+    let text = std::fs::read_to_string(&path).unwrap();
+    let shared = text.replace("[[source]]\n", "[[source]]\nshare = true\n");
+    assert_ne!(text, shared);
+    std::fs::write(&path, shared).unwrap();
+}
+
+#[test]
+fn follower_that_shares_is_found_by_others_when_the_author_is_gone() {
+    let (author, sharer, other) = (TestNode::new(), TestNode::new(), TestNode::new());
+    author.write("a.bin", &noise(1, 100));
+    let Answer::Published(summary) = author.publish(&[&author.files()]).answer() else {
+        panic!("not published")
+    };
+    let author_serves = author.serve();
+    let _ = sharer.follow(author_serves.link(), None).answer();
+    share(&sharer);
+    let sharer_serves = sharer.serve();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = Client::default();
+    let list = |url: String| {
+        let ask = Ask::Peers { feed: summary.feed };
+        let remote = client.remote(&url).unwrap();
+        let bytes = runtime.block_on(remote.get(&ask, 10_000)).unwrap();
+        levada_peer::frame::read_peers(&bytes).unwrap()
+    };
+    // Each round takes as long as a peer waits for news that do not come.
+    let mut rounds = 0..60;
+    while list(author_serves.url()) != [sharer_serves.url()] {
+        assert!(rounds.next().is_some(), "it never announced itself");
+        author_serves.wait_a_second(&summary.feed);
+    }
+    assert!(list(sharer_serves.url()).is_empty(), "nobody else did");
+    let _ = other.follow(author_serves.link(), None).answer();
+    let other_serves = other.serve();
+    let knows = || {
+        let Answer::Sources { sources } = other.call(Call::Sources).answer() else {
+            panic!("no sources")
+        };
+        let is_sharer = |peer: &levada_peer::api::PeerInfo| peer.peer == sharer_serves.url();
+        sources[0].peers.iter().any(is_sharer)
+    };
+    let mut rounds = 0..60;
+    while !knows() {
+        assert!(rounds.next().is_some(), "it never learned of the sharer");
+        author_serves.wait_a_second(&summary.feed);
+    }
+    drop(author_serves);
+    let synced = other.call(Call::Sync { feed: None }).answer();
+    assert!(
+        matches!(synced, Answer::Sync { synced: 1, .. }),
+        "{synced:?}"
+    );
+    drop(other_serves);
+}

@@ -12,5 +12,6 @@ mod proof;
 mod spec;
 #[cfg(test)]
 mod store;
+mod swarm;
 mod travel;
 mod vectors;

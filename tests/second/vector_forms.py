@@ -248,6 +248,14 @@ def wire_frames(vector, data):
     return {"frame": [told(one) for one in wire.read_watch_frames(data, vector.number("feeds"))]}
 
 
+def wire_peers(vector, data):
+    return {"address": wire.read_peers(data)}
+
+
+def wire_announce(vector, data):
+    return {"port": [str(wire.read_announce(data))]}
+
+
 def feed(vector, data):
     """A follower, and the answers that it gets."""
     follower = Follower(vector.hex("feed"), vector.number("now"), vector.hex("link-first"))
@@ -358,5 +366,7 @@ FORMS = {
     ("wire", "latest"): wire_latest,
     ("wire", "watch"): wire_watch,
     ("wire", "frames"): wire_frames,
+    ("wire", "peers"): wire_peers,
+    ("wire", "announce"): wire_announce,
     ("feed", ""): feed,
 }

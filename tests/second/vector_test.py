@@ -62,6 +62,7 @@ GIVEN = {
     ("bundle", ""): {"feed"},
     ("succession", ""): {"named"},
     ("wire", "blobs"): {"asked"},
+    ("wire", "frames"): {"feeds"},
     ("feed", ""): {"feed", "now", "link-first", "step"},
 }
 

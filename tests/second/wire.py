@@ -29,6 +29,8 @@ PROOF_BYTES_MAX = 256 * MIB
 WAIT_SECONDS_MAX = 50
 WATCH_FEEDS_MAX = 4096
 WATCH_FRAME_BYTES_MAX = 16384
+PEERS_MAX = 32
+PEER_BYTES_MAX = 255
 
 
 # Structures
@@ -110,6 +112,23 @@ def read_watch_frames(data, feeds):
         require(at < feeds and (kind != 0 or not content), "wire-1")
         frames.append((at, kind, content))
     return frames
+
+
+def read_peers(data):
+    """The addresses of those who serve a feed: hints."""
+    whole = codec.decode_structure(data, "wire-1", PEERS_MAX + 8)
+    require(type(whole) is list and len(whole) == 2 and type(whole[1]) is list, "wire-1")
+    require(len(whole[1]) <= PEERS_MAX, "wire-1")
+    require(all(type(one) is str and len(one.encode()) <= PEER_BYTES_MAX for one in whole[1]), "wire-1")
+    return whole[1]
+
+
+def read_announce(data):
+    """The port of an announcement."""
+    whole = codec.decode_structure(data, "wire-1")
+    require(type(whole) is list and len(whole) == 2 and is_integer(whole[1]), "wire-1")
+    require(1 <= whole[1] <= 65535, "wire-1")
+    return whole[1]
 
 
 def make_batch_request(hashes):

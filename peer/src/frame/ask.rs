@@ -54,6 +54,11 @@ pub enum Ask {
         /// The feed.
         feed: FeedKey,
     },
+    /// Who else serves a feed; with POST, announces that the asker does.
+    Peers {
+        /// The feed.
+        feed: FeedKey,
+    },
     /// The plain bytes of a blob.
     Blob {
         /// The blob.
@@ -110,6 +115,7 @@ impl fmt::Display for Ask {
             Self::Latest { feed, count } => write!(f, "/v1/feeds/{feed}/bundle?latest={count}"),
             Self::Fork { feed } => write!(f, "/v1/feeds/{feed}/fork"),
             Self::Succession { feed } => write!(f, "/v1/feeds/{feed}/succession"),
+            Self::Peers { feed } => write!(f, "/v1/feeds/{feed}/peers"),
             Self::Blob { hash } => write!(f, "/v1/blobs/{hash}"),
             Self::Proof { hash, from, to } => {
                 write!(f, "/v1/blobs/{hash}/proof?from={from}&to={to}")
@@ -192,6 +198,7 @@ impl Ask {
                 }
             },
             ["fork"] => Ok(Self::Fork { feed }),
+            ["peers"] => Ok(Self::Peers { feed }),
             ["succession"] => Ok(Self::Succession { feed }),
             _ => Err(BadAsk::NoSuchPath),
         }

@@ -6,6 +6,7 @@
 //! What a stranger can make us hold is bounded: connections, of all and of one address block, bytes of a request, and
 //! bytes of all answers under way together; one who takes nothing of his answer is cut off.
 
+mod announced;
 mod asked;
 mod blob;
 mod head;
@@ -26,12 +27,13 @@ use crate::io::evidence::Evidence;
 use crate::io::log::Seldom;
 use crate::io::news::News;
 use crate::store::StoreError;
+use announced::Announced;
 use asked::Asked;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Frame, Incoming, SizeHint};
-use hyper::header::{self, HeaderValue};
+use hyper::header;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -41,11 +43,12 @@ use paced::Paced;
 use places::Places;
 use proofs::Proofs;
 use reply::{
-    allow, body_of_stream, empty, no_body, not_here, plain, plain_bytes, plain_stream, refuse,
-    refuse_bytes, store_failed,
+    allow, body_of_stream, busy, empty, no_body, not_here, plain, plain_bytes, plain_stream,
+    refuse, refuse_bytes, store_failed,
 };
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -69,6 +72,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time that running answers get when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Headers of proxies.
+const PROXIED: [&str; 3] = ["forwarded", "x-forwarded-for", "via"];
+
 /// The body of an answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 type Answer = Response<Body>;
@@ -89,6 +95,16 @@ pub struct Served {
     pub trouble: mpsc::Sender<StoreError>,
     proofs: Proofs,
     watching: Arc<Semaphore>,
+    announced: Announced,
+}
+
+/// Who asks, and until when.
+#[derive(Clone)]
+struct Caller {
+    peer: Option<SocketAddr>,
+    /// Asked on a listener of this machine alone, and not on behalf of others.
+    is_local: bool,
+    stop: Receiver<bool>,
 }
 
 impl Served {
@@ -111,6 +127,7 @@ impl Served {
             trouble,
             proofs: Proofs::default(),
             watching: Arc::new(Semaphore::new(watch::WATCHED_MAX)),
+            announced: Announced::default(),
         }
     }
 
@@ -125,6 +142,7 @@ impl Served {
 /// Answers on one listener until told to stop; then running answers get a moment to end.
 pub async fn serve(listener: TcpListener, served: Arc<Served>, mut stop: Receiver<bool>) {
     let places = Places::of_system();
+    let is_local = listener.local_addr().is_ok_and(|at| at.ip().is_loopback());
     let answers = Arc::new(Semaphore::new(ANSWERS_BYTES_MAX / ANSWER_UNIT_BYTES));
     loop {
         let next = async {
@@ -151,8 +169,13 @@ pub async fn serve(listener: TcpListener, served: Arc<Served>, mut stop: Receive
         // Small answers should not wait for more to come; a socket that cannot say so still works.
         let _ = stream.set_nodelay(true);
         let (served, answers, stop) = (served.clone(), answers.clone(), stop.clone());
+        let caller = Caller {
+            peer: Some(peer),
+            is_local,
+            stop,
+        };
         tokio::spawn(async move {
-            connection(stream, served, answers, stop).await;
+            connection(stream, served, answers, caller).await;
             drop(place);
         });
     }
@@ -163,15 +186,14 @@ async fn connection(
     stream: TcpStream,
     served: Arc<Served>,
     answers: Arc<Semaphore>,
-    mut stop: Receiver<bool>,
+    caller: Caller,
 ) {
-    let peer = stream.peer_addr().ok();
-    let stopped = stop.clone();
+    let (peer, mut stop) = (caller.peer, caller.stop.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        let (served, answers, stop) = (served.clone(), answers.clone(), stopped.clone());
+        let (served, answers, caller) = (served.clone(), answers.clone(), caller.clone());
         async move {
             let asked = tracing::enabled!(tracing::Level::DEBUG).then(|| Asked::of(&request));
-            let answer = answer_one(&served, &answers, request, stop).await;
+            let answer = answer_one(&served, &answers, request, caller).await;
             if let Some(asked) = asked {
                 asked.log(peer, &answer);
             }
@@ -238,7 +260,7 @@ async fn answer_one(
     served: &Arc<Served>,
     answers: &Arc<Semaphore>,
     request: Request<Incoming>,
-    stop: Receiver<bool>,
+    caller: Caller,
 ) -> Answer {
     let (ask, is_post) = match read_request(&request) {
         Ok(read) => read,
@@ -249,13 +271,9 @@ async fn answer_one(
         .clone()
         .acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
     let Ok(Ok(share)) = tokio::time::timeout(BUSY_TIMEOUT, share).await else {
-        let mut answer = refuse(StatusCode::SERVICE_UNAVAILABLE, "too many ask at once");
-        answer
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
-        return answer;
+        return busy("too many ask at once", 10);
     };
-    let answer = answer_ask(served, ask, is_post, request, stop).await;
+    let answer = answer_ask(served, ask, is_post, request, caller).await;
     if units == 0 {
         return answer;
     }
@@ -283,7 +301,9 @@ fn read_request(request: &Request<Incoming>) -> Result<(Ask, bool), Box<Answer>>
     };
     let methods: &[Method] = match ask {
         Ask::Batch | Ask::Watch => &[Method::POST],
-        Ask::Fork { .. } | Ask::Succession { .. } => &[Method::GET, Method::POST],
+        Ask::Fork { .. } | Ask::Succession { .. } | Ask::Peers { .. } => {
+            &[Method::GET, Method::POST]
+        }
         Ask::Blob { .. } | Ask::Health => &[Method::GET, Method::HEAD],
         _ => &[Method::GET],
     };
@@ -299,10 +319,13 @@ async fn answer_ask(
     ask: Ask,
     is_post: bool,
     request: Request<Incoming>,
-    stop: Receiver<bool>,
+    mut caller: Caller,
 ) -> Answer {
+    // A proxy on this machine speaks for others.
+    let headers = request.headers();
+    caller.is_local &= !PROXIED.iter().any(|name| headers.contains_key(*name));
     if is_post {
-        return post::post(served, ask, request.into_body(), stop).await;
+        return post::post(served, ask, request.into_body(), &caller).await;
     }
     match ask {
         Ask::Health => plain(StatusCode::OK, "text/plain", b"ok\n".to_vec()),
@@ -312,6 +335,14 @@ async fn answer_ask(
         Ask::Head { feed, have, wait } => {
             let known = request.headers().get(header::IF_NONE_MATCH).cloned();
             head::answer(served, feed, have, wait, known).await
+        }
+        Ask::Peers { feed } => {
+            let (reading, caller) = (served.clone(), caller.clone());
+            let read = move || {
+                let is_here = reading.disk.head(&feed)?.is_some();
+                Ok(is_here.then(|| announced::list(&reading, &feed, &caller)))
+            };
+            blocking(served, read).await
         }
         other => {
             let served = served.clone();

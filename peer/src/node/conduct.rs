@@ -66,6 +66,11 @@ impl Node {
         self.standings().changed(clock::now_ms())
     }
 
+    /// The rank of a peer: the lower, the sooner it is asked.
+    pub(super) fn rank(&self, peer: &str) -> u32 {
+        self.standings().rank(peer, clock::now_ms())
+    }
+
     pub(super) fn standing(&self, peer: &str) -> Option<Standing> {
         self.standings().of(peer).cloned()
     }

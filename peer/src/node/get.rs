@@ -179,11 +179,10 @@ async fn fetch(
         return Ok(());
     }
     let source = node.source_of(feed);
-    let via = source.map(|source| source.via).unwrap_or_default();
-    let remotes: Vec<_> = via
-        .iter()
-        .filter_map(|via| node.client.remote(via).ok())
-        .collect();
+    let via = source
+        .map(|source| node.peers_of(&source))
+        .unwrap_or_default();
+    let remotes: Vec<_> = via.iter().filter_map(|via| node.remote(via).ok()).collect();
     let not_here = || {
         Failure::new(
             Code::NotFound,

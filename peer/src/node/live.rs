@@ -4,7 +4,7 @@ mod poll;
 mod watch;
 
 use super::sync::sync_source;
-use super::{Node, Stop};
+use super::{Node, Stop, announce};
 use crate::api;
 use crate::engine::{Action, Engine, Event, Outcome};
 use crate::io::clock;
@@ -17,6 +17,10 @@ use tokio::task::{AbortHandle, JoinSet};
 
 /// What streams tell, on its way to the engine.
 const TOLD_MAX: usize = 64;
+/// Good peers of a feed with which nobody else is looked for.
+const ENOUGH: usize = 2;
+/// Time after which somebody is asked again who else serves a feed.
+const LEARN_AGAIN_MS: u64 = 3_600_000;
 /// Longest time without a look at what is due.
 const LOOK: Duration = Duration::from_secs(3_600);
 
@@ -27,6 +31,8 @@ struct Seen {
     tags: BTreeMap<(FeedKey, String), String>,
     /// The last warning about each feed: the same one is not said again.
     warned: BTreeMap<FeedKey, String>,
+    /// When somebody was asked last who else serves a feed.
+    learned: BTreeMap<FeedKey, u64>,
 }
 
 type SharedSeen = Arc<Mutex<Seen>>;
@@ -117,7 +123,7 @@ fn sources(node: &Node, followed: &mut Vec<FeedKey>) -> Vec<Event> {
     *followed = list.iter().map(|source| source.feed).collect();
     events.extend(list.iter().map(|source| Event::Following {
         feed: source.feed,
-        peers: source.via.clone(),
+        peers: node.peers_of(source),
     }));
     events
 }
@@ -164,8 +170,12 @@ impl Live {
                 });
             }
             Action::Sync { feed, peer, order } => {
+                let told = self.told.clone();
                 self.tasks.spawn(async move {
                     let outcome = sync(&node, &feed, &order, &events, stop, &seen).await;
+                    if outcome != Outcome::Failed {
+                        learn(&node, feed, &order, &seen, &told).await;
+                    }
                     Event::Synced {
                         feed,
                         peer,
@@ -173,6 +183,33 @@ impl Live {
                     }
                 });
             }
+        }
+    }
+}
+
+/// Asks who else serves a feed that comes from too few, or from some that fail or are slow; once an hour.
+async fn learn(
+    node: &Arc<Node>,
+    feed: FeedKey,
+    order: &[String],
+    seen: &SharedSeen,
+    told: &mpsc::Sender<Event>,
+) {
+    let good: Vec<&String> = order.iter().filter(|peer| node.rank(peer) == 0).collect();
+    let now = clock::awake_ms();
+    let asked = lock(seen).learned.get(&feed).copied();
+    let is_due = asked.is_none_or(|asked| now.saturating_sub(asked) >= LEARN_AGAIN_MS);
+    if good.len() >= ENOUGH || !is_due {
+        return;
+    }
+    lock(seen).learned.insert(feed, now);
+    for peer in order.iter().take(ENOUGH) {
+        if announce::learn(node, &feed, peer).await
+            && let Some(source) = node.source_of(&feed)
+        {
+            let peers = node.peers_of(&source);
+            // The loop may have ended.
+            let _ = told.send(Event::Following { feed, peers }).await;
         }
     }
 }
@@ -189,6 +226,7 @@ async fn sync(
     let Some(mut source) = node.source_of(feed) else {
         return Outcome::Nothing;
     };
+    source.via = node.peers_of(&source);
     let place = |via: &String| order.iter().position(|known| known == via);
     source
         .via

@@ -3,6 +3,7 @@
 //! Every byte is checked before it is written. A peer that fails or lies costs one answer; the rest is asked elsewhere.
 
 mod large;
+mod swarm;
 
 use super::Node;
 use super::records::{SyncError, blocking, unless_stopped};

@@ -85,6 +85,7 @@ pub async fn serve(
     for listener in listeners {
         serving.spawn(server::serve(listener, served.clone(), stop.clone()));
     }
+    serving.spawn(super::announce::announce(node.clone(), stop.clone()));
     serving.spawn(super::live::live(node.clone(), events, stop.clone()));
     // An error here means that whoever could stop us is gone: then it is time to stop.
     let _ = stop.wait_for(|stop| *stop).await;

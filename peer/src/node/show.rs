@@ -310,7 +310,7 @@ fn peers(node: &Node, source: &crate::sources::Source) -> Vec<PeerInfo> {
             standing,
         })
     };
-    source.via.iter().filter_map(info).collect()
+    node.peers_of(source).iter().filter_map(info).collect()
 }
 
 /// What a node holds.

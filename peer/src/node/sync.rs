@@ -90,7 +90,8 @@ async fn sync_once(
 }
 
 fn remotes(node: &Node, source: &Source) -> Result<Vec<Remote>, Failure> {
-    let known = source.via.iter().map(|via| node.client.remote(via));
+    let peers = node.peers_of(source);
+    let known = peers.iter().map(|via| node.remote(via));
     let (good, bad): (Vec<_>, Vec<_>) = known.partition(Result::is_ok);
     let good: Vec<Remote> = good.into_iter().filter_map(Result::ok).collect();
     match bad.into_iter().find_map(Result::err) {

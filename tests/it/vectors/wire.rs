@@ -54,6 +54,11 @@ pub(super) fn wire(vector: &Vector, body: &[u8]) -> Result<Facts, Reject> {
             });
             Ok(watched.collect())
         }
+        "peers" => {
+            let addresses = frame::read_peers(body)?;
+            Ok(addresses.into_iter().map(|one| ("address", one)).collect())
+        }
+        "announce" => Ok(vec![("port", frame::read_announce(body)?.to_string())]),
         "frames" => frames(vector.header("feeds").unwrap().parse().unwrap(), body),
         other => panic!("no form {other}"),
     }

@@ -5,6 +5,7 @@ use crate::frame::{Ask, Frame, Frames, Watched, write_watch};
 use crate::io::clock;
 use bytes::Bytes;
 use hyper::Method;
+use levada_feed::key::FeedKey;
 use levada_feed::reject::Reject;
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,22 @@ pub struct Watching {
     since: Instant,
 }
 
+/// Bytes of the answer to a knock.
+const KNOCK_BYTES_MAX: u64 = 65_536;
+
 impl Remote {
+    /// One small question for a feed's head, whatever kind of host this is.
+    ///
+    /// # Errors
+    /// See `AskError`.
+    pub async fn knock(&self, feed: FeedKey) -> Result<Bytes, AskError> {
+        let (have, wait) = (0, 0);
+        let ask = Ask::Head { feed, have, wait };
+        let target = Target::Wire(&ask);
+        let transfer = self.send_plain(target, Wants::default()).await?;
+        transfer.all(KNOCK_BYTES_MAX).await
+    }
+
     /// Opens a stream of news about these feeds, in rising order of their keys. `None` when this peer does not know how:
     /// then it is asked feed by feed.
     ///

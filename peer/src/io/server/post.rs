@@ -1,7 +1,10 @@
 //! What is handed over: hashes of wanted blobs, fork proofs, successions. Bounded, and in time.
 
-use super::{Answer, Served, empty, not_here, plain, refuse, refuse_bytes, store_failed, watch};
-use crate::frame::{self, Ask, WATCH_BYTES_MAX};
+use super::{
+    Answer, Caller, Served, announced, empty, not_here, plain, refuse, refuse_bytes, store_failed,
+    watch,
+};
+use crate::frame::{self, ANNOUNCE_BYTES_MAX, Ask, WATCH_BYTES_MAX};
 use crate::io::disk::Disk;
 use crate::store::StoreError;
 use http_body_util::{BodyExt, Limited};
@@ -16,7 +19,6 @@ use levada_feed::reject::Reject;
 use levada_feed::succession::Succession;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch::Receiver;
 
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -24,10 +26,11 @@ pub(super) async fn post(
     served: &Arc<Served>,
     ask: Ask,
     body: Incoming,
-    stop: Receiver<bool>,
+    caller: &Caller,
 ) -> Answer {
     let limit = match ask {
         Ask::Watch => WATCH_BYTES_MAX,
+        Ask::Peers { .. } => ANNOUNCE_BYTES_MAX,
         Ask::Batch => BATCH_HASHES_MAX * 32 + 64,
         _ => FORK_BYTES_MAX,
     };
@@ -57,7 +60,10 @@ pub(super) async fn post(
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
     };
     if ask == Ask::Watch {
-        return watch::answer(served, &bytes, stop);
+        return watch::answer(served, &bytes, caller.stop.clone());
+    }
+    if let Ask::Peers { feed } = ask {
+        return announced::announce(served, feed, &bytes, caller).await;
     }
     let served = served.clone();
     let work = tokio::task::spawn_blocking(move || match ask {

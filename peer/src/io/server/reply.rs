@@ -72,6 +72,13 @@ pub(super) fn empty(status: StatusCode) -> Answer {
     answer
 }
 
+pub(super) fn busy(why: &str, seconds: u32) -> Answer {
+    let mut answer = refuse(StatusCode::SERVICE_UNAVAILABLE, why);
+    let later = HeaderValue::from(seconds);
+    answer.headers_mut().insert(header::RETRY_AFTER, later);
+    answer
+}
+
 pub(super) fn refuse(status: StatusCode, why: &str) -> Answer {
     plain(status, "text/plain", format!("{why}\n").into_bytes())
 }

@@ -4,13 +4,11 @@
 //! a few frames wait and nothing is gathered, and the connection ends when it was waited for too long (`paced`).
 
 use super::proofs::Proofs;
-use super::{Answer, Served, body_of_stream, plain_stream, refuse, refuse_bytes};
+use super::{Answer, Served, body_of_stream, busy, plain_stream, refuse_bytes};
 use crate::frame::{self, News, Watched};
 use crate::io::news::{Listening, What};
 use crate::store::StoreError;
 use bytes::Bytes;
-use hyper::StatusCode;
-use hyper::header::{self, HeaderValue};
 use levada_feed::key::FeedKey;
 use levada_feed::limits::WATCH_FRAME_BYTES_MAX;
 use std::collections::BTreeMap;
@@ -49,10 +47,7 @@ pub(super) fn answer(served: &Arc<Served>, body: &[u8], mut stop: watch::Receive
     };
     let feeds = u32::try_from(watched.len()).unwrap_or(u32::MAX);
     let Ok(share) = served.watching.clone().try_acquire_many_owned(feeds) else {
-        let mut answer = refuse(StatusCode::SERVICE_UNAVAILABLE, "too many watch at once");
-        let later = HeaderValue::from_static("60");
-        answer.headers_mut().insert(header::RETRY_AFTER, later);
-        return answer;
+        return busy("too many watch at once", 60);
     };
     let (sender, receiver) = mpsc::channel(FRAMES_MAX);
     let told = |one: &Watched| Told {

@@ -20,7 +20,7 @@ pub(super) async fn poll(
     seen: &SharedSeen,
 ) -> Outcome {
     let name = (*feed, peer.to_owned());
-    let Ok(remote) = node.client.remote(peer) else {
+    let Ok(remote) = node.remote(peer) else {
         return Outcome::Failed;
     };
     let (reading, of) = (node.clone(), *feed);

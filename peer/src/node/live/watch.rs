@@ -57,7 +57,7 @@ impl Stream {
     }
 
     async fn to_the_end(&self) -> Ending {
-        let Ok(remote) = self.node.client.remote(&self.peer) else {
+        let Ok(remote) = self.node.remote(&self.peer) else {
             return Ending::Failed;
         };
         let (node, feeds) = (self.node.clone(), self.feeds.clone());

@@ -152,8 +152,12 @@ async fn too_many_answers_at_once_are_put_off() {
     let served = place.served.clone();
     let service = service_fn(move |request| {
         let (served, answers) = (served.clone(), answers.clone());
-        let (_running, stop) = tokio::sync::watch::channel(false);
-        async move { Ok::<_, Infallible>(answer_one(&served, &answers, request, stop).await) }
+        let caller = Caller {
+            peer: None,
+            is_local: true,
+            stop: tokio::sync::watch::channel(false).1,
+        };
+        async move { Ok::<_, Infallible>(answer_one(&served, &answers, request, caller).await) }
     });
     let connection =
         hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service);

@@ -107,7 +107,7 @@ async fn wrong_requests_are_told_apart_by_their_status() {
         ("GET", "/favicon.ico", 404),
         ("GET", "/v1/feeds/", 400),
         ("GET", "/v1/../../etc/passwd", 404),
-        ("GET", &format!("{feed}/peers"), 404),
+        ("DELETE", &format!("{feed}/peers"), 405),
         ("POST", "/v1/watch/x", 404),
         ("GET", &format!("/v1/feeds/{mixed}/head"), 400),
         ("GET", &format!("{feed}/head?have=-1"), 400),
