@@ -7,6 +7,7 @@ mod config;
 mod follow;
 mod get;
 mod key;
+mod mirror;
 mod publish;
 mod serve;
 
@@ -14,6 +15,7 @@ pub(crate) use config::Config;
 pub(crate) use follow::Follow;
 pub(crate) use get::Get;
 pub(crate) use key::{Init, Key};
+pub(crate) use mirror::Mirror;
 pub(crate) use publish::Publish;
 pub(crate) use serve::Serve;
 
@@ -98,6 +100,13 @@ pub(crate) enum Command {
         /// What to do with keys.
         #[command(subcommand)]
         command: Key,
+    },
+    /// Say who else has an own feed, and see what they have
+    #[command(after_help = examples::MIRROR, subcommand_required = true, arg_required_else_help = true)]
+    Mirror {
+        /// What to do with mirrors.
+        #[command(subcommand)]
+        command: Mirror,
     },
     /// Publish files and folders
     #[command(after_help = examples::PUBLISH)]

@@ -2,7 +2,7 @@
 //!
 //! Makes paths absolute and reads the small form (`A-B`); everything else is for the node to judge.
 
-use crate::args::{Command, Config, Get, Init, Key, Publish};
+use crate::args::{Command, Config, Get, Init, Key, Mirror, Publish};
 use clap_complete::Shell;
 use levada_feed::link::Link;
 use levada_peer::api::{Call, Code, Failure};
@@ -45,6 +45,7 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
             encrypt,
         },
         Command::Key { command } => key(command)?,
+        Command::Mirror { command } => mirror(command),
         Command::Publish(args) => {
             let serve = args.serve.then(|| Serve {
                 listen: args.listen.clone(),
@@ -107,11 +108,27 @@ fn key(command: Key) -> Result<Call, Failure> {
             feed,
             output: absolute(&file)?,
         },
-        Key::Restore { file, name } => Call::KeyRestore {
+        Key::Restore {
+            file,
+            name,
+            new,
+            title,
+        } => Call::KeyRestore {
             file: absolute(&file)?,
             name,
+            is_unused: new,
+            title,
         },
+        Key::TakeOver { feed } => Call::KeyTakeOver { feed },
     })
+}
+
+fn mirror(command: Mirror) -> Call {
+    match command {
+        Mirror::Add { url, feed } => Call::MirrorAdd { mirror: url, feed },
+        Mirror::Remove { url, feed } => Call::MirrorRemove { mirror: url, feed },
+        Mirror::List { feed } => Call::Mirrors { feed },
+    }
 }
 
 fn publish(args: Publish) -> Result<Call, Failure> {

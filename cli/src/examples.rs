@@ -26,7 +26,20 @@ Examples:
   levada key list
   levada key show                           the link to give away
   levada key backup /media/stick/ana.pem    copy the key to a safe place
-  levada key restore /media/stick/ana.pem";
+  levada key restore /media/stick/ana.pem
+  levada key restore mine.pem --new         a key that never signed anything: begin its feed
+  levada key take-over                      go on after what another machine signed";
+
+/// Of `mirror`.
+pub(crate) const MIRROR: &str = "\
+A mirror is a node or a plain web host that serves your feed. It is named in the link that you give
+away, asked before the first signature after a start, and watched while levada serves: so that a
+restored backup or a copied key makes no second history.
+
+Examples:
+  levada mirror add http://198.51.100.7:9327
+  levada mirror add https://media.example.org/feeds --feed band
+  levada mirror list                        what each of them has";
 
 /// Of `publish`.
 pub(crate) const PUBLISH: &str = "\

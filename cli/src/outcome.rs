@@ -51,6 +51,7 @@ mod tests {
             retracted: 0,
             is_interrupted,
             is_dry_run: false,
+            is_served: false,
         })
     }
 
@@ -68,6 +69,7 @@ mod tests {
             files_wanted: 0,
             bytes_new: 0,
             files_over_limit: 0,
+            files_over_quota: 0,
             via: None,
             is_disputed: false,
             error: error.map(str::to_owned),

@@ -8,6 +8,7 @@ mod feeds;
 mod heads;
 mod items;
 mod keys;
+mod mirrors;
 mod publish;
 mod serving;
 mod sync;
@@ -26,6 +27,7 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
     match answer {
         Answer::Key(info) => keys::one(screen, spelling, info),
         Answer::Keys { keys } => keys::list(screen, spelling, keys),
+        Answer::Mirrors { mirrors } => mirrors::list(screen, spelling, call, mirrors),
         Answer::Written(written) => self::written(screen, call, written),
         // `PublishReport` has printed it, with what it saw on the way.
         Answer::Published(_) => {}

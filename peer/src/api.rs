@@ -6,15 +6,18 @@
 mod answer;
 mod event;
 mod failure;
+mod mirror;
 pub mod pipe;
 mod setup;
 
+pub use crate::keep::Totals;
 pub use answer::{
-    Answer, Checked, FeedInfo, HeldFile, KeyInfo, PeerInfo, PublishSummary, Shown, SourceInfo,
-    State, Status, Synced, Written,
+    Answer, Checked, FeedInfo, HeldFile, KeyInfo, PeerInfo, PublishSummary, RoomInfo, Shown,
+    SourceInfo, State, Status, Synced, Written,
 };
 pub use event::{Change, Event, Progress};
 pub use failure::{Code, Failure};
+pub use mirror::{MirrorInfo, MirrorState};
 pub use setup::{ConfigFile, ConfigInfo, Folder, Setting, TokenInfo};
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +34,7 @@ pub enum Call {
         /// What the author is called in the profile; the key's name when absent.
         title: Option<String>,
         /// Encrypt the key file with the passphrase of the call.
+        #[serde(default)]
         encrypt: bool,
     },
     /// Lists own keys.
@@ -53,6 +57,34 @@ pub enum Call {
         file: PathBuf,
         /// Name to give it; `main` when absent.
         name: Option<String>,
+        /// Nothing was ever signed with it: its feed is begun here.
+        is_unused: bool,
+        /// What the author is called in the profile, with `is_unused`; the key's name when absent.
+        title: Option<String>,
+    },
+    /// Takes over what another machine signed with an own key.
+    KeyTakeOver {
+        /// Name or feed; the only key when absent.
+        feed: Option<String>,
+    },
+    /// Names a node or a web host that has an own feed, and asks it what it has.
+    MirrorAdd {
+        /// Where it is.
+        mirror: String,
+        /// Name or feed; the only key when absent.
+        feed: Option<String>,
+    },
+    /// Forgets a mirror of an own feed.
+    MirrorRemove {
+        /// Where it is.
+        mirror: String,
+        /// Name or feed; the only key when absent.
+        feed: Option<String>,
+    },
+    /// Lists mirrors of own feeds, and asks each what it has.
+    Mirrors {
+        /// Name or feed; all keys when absent.
+        feed: Option<String>,
     },
     /// Publishes files and folders.
     Publish(Box<Publish>),
@@ -61,6 +93,7 @@ pub enum Call {
         /// A link or key.
         feed: String,
         /// Where to ask besides the link's own hints.
+        #[serde(default)]
         via: Vec<String>,
         /// `all`, `newest:N`, `days:N` or `none`; `newest:50` when absent.
         keep: Option<String>,
@@ -72,6 +105,7 @@ pub enum Call {
         /// The feed.
         feed: String,
         /// Drop what is held of it too.
+        #[serde(default)]
         purge: bool,
     },
     /// Lists subscriptions.
@@ -86,8 +120,10 @@ pub enum Call {
         /// The feed; all followed and own ones when absent.
         feed: Option<String>,
         /// Items at most.
+        #[serde(default = "ls_limit")]
         limit: u64,
         /// Also profiles, listings, collections, retracted, withheld, unreadable and missing records.
+        #[serde(default)]
         all: bool,
     },
     /// Shows a feed or one item with everything known of it.
@@ -113,6 +149,7 @@ pub enum Call {
     /// The token of the local API on loopback.
     Token {
         /// Make another one: the old one opens nothing any more.
+        #[serde(default)]
         is_new: bool,
     },
     /// Writes a bundle that proves one record to anybody.
@@ -129,8 +166,14 @@ pub enum Call {
     },
 }
 
+/// Items that `ls` tells when nobody says how many.
+fn ls_limit() -> u64 {
+    50
+}
+
 /// What to publish, and how.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Publish {
     /// Files and folders, absolute.
     pub paths: Vec<PathBuf>,

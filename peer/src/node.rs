@@ -10,25 +10,30 @@ mod config;
 mod find;
 mod follow;
 mod get;
+mod guard;
+mod leave;
 mod listen;
 mod live;
 mod local;
 mod media;
+mod mirrors;
 mod output;
 mod own;
 mod plan;
 mod prove;
 mod publish;
 mod records;
+mod room;
 mod serve;
 mod show;
+mod sweep;
 mod sync;
 mod words;
 
 use crate::api::{Answer, Call, Code, Event, Failure};
 use crate::io::blobs::Blobs;
 use crate::io::client::Client;
-use crate::io::config::ReadSources;
+use crate::io::config::{ReadPins, ReadSources};
 use crate::io::dirs::{Dirs, Lock, LockError};
 use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
@@ -38,12 +43,14 @@ use crate::io::learned::Learned;
 use crate::io::local::Token;
 use crate::io::marker::Markers;
 use crate::io::news::News;
+use crate::io::whole;
 use crate::settings::Settings;
 use crate::standing::Standings;
 use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::log::FollowedLog;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -98,7 +105,12 @@ pub async fn call(
         }
         Err(failure) => return Err(failure),
     };
-    let answer = node.run(call, &events, stop).await;
+    let sweeping = node.clone();
+    let swept = tokio::task::spawn_blocking(move || sweep::before(&sweeping)).await;
+    let answer = match swept.unwrap_or(Ok(())) {
+        Ok(()) => node.run(call, &events, stop).await,
+        Err(error) => Err(error.into()),
+    };
     let answer = answer.map_err(|failure| node.explain(failure));
     let closing = node.clone();
     let closed = tokio::task::spawn_blocking(move || closing.close()).await;
@@ -152,7 +164,11 @@ struct Node {
     heads: Arc<Mutex<HeadsFile>>,
     /// Held while an own feed is open for signing: one history, one hand.
     signing: Arc<tokio::sync::Mutex<()>>,
+    /// Own feeds of which others were asked since the start.
+    asked: Arc<Mutex<BTreeSet<FeedKey>>>,
     sources: Arc<ReadSources>,
+    pins: Arc<ReadPins>,
+    room: Arc<room::Room>,
     /// Held while the list of subscriptions is changed.
     changing: Arc<Mutex<()>>,
     passphrase: Option<Zeroizing<String>>,
@@ -183,6 +199,7 @@ impl Node {
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
         let settings = crate::io::config::load_settings(&dirs)?;
         let disk = Arc::new(Disk::open(&dirs.store())?);
+        whole::sweep(&dirs.keys()).map_err(StoreError::file(&dirs.keys(), "reading"))?;
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
             blobs: Blobs::open(&dirs.blobs(), disk.clone())?,
@@ -192,7 +209,10 @@ impl Node {
             client: Arc::default(),
             heads: Arc::new(Mutex::new(heads)),
             signing: Arc::default(),
+            asked: Arc::default(),
             sources: Arc::default(),
+            pins: Arc::default(),
+            room: Arc::default(),
             changing: Arc::default(),
             passphrase: options.passphrase.clone(),
             news: Arc::default(),
@@ -211,6 +231,7 @@ impl Node {
 
     /// Writes everything to the disk.
     fn close(&self) -> Result<(), StoreError> {
+        self.blobs.note_used()?;
         self.disk.close()
     }
 
@@ -238,7 +259,7 @@ impl Node {
                 )
                 .await
             }
-            Call::Unfollow { feed, purge } => follow::unfollow(self, &feed, purge).await,
+            Call::Unfollow { feed, purge } => follow::unfollow(self, &feed, purge, stop).await,
             Call::Sync { feed } => follow::sync(self, feed.as_deref(), events.clone(), stop).await,
             Call::Get {
                 target,
@@ -260,6 +281,9 @@ impl Node {
                 )
                 .await
             }
+            Call::MirrorAdd { mirror, feed } => mirrors::add(self, &mirror, feed, stop).await,
+            Call::MirrorRemove { mirror, feed } => mirrors::remove(self, &mirror, feed).await,
+            Call::Mirrors { feed } => mirrors::list(self, feed, stop).await,
             other => {
                 let (node, events) = (self.clone(), events.clone());
                 let work =
@@ -285,7 +309,13 @@ impl Node {
             Call::KeyList => own::list(&self).map(|keys| Answer::Keys { keys }),
             Call::KeyShow { feed } => own::show(&self, feed.as_deref()),
             Call::KeyBackup { feed, output } => own::backup(&self, feed.as_deref(), &output),
-            Call::KeyRestore { file, name } => own::restore(&self, &file, name.as_deref()),
+            Call::KeyRestore {
+                file,
+                name,
+                is_unused,
+                title,
+            } => own::restore(&self, &file, name.as_deref(), is_unused, title.as_deref()),
+            Call::KeyTakeOver { feed } => own::take_over(&self, feed.as_deref(), events, stop),
             Call::Publish(args) => publish::publish(&self, &args, events, stop),
             Call::Sources => show::sources(&self).map(|sources| Answer::Sources { sources }),
             Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
@@ -302,12 +332,16 @@ impl Node {
                 Ok(answer)
             }
             Call::Check { file } => prove::check(&file),
-            Call::Follow { .. } | Call::Unfollow { .. } | Call::Sync { .. } | Call::Get { .. } => {
-                Err(Failure::new(
-                    Code::Failed,
-                    "this call is carried out elsewhere",
-                ))
-            }
+            Call::Follow { .. }
+            | Call::Unfollow { .. }
+            | Call::Sync { .. }
+            | Call::Get { .. }
+            | Call::MirrorAdd { .. }
+            | Call::MirrorRemove { .. }
+            | Call::Mirrors { .. } => Err(Failure::new(
+                Code::Failed,
+                "this call is carried out elsewhere",
+            )),
         }
     }
 

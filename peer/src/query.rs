@@ -4,15 +4,17 @@
 //! cannot be read. Rows are stored by `io::disk`.
 
 use crate::store::{RowChange, RowKind};
-use levada_feed::record::{self, Body, Record};
+use levada_feed::hash::Hash;
+use levada_feed::record::{self, Body, File, Record};
 
-/// What a record changes in the index.
+/// What a record changes in the index, and the blobs that it names.
 #[must_use]
-pub fn row_change(bytes: &[u8], index: u64) -> RowChange {
+pub fn changes(bytes: &[u8], index: u64) -> (RowChange, Vec<Hash>) {
     let Ok(record) = record::read(bytes, index) else {
-        return RowChange::Begin(RowKind::Other);
+        return (RowChange::Begin(RowKind::Other), Vec::new());
     };
-    match record.body {
+    let named = files(&record.body).iter().map(|file| file.hash).collect();
+    let change = match record.body {
         Body::Item(item) => match item.edits {
             Some(first) => RowChange::Edit(first.index, first.link),
             None => RowChange::Begin(RowKind::Item),
@@ -23,6 +25,17 @@ pub fn row_change(bytes: &[u8], index: u64) -> RowChange {
         Body::Listing(_) => RowChange::Begin(RowKind::Listing),
         Body::Moved(_) => RowChange::Begin(RowKind::Moved),
         Body::Unknown { .. } => RowChange::Begin(RowKind::Other),
+    };
+    (change, named)
+}
+
+/// The files that a record names.
+#[must_use]
+pub fn files(body: &Body) -> Vec<&File> {
+    match body {
+        Body::Item(item) => item.files.iter().collect(),
+        Body::Profile(profile) => profile.avatar.iter().collect(),
+        _ => Vec::new(),
     }
 }
 

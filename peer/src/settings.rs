@@ -153,10 +153,7 @@ impl Settings {
             ),
             (
                 "quota.size",
-                bytes(
-                    self.quota.size,
-                    "the smaller of 20 GiB and half of what is free",
-                ),
+                bytes(self.quota.size, "20 GiB, at most half of the room there is"),
             ),
             ("quota.reserve", bytes(self.quota.reserve, "1 GiB")),
             (

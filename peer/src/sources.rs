@@ -112,6 +112,39 @@ pub fn print_size(bytes: u64) -> String {
     )
 }
 
+/// What becomes of what an author retracts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Retractions {
+    /// It is let go after the days of grace.
+    #[default]
+    Honour,
+    /// It stays here, unserved.
+    Never,
+}
+
+impl Retractions {
+    fn is_honoured(&self) -> bool {
+        *self == Self::Honour
+    }
+}
+
+impl FromStr for Retractions {
+    type Err = NotRetractions;
+    fn from_str(text: &str) -> Result<Self, NotRetractions> {
+        match text {
+            "honour" => Ok(Self::Honour),
+            "never" => Ok(Self::Never),
+            _ => Err(NotRetractions(text.to_owned())),
+        }
+    }
+}
+
+/// The text is none of these.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}: what to do with retractions is honour or never")]
+pub struct NotRetractions(String);
+
 /// One subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -135,6 +168,9 @@ pub struct Source {
     /// It is listed for everybody, and announced to the peers it comes from.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub share: bool,
+    /// What becomes of what its author retracts.
+    #[serde(default, skip_serializing_if = "Retractions::is_honoured")]
+    pub retractions: Retractions,
     /// When it was added, Unix milliseconds.
     #[serde(default)]
     pub added: u64,
@@ -164,6 +200,18 @@ fn parse_size<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
 pub struct Sources {
     #[serde(default, rename = "source")]
     list: Vec<Source>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    own: Vec<Own>,
+}
+
+/// Where an own feed can be had besides this node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Own {
+    /// The feed.
+    pub feed: FeedKey,
+    /// Nodes and web hosts that serve it.
+    pub mirrors: Vec<String>,
 }
 
 /// Why a name finds no source.
@@ -248,6 +296,7 @@ impl Sources {
             keep: keep.unwrap_or(Keep::Newest(KEEP_ITEMS)),
             max_size: max_size.unwrap_or(MAX_SIZE),
             share: false,
+            retractions: Retractions::default(),
             added: now,
         };
         self.list.push(source.clone());
@@ -280,11 +329,51 @@ impl Sources {
             .unwrap_or(base)
     }
 
+    /// Sets what becomes of what the author of a followed feed retracts.
+    pub fn set_retractions(&mut self, feed: &FeedKey, retractions: Retractions) {
+        if let Some(source) = self.list.iter_mut().find(|source| source.feed == *feed) {
+            source.retractions = retractions;
+        }
+    }
+
     /// Removes a feed; says whether it was there.
     pub fn remove(&mut self, feed: &FeedKey) -> bool {
         let before = self.list.len();
         self.list.retain(|source| source.feed != *feed);
         self.list.len() < before
+    }
+
+    /// Where an own feed can be had besides this node.
+    #[must_use]
+    pub fn mirrors(&self, feed: &FeedKey) -> &[String] {
+        let own = self.own.iter().find(|own| own.feed == *feed);
+        own.map_or(&[], |own| own.mirrors.as_slice())
+    }
+
+    /// Adds a mirror of an own feed; says whether it is new.
+    pub fn add_mirror(&mut self, feed: FeedKey, mirror: &str) -> bool {
+        if self.mirrors(&feed).iter().any(|known| known == mirror) {
+            return false;
+        }
+        match self.own.iter_mut().find(|own| own.feed == feed) {
+            Some(own) => own.mirrors.push(mirror.to_owned()),
+            None => self.own.push(Own {
+                feed,
+                mirrors: vec![mirror.to_owned()],
+            }),
+        }
+        true
+    }
+
+    /// Removes a mirror of an own feed; says whether it was there.
+    pub fn remove_mirror(&mut self, feed: &FeedKey, mirror: &str) -> bool {
+        let before = self.mirrors(feed).len();
+        for own in self.own.iter_mut().filter(|own| own.feed == *feed) {
+            own.mirrors.retain(|known| known != mirror);
+        }
+        let is_gone = self.mirrors(feed).len() < before;
+        self.own.retain(|own| !own.mirrors.is_empty());
+        is_gone
     }
 
     /// Finds a source by link, key, nickname, or the beginning of its key.

@@ -51,7 +51,7 @@ fn whoever_has_the_token_makes_calls_on_loopback() {
     let api = told["api"][0].as_str().unwrap();
     let token = token(&machine);
     let file = machine.write("a.txt", b"hello");
-    let publish = Machine::publish_call(&file);
+    let publish = serde_json::json!({ "call": "publish", "paths": [file] }).to_string();
     let (status, text) = post(api, &token, "/v1/calls", &publish);
     assert_eq!(status, 200, "{text}");
     assert!(
@@ -83,7 +83,7 @@ fn call_that_waits_for_a_silent_peer_is_stopped_by_its_number() {
     let api = told["api"][0].as_str().unwrap();
     let token = token(&machine);
     let body = serde_json::json!({
-        "call": "follow", "feed": link, "via": [via], "keep": null, "max_size": null,
+        "call": "follow", "feed": link, "via": [via],
     });
     let body = body.to_string();
     let mut call = TcpStream::connect(api).unwrap();

@@ -121,16 +121,6 @@ impl Machine {
         Running::spawn(self.command(args))
     }
 
-    /// The call that publishes a file, as JSON.
-    pub(crate) fn publish_call(file: &Path) -> String {
-        serde_json::json!({
-            "call": "publish", "paths": [file], "feed": null, "title": null, "text": null, "tags": [],
-            "creators": [], "language": null, "licence": null, "in_place": false, "dry_run": false,
-            "strip_place": false, "insist": false, "retract_missing": false,
-        })
-        .to_string()
-    }
-
     /// Serves on a free port of loopback.
     pub(crate) fn serve(&self) -> Serving {
         let mut running = self.start(&["serve", "--listen", "127.0.0.1:0", "--json"]);

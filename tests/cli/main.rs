@@ -13,6 +13,8 @@ mod machine;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
+mod own;
+#[cfg(test)]
 mod pages;
 mod shown;
 mod terminal;

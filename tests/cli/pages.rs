@@ -22,8 +22,10 @@ pages! {
     publishing_is_as_written: "publishing.md",
     following_is_as_written: "following.md",
     proofs_are_as_written: "proofs.md",
+    moving_is_as_written: "moving.md",
     errors_are_as_written: "errors.md",
     json_is_as_written: "json.md",
+    serving_is_as_written: "serving.md",
 }
 
 fn folder() -> &'static Path {

@@ -7,6 +7,9 @@ mod fuzz;
 #[cfg(test)]
 mod layout;
 mod live;
+#[cfg(test)]
+mod local;
+mod own;
 mod proof;
 #[cfg(test)]
 mod spec;

@@ -126,6 +126,8 @@ fn restored_key_without_its_authors_file_begins_no_second_history_whoever_insist
     let restore = Call::KeyRestore {
         file: backup,
         name: None,
+        is_unused: false,
+        title: None,
     };
     let _ = other.call(restore).answer();
     let insisting = || {

@@ -17,7 +17,7 @@ use levada_feed::record::{
 use levada_feed::reject::Reject;
 use levada_feed::succession::{Succession, SuccessionBody};
 use levada_feed::tree::{self, Node, Pieces, Shape};
-use levada_peer::io::author::AuthorFile;
+use levada_peer::io::author::{AuthorError, AuthorFile, Frame, Part};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::Path;
@@ -177,6 +177,41 @@ fn author_file(history: &History) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
+/// The frame of record 3, which others keep back, in a file that took it over.
+fn author_file_link(history: &History) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("feed");
+    let (feed, head) = (feed_key(), &history.heads[&5]);
+    let end = AuthorFile::make_again::<AuthorError>(&path, &feed, head, |to| {
+        for (index, record) in history.records[..5].iter().enumerate() {
+            match index {
+                3 => to.put(Part::Link(history.links[3]))?,
+                _ => to.put(Part::Record(record))?,
+            }
+        }
+        Ok(())
+    });
+    assert_eq!(end.unwrap().length, 5);
+    let bytes = std::fs::read(path).unwrap();
+    let mut log = AuthorLog::new(secret(1));
+    let replayed =
+        AuthorFile::open(
+            &folder.path().join("feed"),
+            &feed,
+            None,
+            &mut |frame| match frame {
+                Frame::Record(bytes) => log.replay(bytes.to_vec()).unwrap(),
+                Frame::Link(link) => log.replay_link(link).unwrap(),
+                Frame::Head(head, _) => drop(log.replay_head(&head).unwrap()),
+                Frame::Blob(_) => {}
+            },
+        );
+    replayed.unwrap();
+    let payload = bytes.windows(32).position(|at| at == history.links[3].0);
+    let start = payload.unwrap() - 5;
+    bytes[start..start + 5 + 32 + 8].to_vec()
+}
+
 /// Every block by its name.
 fn blocks(history: &History, other: &History) -> BTreeMap<String, Vec<u8>> {
     let head = &history.heads[&5];
@@ -203,6 +238,7 @@ fn blocks(history: &History, other: &History) -> BTreeMap<String, Vec<u8>> {
         ),
     ]);
     blocks.insert("author-file-1".to_owned(), author_file(history));
+    blocks.insert("author-file-link".to_owned(), author_file_link(history));
     for index in [0, 1, 2, 4] {
         blocks.insert(format!("record-{index}"), history.records[index].clone());
     }

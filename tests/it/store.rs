@@ -8,6 +8,7 @@ use levada_feed::tree::{self, Shape};
 use levada_peer::io::blobs::{Blobs, Mode};
 use levada_peer::io::disk::Disk;
 use levada_peer::io::heads::HeadsFile;
+use levada_peer::settings::Settings;
 use levada_peer::sources::Sources;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -112,6 +113,22 @@ fn heads_and_sources_files_are_those_of_the_page() {
         .unwrap();
     assert_eq!(block("toml sources"), sources.write().unwrap());
     assert_eq!(Sources::read(&block("toml sources")), Ok(sources));
+}
+
+#[test]
+fn settings_are_those_of_the_page() {
+    let shown = Settings::read(&block("toml settings")).unwrap();
+    assert_eq!(shown.limits.up, Some(2 << 20));
+    let page = page();
+    for (name, _) in shown.list() {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
+    let text = block("toml settings") + "unknown = 1\n";
+    let error = Settings::read(&text).unwrap_err().to_string();
+    assert!(
+        error.contains("line 6") && error.contains("unknown"),
+        "{error}"
+    );
 }
 
 /// Ids like `store-3` in a text.

@@ -10,8 +10,8 @@ from head import check_head
 from list import HASH_BYTES, link_hash
 
 TEXT = b"levada author file v1\n"
-HEADER, RECORD, HEAD, BLOB = 1, 2, 3, 4
-SIZE_MAX = {HEADER: 54, RECORD: 65536, HEAD: 1024, BLOB: 16384}
+HEADER, RECORD, HEAD, BLOB, LINK = 1, 2, 3, 4, 5
+SIZE_MAX = {HEADER: 54, RECORD: 65536, HEAD: 1024, BLOB: 16384, LINK: HASH_BYTES}
 
 AuthorFile = namedtuple("AuthorFile", "feed records hashes heads blobs")
 
@@ -41,7 +41,8 @@ def read_frames(data):
 
 
 def read_author_file(data):
-    """Everything that an author's file holds, every head held against the records before it."""
+    """Everything that an author's file holds, every head held against the records before it; None for a record of which
+    only the link hash is there."""
     feed, before = None, None
     records, hashes, heads, blobs = [], b"", [], {}
     for at, tag, payload in read_frames(data):
@@ -54,6 +55,12 @@ def read_author_file(data):
         elif tag == RECORD:
             before = link_hash(before, payload)
             records.append(payload)
+            hashes += before
+        elif tag == LINK:
+            if len(payload) != HASH_BYTES:
+                raise Torn(at, "no link hash")
+            before = payload
+            records.append(None)
             hashes += before
         elif tag == HEAD:
             head = check_head(payload, feed)

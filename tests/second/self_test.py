@@ -269,10 +269,20 @@ def test_examples(tally):
         equal((read.feed, read.index, read.first, read.name), (ana.feed, 1, ana.first[:16], "Ana"))
         equal(link.print_link(read), text)
 
+    def frame(tag, payload):
+        data = bytes([tag]) + len(payload).to_bytes(4, "little") + payload
+        return data + blake3_tree.hash_of(data)[:8]
+
     def files():
         read = author_file.read_author_file(found["author-file-1"])
         equal((read.feed, read.records), (ana.feed, ana.records[:1]))
         equal([one.wire for one in read.heads], [ana.head(1)])
+        five, link = example_feed(5), found["author-file-link"]
+        frames = [frame(1, author_file.TEXT + ana.feed), *(frame(2, record) for record in five.records), frame(3, five.head())]
+        frames[4] = link
+        read = author_file.read_author_file(b"".join(frames))
+        equal(read.records, [*five.records[:3], None, five.records[4]])
+        equal([one.wire for one in read.heads], [five.head()])
 
     def codecs():
         refused("head-2", head.check_head, bytes.fromhex("8202f93c00"))

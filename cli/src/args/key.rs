@@ -42,5 +42,16 @@ pub(crate) enum Key {
         /// What to call it on this machine [default: main]
         #[arg(long)]
         name: Option<String>,
+        /// Nothing was ever signed with it: begin its feed here
+        #[arg(long)]
+        new: bool,
+        /// What the author is called in the feed's profile, with --new [default: the name of the key]
+        #[arg(long, requires = "new")]
+        title: Option<String>,
+    },
+    /// Take over what another machine signed with an own key, and go on after it
+    TakeOver {
+        /// Name or feed [default: the only key]
+        feed: Option<String>,
     },
 }

@@ -7,7 +7,7 @@ use crate::screen::Screen;
 use crate::table::{Fields, Table};
 use crate::units;
 use levada_feed::record::{Body, Profile};
-use levada_peer::api::{FeedInfo, PeerInfo, SourceInfo, Status};
+use levada_peer::api::{FeedInfo, PeerInfo, SourceInfo, Status, Totals};
 
 /// One feed.
 pub(super) fn feed(screen: &mut Screen, info: &FeedInfo) {
@@ -103,6 +103,18 @@ fn held_of(source: &SourceInfo) -> String {
     }
 }
 
+/// What media are kept as, with what they take; nothing when there are none.
+fn kept(kept: &Totals) -> Option<String> {
+    let words = ["cache", "followed", "pinned", "own"];
+    let classes = words.iter().zip(&kept.bytes).zip(&kept.blobs);
+    let parts: Vec<String> = classes
+        .rev()
+        .filter(|(_, blobs)| **blobs > 0)
+        .map(|((word, bytes), _)| format!("{word} {}", units::size(*bytes)))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
 /// What the node holds.
 pub(super) fn status(screen: &mut Screen, status: &Status) {
     let mut fields = Fields::default();
@@ -124,7 +136,23 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
                 units::count(status.blobs, "file")
             ),
         )
-        .add("free", units::size(status.free_bytes))
+        .add_some("kept", kept(&status.room.kept))
+        .add(
+            "quota",
+            format!(
+                "{} for followed and cache, {} of it taken",
+                units::size(status.room.quota),
+                units::size(status.room.kept.bounded())
+            ),
+        )
+        .add(
+            "free",
+            format!(
+                "{}, of which {} stay free",
+                units::size(status.free_bytes),
+                units::size(status.room.reserve)
+            ),
+        )
         .add_some(
             "listening on",
             Some(listen.join(", ")).filter(|listen| !listen.is_empty()),
@@ -132,11 +160,16 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
     screen.lines(fields.lines(""));
     let mut table = Table::new(&[2]);
     for key in &status.keys {
+        let state = match (key.trouble.is_some(), key.taken_over) {
+            (true, _) => "not signed here".to_owned(),
+            (false, 0) => String::new(),
+            (false, records) => format!("{records} taken over"),
+        };
         table.row([
             "own".to_owned(),
             escape::plain(&key.name).into_owned(),
             units::count(key.length, "record"),
-            String::new(),
+            state,
             key.feed.to_string(),
         ]);
     }
@@ -151,6 +184,9 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
         troubled.filter_map(move |peer| trouble(&nickname, peer))
     });
     screen.lines(peers);
+    for key in &status.keys {
+        super::keys::trouble(screen, key);
+    }
 }
 
 /// What is wrong with a peer, if anything is.

@@ -16,8 +16,10 @@ pub(super) fn one(screen: &mut Screen, spelling: &Spelling, info: &KeyInfo) {
         .add_some("link", info.link.as_deref().map(escape::plain))
         .add("records", info.length.to_string())
         .add("key", encrypted(info))
-        .add("author's file", escape::path(&info.author_file));
+        .add("author's file", escape::path(&info.author_file))
+        .add_some("taken over", taken_over(info));
     screen.lines(fields.lines(""));
+    trouble(screen, info);
     if info.is_new {
         back_up(screen, spelling, &info.name);
     }
@@ -55,6 +57,20 @@ pub(super) fn new_key(screen: &mut Screen, spelling: &Spelling, info: &KeyInfo) 
         screen.note(&line);
     }
     back_up(screen, spelling, &info.name);
+}
+
+fn taken_over(info: &KeyInfo) -> Option<String> {
+    (info.taken_over > 0).then(|| {
+        let records = units::count(info.taken_over, "record");
+        format!("{records} that this machine did not write")
+    })
+}
+
+/// Why nothing is signed with a key.
+pub(super) fn trouble(screen: &mut Screen, info: &KeyInfo) {
+    if let Some(trouble) = &info.trouble {
+        screen.warning(&trouble.message, trouble.hint.as_deref());
+    }
 }
 
 fn back_up(screen: &mut Screen, spelling: &Spelling, name: &str) {

@@ -131,7 +131,7 @@ impl PublishReport {
         if let Some(link) = summary.link.as_ref().filter(|_| has_link) {
             screen.lines([escape::plain(link)]);
         }
-        if has_link && is_first(summary) {
+        if has_link && is_first(summary) && !summary.is_served {
             let command = spelling.command(&["serve"]);
             screen.hint(&format!(
                 "nobody can fetch it until it is served: {command}"
@@ -265,6 +265,7 @@ mod tests {
             retracted: 0,
             is_interrupted: false,
             is_dry_run: false,
+            is_served: false,
         }
     }
 
@@ -286,6 +287,7 @@ mod tests {
         let dry = PublishSummary {
             gone: 2,
             is_dry_run: true,
+            is_served: false,
             ..summary()
         };
         assert_eq!(counts(&dry, 0), "dry run, nothing was signed: 2 gone");

@@ -17,6 +17,13 @@ pub(crate) fn synced(screen: &mut Screen, synced: &Synced) {
             escape::plain(name)
         ));
     }
+    if synced.files_over_quota > 0 {
+        let files = units::count(synced.files_over_quota, "file");
+        screen.note(&format!(
+            "{}: {files} left out: the quota is full of newer ones; `levada status` shows it, `levada pin` keeps a file all the same",
+            escape::plain(name)
+        ));
+    }
     if synced.is_disputed {
         screen.warning(
             &format!("{name}: its author signed two histories; what was verified before stays"),
@@ -112,6 +119,7 @@ mod tests {
             files_wanted: 8,
             bytes_new: 2048,
             files_over_limit: 0,
+            files_over_quota: 0,
             via: None,
             is_disputed: false,
             error: None,

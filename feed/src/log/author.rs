@@ -89,6 +89,12 @@ impl AuthorLog {
         self.list.length()
     }
 
+    /// The root of the list, with what was appended and not signed yet.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        self.list.root()
+    }
+
     /// Appends a record; gives its index and link hash. Nothing is signed yet.
     ///
     /// # Errors
@@ -112,11 +118,15 @@ impl AuthorLog {
         let size = u64::try_from(record.len()).unwrap_or(u64::MAX);
         self.bytes = sum(self.bytes, size);
         self.media = sum(self.media, media);
+        self.push(link);
+        self.appended.push((index, record));
+        Ok(link)
+    }
+
+    fn push(&mut self, link: Hash) {
         self.last = Some(link);
         self.first.get_or_insert(link);
         self.list.push(link);
-        self.appended.push((index, record));
-        Ok(link)
     }
 
     /// Signs a head over all that was appended, or the same list again at a later time. `None` for a feed without
@@ -153,7 +163,21 @@ impl AuthorLog {
         self.add(record, media).map(drop)
     }
 
-    /// Takes a head of the author's own file over what was replayed. `None` when it is not the head of this list.
+    /// Replays a record of which the author's own file has the link hash alone. Whether it is the right one is told by the
+    /// head that covers it.
+    ///
+    /// # Errors
+    /// `Full`; the log is as before.
+    pub fn replay_link(&mut self, link: Hash) -> Result<(), AppendRefused> {
+        if self.length() >= LENGTH_MAX {
+            return Err(AppendRefused::Full);
+        }
+        self.push(link);
+        Ok(())
+    }
+
+    /// Takes a head of the author's own file over what was replayed, and its sums, which count records of other hands
+    /// too. `None` when it is not the head of this list.
     #[must_use]
     pub fn replay_head(&mut self, head: &Head) -> Option<Batch> {
         let body = head.body();
@@ -164,6 +188,7 @@ impl AuthorLog {
         if !is_ours {
             return None;
         }
+        (self.bytes, self.media) = (body.bytes, body.media);
         let changed = self.list.take_changed();
         Some(Batch {
             head: Some(head.clone()),

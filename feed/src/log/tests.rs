@@ -196,6 +196,32 @@ fn sum_of_media_stops_at_the_largest_integer_and_the_feed_goes_on() {
 }
 
 #[test]
+fn author_goes_on_over_records_of_which_only_the_link_hash_is_known() {
+    let (mut log, mut theirs) = author(40);
+    let mut replayed = AuthorLog::new(secret());
+    for index in 0..40 {
+        match theirs.records.get(&index) {
+            Some(record) if index % 3 != 1 => replayed.replay(record.clone()).unwrap(),
+            _ => {
+                let link = chain::hash_at(&theirs, index).unwrap().unwrap();
+                replayed.replay_link(link).unwrap();
+            }
+        }
+    }
+    let batch = replayed.replay_head(theirs.head()).unwrap();
+    assert_eq!(batch.records().len(), 40 - 13);
+    replayed.append(record(40, "r")).unwrap();
+    grow(&mut log, &mut theirs, 41, "r");
+    let head = replayed.sign(1041).unwrap().head().cloned();
+    assert_eq!(head.as_ref(), theirs.head.as_ref());
+    let mut wrong = AuthorLog::new(secret());
+    for _ in 0..41 {
+        wrong.replay_link(Hash::of(b"x")).unwrap();
+    }
+    assert!(wrong.replay_head(theirs.head()).is_none());
+}
+
+#[test]
 fn follower_catches_up_through_head_and_bundles_and_can_serve_all_of_it() {
     let (mut log, mut theirs) = author(1300);
     let (mut followed, mut ours) = follower(&theirs);

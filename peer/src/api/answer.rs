@@ -1,12 +1,15 @@
 //! Answers: what a call came to.
 
 use super::setup::{ConfigInfo, TokenInfo};
+use super::{Failure, MirrorInfo};
+use crate::keep::Totals;
 use crate::standing::Standing;
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
 use levada_feed::record::{Body, File};
 use serde::{Deserialize, Serialize};
+use std::ops::Not;
 use std::path::PathBuf;
 
 /// The answer of a call that succeeded.
@@ -19,6 +22,11 @@ pub enum Answer {
     Keys {
         /// Own keys.
         keys: Vec<KeyInfo>,
+    },
+    /// Of `MirrorAdd`, `Mirrors`; of `MirrorRemove`, without any.
+    Mirrors {
+        /// Mirrors of own feeds.
+        mirrors: Vec<MirrorInfo>,
     },
     /// Of `KeyBackup`, `Prove`, `Get`.
     Written(Written),
@@ -83,6 +91,16 @@ pub struct KeyInfo {
     pub is_new: bool,
     /// Records signed.
     pub length: u64,
+    /// Records among them that another machine wrote, and that were taken over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub taken_over: u64,
+    /// Why nothing is signed with it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Failure>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A file was written.
@@ -131,6 +149,9 @@ pub struct PublishSummary {
     pub is_interrupted: bool,
     /// Nothing was signed.
     pub is_dry_run: bool,
+    /// The node serves, so that others can fetch it now.
+    #[serde(skip_serializing_if = "Not::not", default)]
+    pub is_served: bool,
 }
 
 /// What a sync of one source came to.
@@ -160,6 +181,8 @@ pub struct Synced {
     pub bytes_new: u64,
     /// Files left out because of the size limit.
     pub files_over_limit: u64,
+    /// Files left out because the quota is full of what does not have to go for them.
+    pub files_over_quota: u64,
     /// The peer that answered.
     pub via: Option<String>,
     /// The author signed two histories.
@@ -327,8 +350,21 @@ pub struct Status {
     pub blob_bytes: u64,
     /// Bytes free where blobs are.
     pub free_bytes: u64,
+    /// Room: what media take as what, and what they may take.
+    pub room: RoomInfo,
     /// Addresses served on.
     pub listen: Vec<String>,
+}
+
+/// What media take, and what they may take.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RoomInfo {
+    /// Bytes and blobs in the order cache, followed, pinned, own.
+    pub kept: Totals,
+    /// Bytes that cache and followed may take together.
+    pub quota: u64,
+    /// Bytes that are to stay free on the disk.
+    pub reserve: u64,
 }
 
 /// What a checked file proves.

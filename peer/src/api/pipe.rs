@@ -89,8 +89,14 @@ impl Line {
 /// The answer of a call, out of its JSON.
 fn answer(call: &Call, value: Value) -> Result<Answer, Error> {
     Ok(match call {
-        Call::Init { .. } | Call::KeyShow { .. } | Call::KeyRestore { .. } => {
-            Answer::Key(serde_json::from_value::<KeyInfo>(value)?)
+        Call::Init { .. }
+        | Call::KeyShow { .. }
+        | Call::KeyRestore { .. }
+        | Call::KeyTakeOver { .. } => Answer::Key(serde_json::from_value::<KeyInfo>(value)?),
+        Call::MirrorAdd { .. } | Call::MirrorRemove { .. } | Call::Mirrors { .. } => {
+            Answer::Mirrors {
+                mirrors: field(value, "mirrors")?,
+            }
         }
         Call::KeyList => Answer::Keys {
             keys: field(value, "keys")?,

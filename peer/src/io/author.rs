@@ -7,16 +7,18 @@
 mod scan;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use crate::io::whole;
+use levada_feed::hash::Hash;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
-use levada_feed::limits::{INLINE_BYTES_MAX, RECORD_BYTES_MAX};
-use scan::{BLOB, HEAD, HEADER, Next, RECORD, Scan, ends_with_head, finds_head, put_frame};
+use scan::{BLOB, HEAD, HEADER, LINK, Next, RECORD, Scan, ends_with_head, longest_head, put_frame};
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+pub use write::{Part, Writer};
 
 const MAGIC: &[u8] = b"levada author file v1\n";
 /// Our own file failed or lies: signing stops.
@@ -61,6 +63,8 @@ pub enum AuthorError {
         path: PathBuf,
         /// Where.
         offset: u64,
+        /// The longest head that stands behind.
+        head: Box<Head>,
     },
     /// An append failed before; what stands at the end of the file is not known.
     #[error("{path}: writing failed before; start again to go on", path = path.display())]
@@ -88,6 +92,8 @@ pub enum Frame<'a> {
     Head(Head, Mark),
     /// An own small blob.
     Blob(&'a [u8]),
+    /// In place of a record whose bytes were not to be had: its link hash.
+    Link(Hash),
 }
 
 /// The open file.
@@ -182,33 +188,18 @@ impl AuthorFile {
             }
         };
         if let Some(offset) = torn
-            && finds_head(path, feed, &file, offset, size)?
+            && let Some(head) = longest_head(path, feed, &file, offset, size)?
         {
             return Err(AuthorError::Damaged {
                 path: path.to_owned(),
                 offset,
+                head: Box::new(head),
             });
         }
         // What was written but not synced before a crash is in memory only, and its heads are about to leave the process.
         file.sync_data().map_err(failed(path, "syncing"))?;
-        // Second pass: give what the last head covers.
-        let mut scan = Scan::at(path, feed, &file, start)?;
-        while scan.offset < last {
-            match scan.next()? {
-                Next::Frame(RECORD) => visit(Frame::Record(&scan.payload)),
-                Next::Frame(BLOB) => visit(Frame::Blob(&scan.payload)),
-                Next::Frame(HEAD) => {
-                    let Ok(head) = Head::check_of(feed, &scan.payload) else {
-                        return Err(foreign());
-                    };
-                    let mark = Mark {
-                        offset: scan.offset,
-                        length: head.body().length,
-                    };
-                    visit(Frame::Head(head, mark));
-                }
-                _ => break,
-            }
+        if !give(Scan::at(path, feed, &file, start)?, feed, last, visit)? {
+            return Err(foreign());
         }
         Ok(Self {
             path: path.to_owned(),
@@ -227,57 +218,37 @@ impl AuthorFile {
         let file = File::open(path).map_err(failed(path, "opening"))?;
         ends_with_head(path, feed, &file, mark, 0)
     }
+}
 
-    /// Appends blobs, records and the head that covers them: one write, one sync.
-    ///
-    /// # Errors
-    /// Those of the file system; then nothing more can be appended until the file is opened again.
-    pub fn append(
-        &mut self,
-        records: &[&[u8]],
-        blobs: &[&[u8]],
-        head: &Head,
-    ) -> Result<Mark, AuthorError> {
-        if self.is_poisoned {
-            return Err(AuthorError::Poisoned {
-                path: self.path.clone(),
-            });
-        }
-        let inline_max = usize::try_from(INLINE_BYTES_MAX).unwrap_or(0);
-        if head.body().feed != self.feed
-            || records.iter().any(|record| record.len() > RECORD_BYTES_MAX)
-            || blobs.iter().any(|blob| blob.len() > inline_max)
-        {
-            return Err(AuthorError::Unfit {
-                path: self.path.clone(),
-            });
-        }
-        let mut bytes = Vec::new();
-        blobs
-            .iter()
-            .for_each(|blob| put_frame(&mut bytes, BLOB, blob));
-        records
-            .iter()
-            .for_each(|record| put_frame(&mut bytes, RECORD, record));
-        put_frame(&mut bytes, HEAD, head.wire());
-        self.is_poisoned = true;
-        let cut = self.file.metadata().and_then(|found| {
-            // Old bytes behind the new ones must not be taken for theirs.
-            if found.len() > self.end {
-                self.file.set_len(self.end)
-            } else {
-                Ok(())
+/// Second pass: gives what the last head covers. Says whether all of it is this feed's.
+fn give(
+    mut scan: Scan<'_>,
+    feed: &FeedKey,
+    last: u64,
+    visit: &mut dyn FnMut(Frame<'_>),
+) -> Result<bool, AuthorError> {
+    while scan.offset < last {
+        match scan.next()? {
+            Next::Frame(RECORD) => visit(Frame::Record(&scan.payload)),
+            Next::Frame(BLOB) => visit(Frame::Blob(&scan.payload)),
+            Next::Frame(LINK) => {
+                let Some(link) = Hash::from_slice(&scan.payload) else {
+                    return Ok(false);
+                };
+                visit(Frame::Link(link));
             }
-        });
-        let written = cut
-            .and_then(|()| self.file.write_all_at(&bytes, self.end))
-            .and_then(|()| self.file.sync_data());
-        written.map_err(failed(&self.path, "writing the author's file"))?;
-        self.is_poisoned = false;
-        self.end += u64::try_from(bytes.len()).unwrap_or(0);
-        Ok(Mark {
-            offset: self.end,
-            length: head.body().length,
-        })
+            Next::Frame(HEAD) => {
+                let Ok(head) = Head::check_of(feed, &scan.payload) else {
+                    return Ok(false);
+                };
+                let mark = Mark {
+                    offset: scan.offset,
+                    length: head.body().length,
+                };
+                visit(Frame::Head(head, mark));
+            }
+            _ => break,
+        }
     }
+    Ok(true)
 }

@@ -10,6 +10,7 @@ mod partial;
 mod read;
 #[cfg(test)]
 mod tests;
+mod used;
 
 use crate::io::disk::Disk;
 use crate::runs::Runs;
@@ -19,7 +20,7 @@ use levada_feed::hash::Hash;
 use levada_feed::limits::INLINE_BYTES_MAX;
 use levada_feed::reject::Reject;
 use levada_feed::tree::Shape;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -41,6 +42,8 @@ struct Inner {
     open: Mutex<BTreeMap<Hash, Weak<Partial>>>,
     /// Held while a partial blob is opened, begun or taken away, so that two tasks never do it at once.
     opening: Mutex<()>,
+    /// Blobs that were read since it was noted last.
+    used: Mutex<BTreeSet<Hash>>,
 }
 
 /// Where a large blob is.
@@ -105,6 +108,7 @@ impl Blobs {
             disk,
             open: Mutex::default(),
             opening: Mutex::default(),
+            used: Mutex::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -150,6 +154,7 @@ impl Blobs {
     /// # Errors
     /// Those of the disk.
     pub fn open_blob(&self, hash: &Hash) -> Result<Option<BlobReader>, StoreError> {
+        self.was_used(hash)?;
         if let Some(small) = self.inner.disk.small(hash)? {
             return Ok(Some(BlobReader::small(small)));
         }
@@ -317,6 +322,14 @@ impl Blobs {
         self.paths(hash).remove()
     }
 
+    /// All large blobs of which anything is here; walks the folder.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn each(&self, visit: &mut dyn FnMut(Hash)) -> Result<(), StoreError> {
+        files::each(&self.inner.root, visit)
+    }
+
     /// Sums over all large blobs; walks the folder.
     ///
     /// # Errors
@@ -331,6 +344,14 @@ impl Blobs {
     /// Those of the file system.
     pub fn free_bytes(&self) -> Result<u64, StoreError> {
         files::free_bytes(&self.inner.root)
+    }
+
+    /// Bytes of the whole disk where blobs are.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn disk_bytes(&self) -> Result<u64, StoreError> {
+        files::disk_bytes(&self.inner.root)
     }
 }
 

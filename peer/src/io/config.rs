@@ -1,10 +1,11 @@
-//! Reads the settings; reads and writes the list of subscriptions as a file, whole or not at all (spec/store.md, Sources).
+//! Reads the settings; reads and writes subscriptions and pins as files, whole or not at all (spec/store.md, Sources).
 //!
 //! What the text means is `sources`'. A file that cannot be read is named and left as it is: nothing is
-//! written over it (store-9).
+//! written over it (store-9, store-20).
 
 use crate::io::dirs::Dirs;
 use crate::io::whole;
+use crate::pins::Pins;
 use crate::settings::Settings;
 use crate::sources::Sources;
 use std::io;
@@ -33,36 +34,61 @@ pub enum ConfigError {
     },
 }
 
-/// The subscriptions as they were read last. The file is read again only when it is another: people edit it, and to read
-/// a thousand keys takes longer than most calls.
+/// A file as it was read last. It is read again only when it is another: people edit it, and to read a thousand keys takes
+/// longer than most calls.
 #[derive(Debug, Default)]
-pub struct ReadSources(Mutex<Option<(Stamp, Arc<Sources>)>>);
+pub struct ReadFile<T>(Mutex<Option<(Stamp, Arc<T>)>>);
+
+/// The subscriptions.
+pub type ReadSources = ReadFile<Sources>;
+/// What is pinned and dropped.
+pub type ReadPins = ReadFile<Pins>;
 
 /// What tells one state of the file from another: modified, size, inode.
 type Stamp = (i64, i64, u64, u64);
 
-impl ReadSources {
+impl ReadFile<Sources> {
     /// The subscriptions now.
     ///
     /// # Errors
     /// See `ConfigError`.
     pub fn load(&self, dirs: &Dirs) -> Result<Arc<Sources>, ConfigError> {
-        let found = std::fs::metadata(dirs.sources()).ok();
+        self.load_from(dirs.sources(), Sources::read)
+    }
+}
+
+impl ReadFile<Pins> {
+    /// What is pinned and dropped now.
+    ///
+    /// # Errors
+    /// See `ConfigError`.
+    pub fn load(&self, dirs: &Dirs) -> Result<Arc<Pins>, ConfigError> {
+        self.load_from(dirs.pins(), Pins::read)
+    }
+}
+
+impl<T: Default> ReadFile<T> {
+    fn load_from(
+        &self,
+        path: PathBuf,
+        parse: impl Fn(&str) -> Result<T, toml::de::Error>,
+    ) -> Result<Arc<T>, ConfigError> {
+        let found = std::fs::metadata(&path).ok();
         let stamp =
             found.map(|found| (found.mtime(), found.mtime_nsec(), found.len(), found.ino()));
         let mut read = self
             .0
             .lock()
             .expect("nobody panics while holding this lock");
-        if let (Some(stamp), Some((known, sources))) = (&stamp, &*read)
+        if let (Some(stamp), Some((known, before))) = (&stamp, &*read)
             && stamp == known
         {
-            return Ok(sources.clone());
+            return Ok(before.clone());
         }
         // Stamped before it is read: a change in between is read next time.
-        let sources = Arc::new(load_sources(dirs)?);
-        *read = stamp.map(|stamp| (stamp, sources.clone()));
-        Ok(sources)
+        let now = Arc::new(load(path, parse)?);
+        *read = stamp.map(|stamp| (stamp, now.clone()));
+        Ok(now)
     }
 }
 
@@ -102,8 +128,19 @@ fn load<T: Default>(
 /// # Errors
 /// See `ConfigError`.
 pub fn save_sources(dirs: &Dirs, sources: &Sources) -> Result<(), ConfigError> {
-    let path = dirs.sources();
-    let text = sources.write().map_err(|error| ConfigError::Broken {
+    save(dirs.sources(), sources.write())
+}
+
+/// Replaces what is pinned and dropped, in the same way.
+///
+/// # Errors
+/// See `ConfigError`.
+pub fn save_pins(dirs: &Dirs, pins: &Pins) -> Result<(), ConfigError> {
+    save(dirs.pins(), pins.write())
+}
+
+fn save(path: PathBuf, text: Result<String, toml::ser::Error>) -> Result<(), ConfigError> {
+    let text = text.map_err(|error| ConfigError::Broken {
         path: path.clone(),
         why: error.to_string(),
     })?;

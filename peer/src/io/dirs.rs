@@ -67,6 +67,12 @@ impl Dirs {
         self.config.join("sources.toml")
     }
 
+    /// What is pinned and dropped.
+    #[must_use]
+    pub fn pins(&self) -> PathBuf {
+        self.config.join("pins.toml")
+    }
+
     /// The settings.
     #[must_use]
     pub fn settings(&self) -> PathBuf {

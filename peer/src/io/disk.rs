@@ -8,14 +8,18 @@
 
 mod close;
 mod drop;
+mod heads;
+mod ledger;
 mod notes;
 mod pieces;
 mod rows;
 mod small;
 #[cfg(test)]
 mod tests;
+mod uses;
 
 use crate::io::clock;
+use crate::keep::Totals;
 use crate::runs::Runs;
 use crate::store::StoreError;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
@@ -30,9 +34,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+pub use drop::Dropped;
+pub use ledger::Entry;
 pub use pieces::ListPieces;
+pub use uses::Due;
 
-/// Bytes of one keyspace's memory table; there are eight keyspaces.
+/// Bytes of one keyspace's memory table; there are eleven keyspaces.
 const MEMTABLE_BYTES: u64 = 8 << 20;
 /// Bytes of journal before tables are flushed: the least that fjall takes.
 const JOURNAL_BYTES: u64 = 64 << 20;
@@ -52,6 +59,11 @@ pub struct Disk {
     rows: Keyspace,
     small: Keyspace,
     notes: Keyspace,
+    /// What follows from kept records: which of them name a blob, edit an item, retract one.
+    uses: Keyspace,
+    /// What is kept of each blob, and as what.
+    ledger: Keyspace,
+    totals: Mutex<Totals>,
     known: Mutex<BTreeMap<FeedKey, Known>>,
 }
 
@@ -110,10 +122,14 @@ impl Disk {
             rows: keyspace("rows")?,
             small: keyspace("small")?,
             notes: keyspace("notes")?,
+            uses: keyspace("uses")?,
+            ledger: keyspace("ledger")?,
+            totals: Mutex::default(),
             known: Mutex::default(),
             db,
         };
         disk.load()?;
+        disk.load_totals()?;
         Ok(disk)
     }
 
@@ -246,66 +262,6 @@ impl Disk {
             }
         }
         Ok(false)
-    }
-
-    /// The highest head that was verified.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn head(&self, feed: &FeedKey) -> Result<Option<Arc<Head>>, StoreError> {
-        let number = match self.known().get(feed) {
-            Some(Known {
-                head: Some(head), ..
-            }) => return Ok(Some(head.clone())),
-            Some(known) => known.number,
-            None => return Ok(None),
-        };
-        let stored = self.stored_head(feed, number)?;
-        if let (Some(head), Some(known)) = (&stored, self.known().get_mut(feed)) {
-            known.head.get_or_insert_with(|| head.clone());
-        }
-        Ok(stored)
-    }
-
-    fn stored_head(&self, feed: &FeedKey, number: u32) -> Result<Option<Arc<Head>>, StoreError> {
-        let Some(last) = self.heads.prefix(number.to_be_bytes()).next_back() else {
-            return Ok(None);
-        };
-        let head = Head::check_of(feed, &last.value()?);
-        head.map(|head| Some(Arc::new(head)))
-            .map_err(|_| self.damaged("a stored head"))
-    }
-
-    /// The head that had this length, if it was kept.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn head_at(&self, feed: &FeedKey, length: u64) -> Result<Option<Head>, StoreError> {
-        let Some(number) = self.number(feed) else {
-            return Ok(None);
-        };
-        let Some(wire) = self.heads.get(key(number, length))? else {
-            return Ok(None);
-        };
-        Head::check_of(feed, &wire)
-            .map(Some)
-            .map_err(|_| self.damaged("a stored head"))
-    }
-
-    /// When a record was first seen here, Unix milliseconds: with the first head that covers it.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn first_seen(&self, feed: &FeedKey, index: u64) -> Result<Option<u64>, StoreError> {
-        let Some(number) = self.number(feed) else {
-            return Ok(None);
-        };
-        let heads = key(number, index.saturating_add(1))..=key(number, u64::MAX);
-        let Some(first) = self.seen.range(heads).next() else {
-            return Ok(None);
-        };
-        let value = first.value()?;
-        Ok(value.as_ref().try_into().ok().map(u64::from_be_bytes))
     }
 
     /// Which records are held.

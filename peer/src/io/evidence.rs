@@ -6,6 +6,7 @@
 use crate::io::whole;
 use crate::store::StoreError;
 use levada_feed::fork::ForkProof;
+use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::FORK_BYTES_MAX;
 use levada_feed::succession::Succession;
@@ -89,6 +90,45 @@ impl Evidence {
         )
     }
 
+    /// The head of an own feed that came up elsewhere and that this node did not sign, until that is settled.
+    ///
+    /// # Errors
+    /// Those of the file system, and `Damaged`.
+    pub fn elsewhere(&self, feed: &FeedKey) -> Result<Option<Head>, StoreError> {
+        let path = self.path(feed, "elsewhere");
+        let Some(bytes) = read(&path)? else {
+            return Ok(None);
+        };
+        Head::check_of(feed, &bytes)
+            .map(Some)
+            .map_err(|_| StoreError::Damaged {
+                path,
+                what: "it is no head of this feed; delete it".into(),
+            })
+    }
+
+    /// Keeps such a head; the first one stays. Says whether it is new.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn put_elsewhere(&self, head: &Head) -> Result<bool, StoreError> {
+        self.put(&self.path(&head.body().feed, "elsewhere"), head.wire())
+    }
+
+    /// What was signed elsewhere was taken over.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn drop_elsewhere(&self, feed: &FeedKey) -> Result<(), StoreError> {
+        let path = self.path(feed, "elsewhere");
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::file(&path, "removing")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn path(&self, feed: &FeedKey, ending: &str) -> PathBuf {
         self.folder.join(format!("{feed}.{ending}"))
     }
@@ -120,7 +160,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
 mod tests {
     use super::*;
     use levada_feed::hash::Hash;
-    use levada_feed::head::{Head, HeadBody};
+    use levada_feed::head::HeadBody;
     use levada_feed::key::FeedSecret;
     use levada_feed::succession::SuccessionBody;
 

@@ -18,6 +18,38 @@ pub use gate::Gate;
 pub use server::{on_loopback, on_socket};
 pub use token::{Token, TokenError};
 
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
+use tokio::net::UnixListener;
+
+/// Bytes of a socket's path at most.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// A path that the system takes for a socket, and what has to stay open while it is used: one that is too long is
+/// reached by its open folder.
+fn socket_path(path: &Path) -> io::Result<(PathBuf, Option<File>)> {
+    if path.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
+        return Ok((path.to_owned(), None));
+    }
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Ok((path.to_owned(), None));
+    };
+    let folder = File::open(folder)?;
+    let open = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    Ok((Path::new(&open).join(name), Some(folder)))
+}
+
+/// Listens on the socket at this path.
+///
+/// # Errors
+/// Those of the system.
+pub fn listen(path: &Path) -> io::Result<UnixListener> {
+    let (path, _folder) = socket_path(path)?;
+    UnixListener::bind(path)
+}
+
 /// Bytes of one request at most: paths and texts of one call.
 const REQUEST_BYTES_MAX: usize = 4 << 20;
 /// Lines on their way to the other process.

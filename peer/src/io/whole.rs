@@ -27,16 +27,32 @@ pub(crate) fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<File> {
 /// # Errors
 /// Those of the file system; the old file is as before.
 pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<File> {
-    let file = write(path, bytes, mode)?.persist(path)?;
+    end(write(path, bytes, mode)?, path)
+}
+
+/// Begins a file that is too long to be held in memory; `end` gives it its name.
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn begin(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(folder_of(path))
+}
+
+/// Puts a file that was begun, and is whole and synced, in its place.
+///
+/// # Errors
+/// Those of the file system; the old file is as before.
+pub(crate) fn end(file: NamedTempFile, path: &Path) -> io::Result<File> {
+    let file = file.persist(path)?;
     sync_folder(folder_of(path))?;
     Ok(file)
 }
 
 fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
-    let mut file = tempfile::Builder::new()
-        .prefix(UNFINISHED)
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder_of(path))?;
+    let mut file = begin(path, mode)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     Ok(file)

@@ -2,7 +2,7 @@
 //!
 //! The same way as `publish`: the author's file first, the store after it, and a head is told only once it is durable.
 
-use super::author::{Author, Trust};
+use super::author::{Aside, Author, Trust};
 use super::own::DEFAULT_NAME;
 use super::{Node, Options};
 use crate::api::{Code, Failure};
@@ -22,7 +22,8 @@ pub fn append(
     mut signed: impl FnMut(&Head),
 ) -> Result<(), Failure> {
     let node = Arc::new(Node::open(options)?);
-    let mut author = Author::open_or_make(&node, None, DEFAULT_NAME, false, Trust::Marked)?;
+    let (trust, aside) = (Trust::Marked, Aside::nobody());
+    let mut author = Author::open_or_make(&node, None, DEFAULT_NAME, false, trust, &aside)?;
     for batch in batches {
         for body in batch {
             author.append(body, clock::now_ms())?;

@@ -2,11 +2,15 @@
 //!
 //! The author's file is the truth: an append is durable there before anybody sees its head, and the store follows.
 
+pub(super) mod elsewhere;
+mod fill;
 mod open;
+pub(super) mod refusal;
+mod replay;
 
-use super::Node;
 use super::own::{DEFAULT_NAME, author_path, find, make};
-use crate::api::{Code, Failure};
+use super::{Node, Stop};
+use crate::api::{Code, Event, Failure};
 use crate::io::author::AuthorFile;
 use crate::io::clock;
 use crate::io::keys::KeyEntry;
@@ -14,9 +18,11 @@ use levada_feed::hash::Hash;
 use levada_feed::key::{FeedKey, FeedSecret};
 use levada_feed::log::{AppendRefused, AuthorLog};
 use levada_feed::record::{self, Body, Profile, Record};
-use open::{open_log, write_mark};
+use open::open_log;
+use replay::write_mark;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
 
 /// An own feed, open for signing.
 pub(super) struct Author {
@@ -34,6 +40,23 @@ struct Open {
     _signing: tokio::sync::OwnedMutexGuard<()>,
 }
 
+impl Node {
+    /// Whether somebody was asked for this own feed since the start, or it was signed: from then on its heads are ours.
+    pub(super) fn asked(&self, feed: &FeedKey) -> bool {
+        let asked = self.asked.lock();
+        asked
+            .expect("nobody panics while holding this lock")
+            .contains(feed)
+    }
+
+    pub(super) fn note_asked(&self, feed: &FeedKey) {
+        let asked = self.asked.lock();
+        asked
+            .expect("nobody panics while holding this lock")
+            .insert(*feed);
+    }
+}
+
 /// Why an own feed may be signed here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
@@ -43,6 +66,59 @@ pub(super) enum Trust {
     New,
     /// The person says so.
     Insisted,
+    /// The person wants what another machine signed to be taken over.
+    TakeOver,
+}
+
+/// Whom opening an own feed tells what it finds, and what ends its waiting.
+#[derive(Clone)]
+pub(super) struct Aside {
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) stop: Stop,
+    /// Whoever waits wants an answer more than speed.
+    pub(super) is_patient: bool,
+}
+
+impl Aside {
+    /// Tells somebody who listens.
+    pub(super) fn to(events: &mpsc::Sender<Event>, stop: &Stop) -> Self {
+        Self {
+            events: events.clone(),
+            stop: stop.clone(),
+            is_patient: false,
+        }
+    }
+
+    /// Tells nobody.
+    pub(super) fn nobody() -> Self {
+        Self {
+            events: mpsc::channel(1).0,
+            stop: watch::channel(false).1,
+            is_patient: false,
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        // Nobody listens any more: the work goes on all the same.
+        let _ = self.events.blocking_send(event);
+    }
+
+    /// Runs what asks others from a thread that may block, within a runtime or without one.
+    fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            return Ok(runtime.block_on(work));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| {
+                Failure::new(
+                    Code::Failed,
+                    format!("the system gives no threads: {error}"),
+                )
+            })?;
+        Ok(runtime.block_on(work))
+    }
 }
 
 impl Author {
@@ -53,6 +129,7 @@ impl Author {
         title: &str,
         is_dry: bool,
         trust: Trust,
+        aside: &Aside,
     ) -> Result<Self, Failure> {
         let keys = node.keys.list()?;
         if keys.is_empty() && target.is_none_or(|target| target == DEFAULT_NAME) {
@@ -69,7 +146,7 @@ impl Author {
                 });
             }
             let entry = make(node, DEFAULT_NAME, Some(title), false)?;
-            let mut author = Self::open(node, &entry, title, Trust::Marked)?;
+            let mut author = Self::open(node, &entry, title, Trust::Marked, aside)?;
             author.new_key = Some(entry.path);
             return Ok(author);
         }
@@ -83,7 +160,7 @@ impl Author {
                 pending: Vec::new(),
             });
         }
-        Self::open(node, &entry, title, trust)
+        Self::open(node, &entry, title, trust, aside)
     }
 
     /// Opens an own feed. One that has no record yet gets its profile, with this title as name.
@@ -92,11 +169,12 @@ impl Author {
         entry: &KeyEntry,
         title: &str,
         trust: Trust,
+        aside: &Aside,
     ) -> Result<Self, Failure> {
         let signing = node.signing.clone().blocking_lock_owned();
         let secret = node.keys.load(&entry.name, node.passphrase())?;
         let path = author_path(node, &entry.name);
-        let (log, file) = open_log(node, secret, &path, trust)?;
+        let (log, file) = open_log(node, &secret, &path, trust, aside)?;
         let is_empty = log.length() == 0;
         let mut author = Self {
             name: entry.name.clone(),
@@ -194,9 +272,11 @@ impl Author {
             .collect();
         let small: Vec<&[u8]> = small.iter().map(Vec::as_slice).collect();
         let mark = open.file.append(&records, &small, head)?;
-        node.disk.commit(&batch)?;
+        node.commit_own(&batch)?;
         node.remember_head(batch.head())?;
         write_mark(node, &self.feed, mark)?;
+        // What comes up elsewhere from now on was signed by another machine.
+        node.note_asked(&self.feed);
         let (feed, length) = (super::words::short(&self.feed), head.body().length);
         tracing::info!(feed, length, records = records.len(), "signed");
         self.pending.clear();

@@ -44,11 +44,12 @@ impl Node {
                 let conduct = Conduct::Failed(error.to_string());
                 self.standings().note(peer, conduct, clock::now_ms());
             }
-            // The author's fault, the person's wish, or our own disk.
+            // The author's fault, the person's wish, or our own disk and its room.
             Err(
                 SyncError::Fork(_)
                 | SyncError::WrongSize { .. }
                 | SyncError::Interrupted
+                | SyncError::NoRoom(_)
                 | SyncError::Store(_),
             ) => {}
         }

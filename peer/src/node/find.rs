@@ -4,6 +4,7 @@ use super::Node;
 use super::words::{find_failure, short};
 use crate::api::{Code, Failure};
 use crate::io::config;
+use crate::pins::Pins;
 use crate::sources::{FindError, Source, Sources};
 use crate::store::StoreError;
 use levada_feed::key::FeedKey;
@@ -34,6 +35,28 @@ impl Node {
         Ok(result)
     }
 
+    /// What is pinned and dropped.
+    pub(super) fn pins(&self) -> Result<Arc<Pins>, Failure> {
+        self.pins
+            .load(&self.dirs)
+            .map_err(|error| Failure::new(Code::Failed, error.to_string()))
+    }
+
+    pub(super) fn change_pins<T>(&self, change: impl FnOnce(&mut Pins) -> T) -> Result<T, Failure> {
+        let _changing = self
+            .changing
+            .lock()
+            .expect("nobody panics while holding this lock");
+        let before = self.pins()?;
+        let mut pins = Pins::clone(&*before);
+        let result = change(&mut pins);
+        if pins != *before {
+            config::save_pins(&self.dirs, &pins)
+                .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+        }
+        Ok(result)
+    }
+
     pub(super) fn source_of(&self, feed: &FeedKey) -> Option<Source> {
         self.sources()
             .ok()?
@@ -41,6 +64,12 @@ impl Node {
             .iter()
             .find(|source| source.feed == *feed)
             .cloned()
+    }
+
+    /// Where an own feed can be had besides this node.
+    pub(super) fn mirrors(&self, feed: &FeedKey) -> Vec<String> {
+        let sources = self.sources();
+        sources.map_or_else(|_| Vec::new(), |sources| sources.mirrors(feed).to_vec())
     }
 
     pub(super) fn find_source(&self, target: &str) -> Result<Source, Failure> {

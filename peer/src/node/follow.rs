@@ -4,12 +4,8 @@ use super::sync::{failure, sync_source};
 use super::{Node, Stop};
 use crate::api::{Answer, Code, Event, Failure};
 use crate::io::clock;
-use crate::store::StoreError;
-use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use levada_feed::link::Link;
-use levada_feed::record::{self, Body};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -31,7 +27,8 @@ pub(super) async fn follow(
                 "feed {}: this is your own feed",
                 super::words::short(&link.feed)
             ),
-        ));
+        )
+        .hint("who else has it is named with: levada mirror add URL"));
     }
     for hint in via {
         let known = node.client.remote(hint);
@@ -123,64 +120,24 @@ pub(super) async fn unfollow(
     node: &Arc<Node>,
     target: &str,
     purge: bool,
+    stop: Stop,
 ) -> Result<Answer, Failure> {
     let source = node.find_source(target)?;
     let feed = source.feed;
-    let mut freed = 0;
-    if purge {
-        let purged = node.clone();
-        let work = super::records::blocking(move || purged.purge(&feed));
-        freed = work.await.map_err(|error| failure(&source, &error))?;
-    }
+    node.leave_later(&feed, purge)?;
     node.change_sources(|sources| {
         sources.remove(&feed);
         Ok(())
     })?;
+    let (leaving, stopped) = (node.clone(), stop.clone());
+    let work = super::records::blocking(move || leaving.leave(&feed, &|| *stopped.borrow()));
+    let freed = work.await.map_err(|error| failure(&source, &error))?;
+    if *stop.borrow() {
+        return Err(Failure::new(
+            Code::Interrupted,
+            format!("{target}: unfollowed; not all of it is dropped yet"),
+        )
+        .hint("the next command goes on"));
+    }
     Ok(Answer::Unfollowed { feed, freed })
-}
-
-impl Node {
-    /// Drops what is held of a feed: records, and blobs that no other feed names. Gives the bytes freed.
-    pub(super) fn purge(&self, feed: &FeedKey) -> Result<u64, StoreError> {
-        let mut freed = 0;
-        let mut hashes = Vec::new();
-        self.disk.records(feed, 0..u64::MAX, &mut |index, bytes| {
-            freed += u64::try_from(bytes.len()).unwrap_or(0);
-            if let Ok(record::Record {
-                body: Body::Item(item),
-                ..
-            }) = record::read(bytes, index)
-            {
-                hashes.extend(item.files.into_iter().map(|file| (file.hash, file.size)));
-            }
-            true
-        })?;
-        self.disk.purge(feed)?;
-        let kept = self.named_blobs()?;
-        for (hash, size) in hashes.into_iter().filter(|(hash, _)| !kept.contains(hash)) {
-            if self.blobs.state(&hash)?.is_some() {
-                self.blobs.drop_blob(&hash)?;
-                freed += size;
-            }
-        }
-        Ok(freed)
-    }
-
-    /// Blobs that any kept record names.
-    fn named_blobs(&self) -> Result<BTreeSet<Hash>, StoreError> {
-        let mut named = BTreeSet::new();
-        for feed in self.disk.feeds() {
-            self.disk.records(&feed, 0..u64::MAX, &mut |index, bytes| {
-                if let Ok(record::Record {
-                    body: Body::Item(item),
-                    ..
-                }) = record::read(bytes, index)
-                {
-                    named.extend(item.files.into_iter().map(|file| file.hash));
-                }
-                true
-            })?;
-        }
-        Ok(named)
-    }
 }

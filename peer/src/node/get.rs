@@ -3,6 +3,7 @@
 use super::media::{MediaFetch, WantedBlob, is_small};
 use super::output::{export, interrupted, place, send_range, write_range};
 use super::records::SyncError;
+use super::room::Purpose;
 use super::{Node, Stop};
 use crate::api::{Answer, Code, Event, Failure, Written};
 use levada_feed::key::FeedKey;
@@ -42,16 +43,18 @@ pub(super) async fn get(
         .output
         .map(|output| place(output, &name, &file.hash))
         .transpose()?;
-    fetch(
-        node,
-        &feed,
+    // Until it is written, nothing takes its place.
+    let _held = node.hold(file.hash);
+    node.change_pins(|pins| pins.want_again(&feed, Some(index)))?;
+    let wanted = Fetch {
+        feed,
         file,
-        &name,
-        range.clone(),
-        &events,
-        stop.clone(),
-    )
-    .await?;
+        name: &name,
+        range: range.clone(),
+        purpose: Purpose::Get,
+        target: args.target,
+    };
+    wanted.run(node, &events, stop.clone()).await?;
     let (reading, hash) = (node.clone(), file.hash);
     let is_whole = range == (0..file.size);
     let to = output.clone();
@@ -71,7 +74,7 @@ pub(super) async fn get(
 }
 
 /// The newest state of an item.
-fn item(node: &Node, feed: &FeedKey, index: u64) -> Result<Item, Failure> {
+pub(super) fn item(node: &Node, feed: &FeedKey, index: u64) -> Result<Item, Failure> {
     let name = super::words::short(feed);
     let row = node.disk.row(feed, index)?;
     let newest = match row {
@@ -160,60 +163,88 @@ fn range_of(asked: Option<(u64, Option<u64>)>, size: u64) -> Result<Range<u64>, 
     }
 }
 
-/// Brings the bytes here if they are not.
-async fn fetch(
-    node: &Arc<Node>,
-    feed: &FeedKey,
-    file: &File,
-    name: &str,
-    range: Range<u64>,
-    events: &mpsc::Sender<Event>,
-    stop: Stop,
-) -> Result<(), Failure> {
-    let (reading, hash, wanted) = (node.clone(), file.hash, range.clone());
-    let is_here = super::records::blocking(move || {
-        let reader = reading.blobs.open_blob(&hash)?;
-        Ok(reader.is_some_and(|reader| reader.holds(&wanted)))
-    });
-    if is_here.await.map_err(|error| of_sync(&error))? {
-        return Ok(());
-    }
-    let source = node.source_of(feed);
-    let via = source
-        .map(|source| node.peers_of(&source))
-        .unwrap_or_default();
-    let remotes: Vec<_> = via.iter().filter_map(|via| node.remote(via).ok()).collect();
-    let not_here = || {
-        Failure::new(
+/// A file that is to be here.
+pub(super) struct Fetch<'a> {
+    pub(super) feed: FeedKey,
+    pub(super) file: &'a File,
+    /// What people call it.
+    pub(super) name: &'a str,
+    pub(super) range: Range<u64>,
+    pub(super) purpose: Purpose,
+    /// FEED/INDEX as the person said it.
+    pub(super) target: &'a str,
+}
+
+impl Fetch<'_> {
+    /// Brings the bytes here if they are not.
+    pub(super) async fn run(
+        self,
+        node: &Arc<Node>,
+        events: &mpsc::Sender<Event>,
+        stop: Stop,
+    ) -> Result<(), Failure> {
+        let Self {
+            feed,
+            file,
+            name,
+            range,
+            purpose,
+            target,
+        } = self;
+        let (reading, hash, wanted) = (node.clone(), file.hash, range.clone());
+        let is_here = super::records::blocking(move || {
+            let reader = reading.blobs.open_blob(&hash)?;
+            Ok(reader.is_some_and(|reader| reader.holds(&wanted)))
+        });
+        if is_here.await.map_err(|error| of_sync(&error))? {
+            return Ok(());
+        }
+        let source = node.source_of(&feed);
+        let via = source
+            .map(|source| node.peers_of(&source))
+            .unwrap_or_default();
+        let remotes: Vec<_> = via.iter().filter_map(|via| node.remote(via).ok()).collect();
+        let not_here = || {
+            Failure::new(
             Code::NotFound,
             format!("{name}: not here, and nobody who was asked has it"),
         )
         .hint(
             "try again when a peer that has it is there, or add one: levada follow LINK --via URL",
         )
-    };
-    if remotes.is_empty() {
-        return Err(not_here());
-    }
-    let blob = WantedBlob {
-        hash: file.hash,
-        size: file.size,
-        name: name.to_owned(),
-    };
-    let fetch = MediaFetch::new(node, remotes, name.to_owned(), events.clone(), stop);
-    fetch.expect(1, range.end - range.start);
-    let came = if is_small(file.size) {
-        fetch
-            .small(vec![blob])
-            .await
-            .map(|missing| missing.is_empty())
-    } else {
-        fetch.large(&blob, Some(range)).await
-    };
-    match came {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(not_here()),
-        Err(error) => Err(of_sync(&error)),
+        };
+        if remotes.is_empty() {
+            return Err(not_here());
+        }
+        let blob = WantedBlob {
+            hash: file.hash,
+            size: file.size,
+            name: name.to_owned(),
+            date: 0,
+        };
+        let of = name.to_owned();
+        let fetch = MediaFetch::new(node, remotes, of, purpose, events.clone(), stop);
+        fetch.expect(1, range.end - range.start);
+        let came = if is_small(file.size) {
+            fetch
+                .small(vec![blob])
+                .await
+                .and_then(|lost| match lost.no_room.first() {
+                    Some(no_room) => Err(SyncError::NoRoom(*no_room)),
+                    None => Ok(lost.missing.is_empty()),
+                })
+        } else {
+            fetch.large(&blob, Some(range)).await
+        };
+        match came {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(not_here()),
+            Err(SyncError::NoRoom(no_room)) => {
+                let message = format!("{name}: {}", no_room.words());
+                Err(Failure::new(Code::OverQuota, message).hint(no_room.hint(target)))
+            }
+            Err(error) => Err(of_sync(&error)),
+        }
     }
 }
 

@@ -15,13 +15,13 @@ pub(super) fn listen(node: &Node) -> Result<UnixListener, Failure> {
     let path = node.dirs.socket();
     // Whoever left it is gone: the lock is ours.
     let _ = std::fs::remove_file(&path);
-    UnixListener::bind(&path).map_err(|error| {
+    local::listen(&path).map_err(|error| {
         let path = path.display();
         Failure::new(
             Code::Failed,
             format!("{path}: cannot take calls of other commands: {error}"),
         )
-        .hint("while this runs, other commands need another --data-dir; a shorter path may help")
+        .hint("while this runs, other commands need another --data-dir")
     })
 }
 

@@ -7,6 +7,7 @@ mod swarm;
 
 use super::Node;
 use super::records::{SyncError, blocking, unless_stopped};
+use super::room::{Coming, NoRoom, Purpose};
 use crate::api::{Event, Progress};
 use crate::frame::{self, Ask, BATCH_BYTES_MAX};
 use crate::io::client::{AskError, Remote};
@@ -28,6 +29,29 @@ pub(super) struct WantedBlob {
     pub(super) size: u64,
     /// What people call it.
     pub(super) name: String,
+    /// Date of its item, Unix milliseconds.
+    pub(super) date: u64,
+}
+
+impl WantedBlob {
+    /// What it will take.
+    pub(super) fn coming(&self, part: Option<u64>) -> Coming {
+        Coming {
+            hash: self.hash,
+            size: self.size,
+            part,
+            date: self.date,
+        }
+    }
+}
+
+/// Small blobs that did not come.
+#[derive(Default)]
+pub(super) struct Lost {
+    /// Nobody who was asked has them.
+    pub(super) missing: Vec<WantedBlob>,
+    /// There is no room for them.
+    pub(super) no_room: Vec<NoRoom>,
 }
 
 /// Time between two reports of progress.
@@ -41,6 +65,7 @@ pub(super) struct MediaFetch {
     remotes: Vec<Remote>,
     /// What people call the source or file.
     of: String,
+    purpose: Purpose,
     events: mpsc::Sender<Event>,
     stop: super::Stop,
     came: Came,
@@ -53,6 +78,7 @@ struct Came {
     files_wanted: AtomicU64,
     bytes: AtomicU64,
     files: AtomicU64,
+    no_room: AtomicU64,
     reported: Mutex<Option<Instant>>,
 }
 
@@ -61,6 +87,7 @@ impl MediaFetch {
         node: &Arc<Node>,
         remotes: Vec<Remote>,
         of: String,
+        purpose: Purpose,
         events: mpsc::Sender<Event>,
         stop: super::Stop,
     ) -> Arc<Self> {
@@ -68,6 +95,7 @@ impl MediaFetch {
             node: node.clone(),
             remotes,
             of,
+            purpose,
             events,
             stop,
             came: Came::default(),
@@ -77,6 +105,11 @@ impl MediaFetch {
     /// Bytes that came.
     pub(super) fn bytes(&self) -> u64 {
         self.came.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Files for which there was no room.
+    pub(super) fn no_room(&self) -> u64 {
+        self.came.no_room.load(Ordering::Relaxed)
     }
 
     fn add(&self, files: u64, bytes: u64) {
@@ -98,11 +131,14 @@ impl MediaFetch {
             wanted.into_iter().partition(|blob| is_small(blob.size));
         let wanted_small = count(&small);
         let lost = self.small(small).await?;
-        for blob in &lost {
+        for blob in &lost.missing {
             self.warn(&format!("nobody who was asked has {}", blob.name))
                 .await;
         }
-        Ok(wanted_small - count(&lost) + self.large_many(large).await?)
+        let no_room = u64::try_from(lost.no_room.len()).unwrap_or(0);
+        self.came.no_room.fetch_add(no_room, Ordering::Relaxed);
+        let small_here = wanted_small - count(&lost.missing) - no_room;
+        Ok(small_here + self.large_many(large).await?)
     }
 
     async fn large_many(self: &Arc<Self>, wanted: Vec<WantedBlob>) -> Result<u64, SyncError> {
@@ -128,6 +164,9 @@ impl MediaFetch {
                     self.warn(&format!("nobody who was asked has {}", blob.name))
                         .await;
                 }
+                Some(Ok((_, Err(SyncError::NoRoom(_))))) => {
+                    self.came.no_room.fetch_add(1, Ordering::Relaxed);
+                }
                 Some(Ok((
                     blob,
                     Err(error @ (SyncError::Ask(_) | SyncError::WrongSize { .. })),
@@ -139,8 +178,25 @@ impl MediaFetch {
         }
     }
 
-    /// Fetches small blobs in batches; gives those that nobody had.
-    pub(super) async fn small(
+    /// Fetches small blobs in batches; gives those that did not come.
+    pub(super) async fn small(&self, wanted: Vec<WantedBlob>) -> Result<Lost, SyncError> {
+        let (node, purpose) = (self.node.clone(), self.purpose);
+        let coming: Vec<_> = wanted.iter().map(|blob| blob.coming(None)).collect();
+        let reserving = blocking(move || node.reserve(&coming, purpose));
+        let (holding, refusals) = reserving.await?;
+        let admitted = wanted.into_iter().zip(&refusals);
+        let admitted = admitted.filter(|(_, refused)| refused.is_none());
+        let admitted = admitted.map(|(blob, _)| blob).collect();
+        let came = self.small_from_all(admitted).await;
+        let node = self.node.clone();
+        blocking(move || node.settle(holding)).await?;
+        Ok(Lost {
+            missing: came?,
+            no_room: refusals.into_iter().flatten().collect(),
+        })
+    }
+
+    async fn small_from_all(
         &self,
         mut wanted: Vec<WantedBlob>,
     ) -> Result<Vec<WantedBlob>, SyncError> {
@@ -186,11 +242,18 @@ impl MediaFetch {
         .await?;
         let node = self.node.clone();
         let peer = remote.name().to_owned();
+        let sizes: Vec<u64> = batch.iter().map(|blob| blob.size).collect();
         let stored = blocking(move || {
             let blobs = match frame::read_blobs(&hashes, &answer) {
                 Ok(blobs) => blobs,
                 Err(reject) => return Ok(Err(AskError::Rejected { peer, reject })),
             };
+            // Room was made for what the record says: one that is larger is the record's fault.
+            let blobs: Vec<_> = blobs
+                .into_iter()
+                .zip(sizes)
+                .map(|(blob, size)| blob.filter(|bytes| u64::try_from(bytes.len()) == Ok(size)))
+                .collect();
             let checked = hashes
                 .iter()
                 .zip(&blobs)

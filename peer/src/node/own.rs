@@ -2,13 +2,14 @@
 //!
 //! The author's file is the truth: an append is durable there before anybody sees its head, and the store follows.
 
-use super::Node;
-use super::author::{Author, Trust};
-use crate::api::{Answer, Code, Failure, KeyInfo, TokenInfo};
+use super::author::{Aside, Author, Trust, refusal};
+use super::{Node, Stop};
+use crate::api::{Answer, Code, Event, Failure, KeyInfo, TokenInfo};
 use crate::io::keys::KeyEntry;
 use levada_feed::key::FeedKey;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// Name of a key that nobody named.
 pub(super) const DEFAULT_NAME: &str = "main";
@@ -79,7 +80,9 @@ pub(super) fn make(
     node.keys.create(name, passphrase)?;
     let entry = find(node, Some(name))?;
     // Its first record is its profile.
-    Author::open(node, &entry, title.unwrap_or(name), Trust::New)?;
+    let title = title.unwrap_or(name);
+    Author::open(node, &entry, title, Trust::New, &Aside::nobody())?;
+    node.changes.send_modify(|count| *count += 1);
     relist(node)?;
     Ok(entry)
 }
@@ -145,7 +148,26 @@ fn info(node: &Node, entry: &KeyEntry) -> Result<KeyInfo, Failure> {
         is_encrypted: entry.is_encrypted,
         is_new: false,
         length: head.map_or(0, |head| head.body().length),
+        taken_over: node.taken_over(&entry.feed)?,
+        trouble: trouble(node, entry)?,
     })
+}
+
+/// Why nothing is signed with a key here, as far as can be told without asking anybody.
+pub(super) fn trouble(node: &Node, entry: &KeyEntry) -> Result<Option<Failure>, Failure> {
+    if let Some(proof) = node.evidence.fork(&entry.feed)? {
+        return Ok(Some(refusal::forked(&proof)));
+    }
+    if let Some(head) = node.evidence.elsewhere(&entry.feed)? {
+        return Ok(Some(refusal::signed_elsewhere(&entry.feed, &head)));
+    }
+    let path = author_path(node, &entry.name);
+    let is_here = path.exists();
+    if is_here && node.markers.is_live(&entry.feed, &path)? {
+        return Ok(None);
+    }
+    let has_mirrors = !node.mirrors(&entry.feed).is_empty();
+    Ok(Some(refusal::unmarked(&entry.feed, is_here, has_mirrors)))
 }
 
 /// `key backup`.
@@ -167,9 +189,32 @@ pub(super) fn restore(
     node: &Arc<Node>,
     file: &Path,
     name: Option<&str>,
+    is_unused: bool,
+    title: Option<&str>,
 ) -> Result<Answer, Failure> {
     let name = name.unwrap_or(DEFAULT_NAME);
     node.keys.restore(file, name, node.passphrase())?;
+    if is_unused {
+        let entry = find(node, Some(name))?;
+        let title = title.unwrap_or(name);
+        Author::open(node, &entry, title, Trust::New, &Aside::nobody())?;
+    }
     relist(node)?;
     show(node, Some(name))
+}
+
+/// `key take-over`.
+pub(super) fn take_over(
+    node: &Arc<Node>,
+    target: Option<&str>,
+    events: &mpsc::Sender<Event>,
+    stop: &Stop,
+) -> Result<Answer, Failure> {
+    let entry = find(node, target)?;
+    let aside = Aside {
+        is_patient: true,
+        ..Aside::to(events, stop)
+    };
+    Author::open(node, &entry, &entry.name, Trust::TakeOver, &aside)?;
+    info(node, &entry).map(Answer::Key)
 }

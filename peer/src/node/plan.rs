@@ -6,11 +6,16 @@ use super::Node;
 use super::media::WantedBlob;
 use crate::io::blobs::Held;
 use crate::io::clock;
+use crate::keep::Class;
+use crate::pins::Pins;
+use crate::query;
 use crate::sources::{Keep, Source};
 use crate::store::{RowKind, StoreError};
+use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use levada_feed::record::{self, Body, Item};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Items looked at together.
 const PAGE_ITEMS: usize = 4_096;
@@ -25,6 +30,9 @@ pub(super) struct Plan {
     bytes_left: u64,
     /// Items from this index on were looked at.
     looked_at: u64,
+    pins: Arc<Pins>,
+    /// What its media are kept as.
+    class: Class,
 }
 
 /// What one page of items came to.
@@ -36,6 +44,14 @@ pub(super) struct Page {
     /// Files left out because of the limit.
     pub(super) over_limit: u64,
     pub(super) missing: Vec<WantedBlob>,
+    /// Blobs that are here.
+    here: Vec<Hash>,
+}
+
+/// The newest state of an item.
+struct Newest {
+    item: Item,
+    date: u64,
 }
 
 /// The time before which a policy keeps nothing.
@@ -47,18 +63,26 @@ pub(super) fn since_ms(keep: Keep) -> u64 {
 }
 
 impl Plan {
-    pub(super) fn of(source: &Source) -> Self {
-        let items_left = match source.keep {
+    pub(super) fn of(source: &Source, pins: &Arc<Pins>) -> Self {
+        let is_pinned = pins.has_feed(&source.feed);
+        let keep = if is_pinned { Keep::All } else { source.keep };
+        let items_left = match keep {
             Keep::All | Keep::Days(_) => u64::MAX,
             Keep::Newest(items) => items,
             Keep::None => 0,
         };
         Self {
             feed: source.feed,
-            since_ms: since_ms(source.keep),
+            since_ms: since_ms(keep),
             items_left,
-            bytes_left: source.max_size,
+            bytes_left: if is_pinned { u64::MAX } else { source.max_size },
             looked_at: u64::MAX,
+            pins: pins.clone(),
+            class: if is_pinned {
+                Class::Pinned
+            } else {
+                Class::Followed
+            },
         }
     }
 
@@ -75,7 +99,7 @@ impl Plan {
         node.disk
             .rows(&self.feed, 0..self.looked_at, &mut |kind, row| {
                 if kind == RowKind::Item && row.retracted_by.is_none() {
-                    rows.push(row.newest);
+                    rows.push((row.index, row.newest));
                 }
                 let is_full = rows.len() >= most;
                 looked_at = if is_full { row.index } else { 0 };
@@ -90,18 +114,25 @@ impl Plan {
         }
         let mut page = Page::default();
         let mut seen = BTreeSet::new();
-        let mut items = self.items(node, &rows)?;
-        for newest in rows {
-            if let Some(item) = items.remove(&newest) {
+        let newest: Vec<u64> = rows.iter().map(|(_, newest)| *newest).collect();
+        let mut items = self.items(node, &newest)?;
+        for (index, newest) in rows {
+            // What the person dropped is not fetched again by itself.
+            let is_dropped =
+                self.pins.is_dropped(&self.feed, index) && !self.pins.has(&self.feed, index);
+            if let Some(newest) = items.remove(&newest).filter(|_| !is_dropped) {
                 page.items += 1;
-                self.add(node, item, &mut page, &mut seen)?;
+                self.add(node, newest, &mut page, &mut seen)?;
             }
         }
+        node.raise(&page.here, self.class)?;
         Ok(Some(page))
     }
 
     /// The newest states of items, as far as they are here, can be read and are wanted.
-    fn items(&self, node: &Node, newest: &[u64]) -> Result<BTreeMap<u64, Item>, StoreError> {
+    fn items(&self, node: &Node, newest: &[u64]) -> Result<BTreeMap<u64, Newest>, StoreError> {
+        let head = node.disk.head(&self.feed)?;
+        let head_time = head.map_or(0, |head| head.body().time);
         let wanted: BTreeSet<u64> = newest.iter().copied().collect();
         let mut items = BTreeMap::new();
         let mut take = |index, bytes: &[u8]| {
@@ -110,7 +141,8 @@ impl Plan {
                 && record.time >= self.since_ms
                 && let Body::Item(item) = record.body
             {
-                items.insert(index, *item);
+                let date = query::shown_time(record.time, head_time, None);
+                items.insert(index, Newest { item: *item, date });
             }
             true
         };
@@ -133,10 +165,11 @@ impl Plan {
     fn add(
         &mut self,
         node: &Node,
-        item: Item,
+        newest: Newest,
         page: &mut Page,
-        seen: &mut BTreeSet<levada_feed::hash::Hash>,
+        seen: &mut BTreeSet<Hash>,
     ) -> Result<(), StoreError> {
+        let Newest { item, date } = newest;
         for file in item.files {
             if !seen.insert(file.hash) {
                 continue;
@@ -149,11 +182,13 @@ impl Plan {
             let state = node.blobs.state(&file.hash)?;
             if state.is_some_and(|state| matches!(state.held, Held::Complete)) {
                 page.held += 1;
+                page.here.push(file.hash);
             } else {
                 page.missing.push(WantedBlob {
                     hash: file.hash,
                     size: file.size,
                     name: file.name.unwrap_or_else(|| item.title.clone()),
+                    date: date.min(clock::now_ms()),
                 });
             }
         }

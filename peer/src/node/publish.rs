@@ -10,7 +10,7 @@ mod entry;
 mod item;
 mod reading;
 
-use super::author::{Author, Trust};
+use super::author::{Aside, Author, Trust};
 use super::{Node, Stop};
 use crate::api::{Answer, Change, Event, Failure, Progress, Publish, PublishSummary};
 use crate::io::clock;
@@ -49,7 +49,9 @@ pub(super) fn publish(
     } else {
         Trust::Marked
     };
-    let author = Author::open_or_make(node, args.feed.as_deref(), &title, args.dry_run, trust)?;
+    let aside = Aside::to(events, stop);
+    let target = args.feed.as_deref();
+    let author = Author::open_or_make(node, target, &title, args.dry_run, trust, &aside)?;
     let reader = Reader {
         node,
         args,
@@ -365,6 +367,7 @@ impl Run<'_> {
             retracted,
             is_interrupted: self.is_stopped(),
             is_dry_run: self.args.dry_run,
+            is_served: self.node.served_at.get().is_some(),
         }))
     }
 }

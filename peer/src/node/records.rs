@@ -4,6 +4,7 @@
 mod start;
 
 use super::Node;
+use super::room::NoRoom;
 use crate::api::{Event, Progress};
 use crate::frame::Ask;
 use crate::io::client::{AskError, Remote, Unreachable};
@@ -49,6 +50,9 @@ pub(super) enum SyncError {
     /// A record is wrong about a file of its own.
     #[error("its record says {claimed} bytes, and it has {actual}: the author has to correct that")]
     WrongSize { claimed: u64, actual: u64 },
+    /// There is no room for a file.
+    #[error("{}", .0.words())]
+    NoRoom(NoRoom),
     /// Both heads are in the proof, which was kept.
     #[error("the author of this feed signed two histories")]
     Fork(Box<ForkProof>),
@@ -321,7 +325,11 @@ struct Survey {
 /// What the store knows of the records from `from` on, as far as the policy needs it.
 fn survey(node: &Node, feed: &FeedKey, wanted: Wanted, from: u64) -> Result<Survey, StoreError> {
     let length = node.disk.head(feed)?.map(|head| head.body().length);
-    let held = node.disk.held(feed);
+    let mut held = node.disk.held(feed);
+    // What was dropped because it was retracted is not asked for again.
+    for run in node.disk.gone(feed)?.iter() {
+        held.insert(run);
+    }
     let mut survey = Survey {
         length,
         held,

@@ -86,6 +86,9 @@ pub async fn serve(
         serving.spawn(server::serve(listener, served.clone(), stop.clone()));
     }
     serving.spawn(super::announce::announce(node.clone(), stop.clone()));
+    let guarding = super::guard::guard(node.clone(), events.clone(), stop.clone());
+    serving.spawn(guarding);
+    serving.spawn(super::sweep::serving(node.clone(), stop.clone()));
     serving.spawn(super::live::live(node.clone(), events, stop.clone()));
     // An error here means that whoever could stop us is gone: then it is time to stop.
     let _ = stop.wait_for(|stop| *stop).await;
@@ -215,6 +218,7 @@ fn links(node: &Node, addresses: &[SocketAddr]) -> Result<Vec<(String, String)>,
         }
         let mut link = super::show::link(node, &feed)?;
         link.via.clone_from(&hints);
+        link.via.extend(node.mirrors(&feed));
         links.push((node.nickname(&feed), link.to_string()));
     }
     Ok(links)

@@ -2,7 +2,7 @@
 
 use super::Node;
 use crate::api::{
-    Answer, Code, Failure, FeedInfo, HeldFile, PeerInfo, Shown, SourceInfo, State, Status,
+    Answer, Code, Failure, FeedInfo, HeldFile, PeerInfo, RoomInfo, Shown, SourceInfo, State, Status,
 };
 use crate::io::blobs::Held;
 use crate::query;
@@ -271,10 +271,10 @@ pub(super) fn link(node: &Node, feed: &FeedKey) -> Result<Link, StoreError> {
         link.first = Some(First::of(&head.body().first));
     }
     link.name = node.profile_name(feed)?;
-    link.via = node
-        .source_of(feed)
-        .map(|source| source.via)
-        .unwrap_or_default();
+    link.via = match node.source_of(feed) {
+        Some(source) => source.via,
+        None => node.mirrors(feed),
+    };
     Ok(link)
 }
 
@@ -316,6 +316,7 @@ fn peers(node: &Node, source: &crate::sources::Source) -> Vec<PeerInfo> {
 /// What a node holds.
 pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
     let totals = node.blobs.totals()?;
+    let room = node.room()?;
     let served_at = node.served_at.get().into_iter().flatten();
     Ok(Answer::Status(Box::new(Status {
         data_dir: node.dirs.home().to_owned(),
@@ -325,6 +326,11 @@ pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
         blobs_partial: totals.partial,
         blob_bytes: totals.bytes,
         free_bytes: node.blobs.free_bytes()?,
+        room: RoomInfo {
+            kept: node.disk.totals(),
+            quota: room.quota(),
+            reserve: room.reserve(),
+        },
         listen: served_at.map(ToString::to_string).collect(),
     })))
 }

@@ -3,6 +3,7 @@
 use super::media::MediaFetch;
 use super::plan::{Plan, since_ms};
 use super::records::{Came, RecordSync, SyncError, blocking};
+use super::room::Purpose;
 use super::{Node, Stop};
 use crate::api::{Code, Event, Failure, Synced};
 use crate::io::client::{AskError, Remote, Unreachable};
@@ -64,6 +65,7 @@ async fn sync_once(
         files_wanted: 0,
         bytes_new: 0,
         files_over_limit: 0,
+        files_over_quota: 0,
         via: None,
         is_disputed: false,
         error: None,
@@ -217,6 +219,9 @@ pub(super) fn failure(source: &Source, error: &SyncError) -> Failure {
                 proof.shorter().body().length, heads[0], proof.longer().body().length, heads[1]))
             .hint("what was verified before stays readable; the proof is kept, and `levada show` prints it")
         }
+        SyncError::NoRoom(no_room) => {
+            Failure::new(Code::OverQuota, message).hint(no_room.hint("FEED/INDEX"))
+        }
         SyncError::WrongSize { .. } => Failure::new(Code::NotVerified, message),
         SyncError::Behind { .. } => Failure::new(Code::NotVerified, message).hint(
             "it is a mirror that is behind, or an author's backup; ask another peer with --via",
@@ -248,8 +253,22 @@ async fn sync_media(
     events: mpsc::Sender<Event>,
     stop: Stop,
 ) -> Result<(), Failure> {
-    let fetch = MediaFetch::new(node, remotes, source.nickname.clone(), events, stop);
-    let mut plan = Plan::of(source);
+    let pins = node.pins()?;
+    let purpose = if pins.has_feed(&source.feed) {
+        Purpose::Pin
+    } else {
+        Purpose::Follow
+    };
+    let name = source.nickname.clone();
+    let fetch = MediaFetch::new(
+        node,
+        remotes.clone(),
+        name,
+        purpose,
+        events.clone(),
+        stop.clone(),
+    );
+    let mut plan = Plan::of(source, &pins);
     loop {
         let planning = node.clone();
         let planned = blocking(move || {
@@ -268,6 +287,8 @@ async fn sync_media(
         result.bytes_new = fetch.bytes();
         result.files += came.map_err(|error| failure(source, &error))?;
     }
+    result.files_over_quota = fetch.no_room();
+    result.files_wanted -= fetch.no_room();
     if result.files < result.files_wanted {
         result.error = Some(match result.files_wanted - result.files {
             1 => "1 file is not here yet".to_owned(),

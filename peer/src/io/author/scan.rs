@@ -5,7 +5,7 @@
 use super::{AuthorError, MAGIC, Mark, failed};
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
-use levada_feed::limits::{HEAD_BYTES_MAX, INLINE_BYTES_MAX, RECORD_BYTES_MAX};
+use levada_feed::limits::{HASH_BYTES, HEAD_BYTES_MAX, INLINE_BYTES_MAX, RECORD_BYTES_MAX};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
@@ -15,6 +15,8 @@ pub(super) const HEADER: u8 = 1;
 pub(super) const RECORD: u8 = 2;
 pub(super) const HEAD: u8 = 3;
 pub(super) const BLOB: u8 = 4;
+/// The link hash of a record whose bytes were not to be had.
+pub(super) const LINK: u8 = 5;
 /// Tag and length before a payload.
 pub(super) const PREFIX_BYTES: usize = 5;
 /// Check after a payload: the first bytes of a BLAKE3 hash over all before it.
@@ -88,6 +90,7 @@ impl<'a> Scan<'a> {
             RECORD => RECORD_BYTES_MAX,
             HEAD => HEAD_BYTES_MAX,
             BLOB => usize::try_from(INLINE_BYTES_MAX).unwrap_or(0),
+            LINK => HASH_BYTES,
             _ => return Ok(Next::Torn),
         };
         if got < PREFIX_BYTES || size > most {
@@ -105,7 +108,12 @@ impl<'a> Scan<'a> {
             return Ok(Next::Torn);
         }
         self.payload = covered.get(PREFIX_BYTES..).unwrap_or_default().to_vec();
-        if tag == HEAD && Head::check_of(self.feed, &self.payload).is_err() {
+        let is_wrong = match tag {
+            HEAD => Head::check_of(self.feed, &self.payload).is_err(),
+            LINK => size != HASH_BYTES,
+            _ => false,
+        };
+        if is_wrong {
             return Ok(Next::Torn);
         }
         self.offset += u64::try_from(frame.len()).unwrap_or(0);
@@ -156,14 +164,15 @@ pub(super) fn ends_with_head(
     Ok(false)
 }
 
-/// Whether a valid head frame stands anywhere behind a damaged place: every byte is tried as its beginning.
-pub(super) fn finds_head(
+/// The longest valid head that stands anywhere behind a damaged place: every byte is tried as the beginning of its frame.
+pub(super) fn longest_head(
     path: &Path,
     feed: &FeedKey,
     file: &File,
     from: u64,
     size: u64,
-) -> Result<bool, AuthorError> {
+) -> Result<Option<Head>, AuthorError> {
+    let mut longest: Option<Head> = None;
     let mut at = from;
     let mut window = vec![0; 64 << 10];
     while at < size {
@@ -173,6 +182,7 @@ pub(super) fn finds_head(
         let part = window.get_mut(..wanted).unwrap_or_default();
         file.read_exact_at(part, at)
             .map_err(failed(path, "reading"))?;
+        let mut next = at + u64::try_from(wanted).unwrap_or(u64::MAX);
         for (found, _) in part.iter().enumerate().filter(|(_, byte)| **byte == HEAD) {
             let offset = at + u64::try_from(found).unwrap_or(0);
             // A head is short: nearly every other byte 3 is told apart by the length behind it.
@@ -180,16 +190,41 @@ pub(super) fn finds_head(
             let is_short = file.read_exact_at(&mut length, offset + 1).is_ok()
                 && usize::try_from(u32::from_le_bytes(length))
                     .is_ok_and(|length| length <= HEAD_BYTES_MAX);
-            if is_short
-                && matches!(
-                    Scan::at(path, feed, file, offset)?.next()?,
-                    Next::Frame(HEAD)
-                )
-            {
-                return Ok(true);
+            if is_short && let Some(end) = follow(path, feed, file, offset, &mut longest)? {
+                next = end;
+                break;
             }
         }
-        at += u64::try_from(wanted).unwrap_or(u64::MAX);
+        at = next;
     }
-    Ok(false)
+    Ok(longest)
+}
+
+/// Reads on from where a head may stand; tells where frames end again, if one does.
+fn follow(
+    path: &Path,
+    feed: &FeedKey,
+    file: &File,
+    offset: u64,
+    longest: &mut Option<Head>,
+) -> Result<Option<u64>, AuthorError> {
+    let mut scan = Scan::at(path, feed, file, offset)?;
+    let mut is_first = true;
+    loop {
+        match scan.next()? {
+            Next::Frame(HEAD) => {
+                if let Ok(head) = Head::check_of(feed, &scan.payload)
+                    && longest
+                        .as_ref()
+                        .is_none_or(|known| known.body().length <= head.body().length)
+                {
+                    *longest = Some(head);
+                }
+            }
+            Next::Frame(_) => {}
+            Next::End | Next::Torn if is_first => return Ok(None),
+            Next::End | Next::Torn => return Ok(Some(scan.offset)),
+        }
+        is_first = false;
+    }
 }

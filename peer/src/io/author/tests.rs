@@ -1,6 +1,7 @@
 use super::scan::{CHECK_BYTES, PREFIX_BYTES};
 use super::*;
 use levada_feed::key::FeedSecret;
+use levada_feed::limits::{INLINE_BYTES_MAX, RECORD_BYTES_MAX};
 use levada_feed::log::AuthorLog;
 use levada_feed::record::{self, Body, Profile, Record};
 
@@ -45,6 +46,7 @@ fn replay(path: &Path, from: Option<Mark>) -> Result<(usize, usize, u64), Author
     AuthorFile::open(path, &secret().feed_key(), from, &mut |frame| match frame {
         Frame::Record(_) => records += 1,
         Frame::Blob(bytes) => blobs += usize::from(bytes == b"blob"),
+        Frame::Link(_) => panic!("no record is left out"),
         Frame::Head(head, mark) => {
             assert_eq!(head.body().length, mark.length);
             length = mark.length;
@@ -69,7 +71,7 @@ fn reopen(path: &Path) -> (AuthorLog, AuthorFile) {
     let file = AuthorFile::open(path, &secret().feed_key(), None, &mut |frame| match frame {
         Frame::Record(bytes) => log.replay(bytes.to_vec()).unwrap(),
         Frame::Head(head, _) => drop(log.replay_head(&head).unwrap()),
-        Frame::Blob(_) => {}
+        Frame::Blob(_) | Frame::Link(_) => {}
     });
     (log, file.unwrap())
 }

@@ -310,6 +310,25 @@ pub(super) fn free_bytes(path: &Path) -> Result<u64, StoreError> {
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
+pub(super) fn disk_bytes(path: &Path) -> Result<u64, StoreError> {
+    let found = rustix::fs::statvfs(path)
+        .map_err(|error| StoreError::file(path, "asking for its size")(error.into()))?;
+    Ok(found.f_blocks.saturating_mul(found.f_frsize))
+}
+
+pub(super) fn each(root: &Path, visit: &mut dyn FnMut(Hash)) -> Result<(), StoreError> {
+    for entry in walkdir::WalkDir::new(root).min_depth(3).max_depth(3) {
+        let entry = entry.map_err(|error| StoreError::file(root, "reading")(error.into()))?;
+        let name = entry.path().file_name().and_then(|name| name.to_str());
+        // With an ending: the file beside it, or one that was published in place.
+        let name = name.map(|name| name.strip_suffix(".ref").unwrap_or(name));
+        if let Some(hash) = name.and_then(|name| name.parse().ok()) {
+            visit(hash);
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn totals(root: &Path) -> Result<super::Totals, StoreError> {
     let mut totals = super::Totals::default();
     for entry in walkdir::WalkDir::new(root).min_depth(3).max_depth(3) {

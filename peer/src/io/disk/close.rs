@@ -44,6 +44,8 @@ impl Disk {
             &self.rows,
             &self.small,
             &self.notes,
+            &self.uses,
+            &self.ledger,
         ];
         // The journal is enough to be durable; tables make the next start quick.
         self.db.persist(PersistMode::SyncAll)?;

@@ -1,13 +1,30 @@
 //! What is dropped of a feed: the bytes of records, or everything.
+//!
+//! Records go a page at a time, each page in one write with what follows from them (`uses`): after a crash a page is here
+//! whole or gone whole.
 
-use super::{Disk, key};
+use super::{Disk, index_in, key};
+use crate::query;
+use crate::runs::Runs;
 use crate::store::StoreError;
-use fjall::{Iter, Keyspace};
+use fjall::{Iter, Keyspace, OwnedWriteBatch};
 use levada_feed::key::FeedKey;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Entries removed in one write.
 const REMOVED_AT_ONCE: usize = 10_000;
+/// Records dropped in one write.
+const PAGE_RECORDS: usize = 1_000;
+
+/// What one page came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Bytes of records.
+    pub bytes: u64,
+    /// Where the next page begins; absent when none is left.
+    pub next: Option<u64>,
+}
 
 impl Disk {
     /// Drops the bytes of records; their link hashes stay, so everything else still verifies.
@@ -15,19 +32,92 @@ impl Disk {
     /// # Errors
     /// Those of the database.
     pub fn drop_records(&self, feed: &FeedKey, range: Range<u64>) -> Result<(), StoreError> {
+        let mut start = range.start;
+        while let Some(next) = self.drop_page(feed, start..range.end)?.next {
+            start = next;
+        }
+        Ok(())
+    }
+
+    /// Drops the first page of a range.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn drop_page(&self, feed: &FeedKey, range: Range<u64>) -> Result<Dropped, StoreError> {
+        let mut known = self.known();
+        let mut dropped = Dropped::default();
+        let Some(state) = known.get_mut(feed).filter(|_| !range.is_empty()) else {
+            return Ok(dropped);
+        };
+        let number = state.number;
+        let mut write = self.db.batch();
+        let mut end = range.end;
+        let mut count = 0;
+        for entry in self
+            .records
+            .range(key(number, range.start)..key(number, range.end))
+        {
+            let (name, bytes) = entry.into_inner()?;
+            let index = index_in(&name).ok_or_else(|| self.damaged("the key of a record"))?;
+            if count == PAGE_RECORDS {
+                end = index;
+                dropped.next = Some(index);
+                break;
+            }
+            let (_, named) = query::changes(&bytes, index);
+            self.unname_blobs(&mut write, number, index, &named);
+            dropped.bytes += u64::try_from(bytes.len()).unwrap_or(0);
+            count += 1;
+            write.remove(&self.records, name);
+        }
+        let mut held = state.held.clone();
+        held.remove(range.start..end);
+        if count == 0 && held == state.held {
+            return Ok(dropped);
+        }
+        self.write_held(&mut write, feed, number, &held);
+        write.commit()?;
+        state.held = held;
+        Ok(dropped)
+    }
+
+    /// Drops records that were retracted, all in one write; they are not asked for again.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn drop_retracted(
+        &self,
+        feed: &FeedKey,
+        indexes: &BTreeSet<u64>,
+    ) -> Result<(), StoreError> {
+        let mut gone = self.gone(feed)?;
         let mut known = self.known();
         let Some(state) = known.get_mut(feed) else {
             return Ok(());
         };
+        let number = state.number;
         let mut held = state.held.clone();
-        held.remove(range.clone());
-        let mut value = state.number.to_be_bytes().to_vec();
-        value.extend_from_slice(&held.to_bytes());
-        // First that they are not held: what a crash leaves of them costs room, and is asked for again.
-        self.feeds.insert(feed.as_bytes(), value)?;
+        let mut write = self.db.batch();
+        for index in indexes.iter().copied() {
+            if let Some(bytes) = self.records.get(key(number, index))? {
+                let (_, named) = query::changes(&bytes, index);
+                self.unname_blobs(&mut write, number, index, &named);
+                write.remove(&self.records, key(number, index));
+            }
+            held.remove(index..index + 1);
+            gone.insert(index..index + 1);
+        }
+        self.write_gone(&mut write, number, &gone);
+        self.write_held(&mut write, feed, number, &held);
+        write.commit()?;
         state.held = held;
-        let records = key(state.number, range.start)..key(state.number, range.end);
-        self.remove_all(&self.records, self.records.range(records))
+        Ok(())
+    }
+
+    fn write_held(&self, write: &mut OwnedWriteBatch, feed: &FeedKey, number: u32, held: &Runs) {
+        let mut value = number.to_be_bytes().to_vec();
+        value.extend_from_slice(&held.to_bytes());
+        write.insert(&self.feeds, feed.as_bytes(), value);
     }
 
     /// Removes entries, some thousands in one write.
@@ -59,6 +149,9 @@ impl Disk {
             &self.rows,
         ] {
             self.remove_all(keyspace, keyspace.prefix(number.to_be_bytes()))?;
+        }
+        for prefix in self.uses_of(number) {
+            self.remove_all(&self.uses, self.uses.prefix(prefix))?;
         }
         // Its number stays taken: another feed must not find what a crash may have left.
         if let Some(state) = self.known().get_mut(feed) {

@@ -4,9 +4,12 @@
 //! edit or a retraction can be stored before what it names; whether it names the right link hash is settled when rows
 //! are read. Rows can be dropped and made again from the records.
 
+mod encoding;
+
 use super::{Disk, ListPieces, key};
 use crate::query;
 use crate::store::{Row, RowChange, RowKind, StoreError};
+use encoding::{PROFILES, decode, encode, profile_key};
 use fjall::OwnedWriteBatch;
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
@@ -18,8 +21,6 @@ use std::ops::Range;
 
 /// A range of records, and the rows stored of it.
 type RowsBefore = (Range<u64>, BTreeMap<u64, Stored>);
-
-const ROW_BYTES: usize = 1 + 8 + 32 + 8 + 32;
 
 /// A row as stored: the newest edit and the latest retraction, each with the link hash that it names.
 #[derive(Clone, Copy, Default)]
@@ -41,7 +42,8 @@ impl Disk {
         let mut changed: BTreeMap<u64, Stored> = BTreeMap::new();
         let before = self.rows_before(number, batch)?;
         for (index, record) in batch.records() {
-            let change = query::row_change(record, *index);
+            let (change, named) = query::changes(record, *index);
+            self.name_blobs(write, number, *index, &named);
             let target = match change {
                 RowChange::Begin(_) => *index,
                 RowChange::Edit(target, _) | RowChange::Retract(target, _) => target,
@@ -52,7 +54,8 @@ impl Disk {
                     .link_with(number, batch, target)?
                     .is_some_and(|link| link != named),
             };
-            if matches!(change, RowChange::Edit(..)) {
+            if let RowChange::Edit(_, link) = change {
+                self.name_edit(write, number, target, *index, &link);
                 // Whatever named this record named no first record, so it has no effect.
                 changed.insert(
                     *index,
@@ -83,6 +86,9 @@ impl Disk {
                     row.retract = Some((*index, link))
                 }
                 _ => continue,
+            }
+            if row.retract.is_some() {
+                self.call_due(write, number, target);
             }
             changed.insert(target, row);
         }
@@ -310,80 +316,4 @@ impl Disk {
         }
         Ok(retracted)
     }
-}
-
-const NONE: u64 = u64::MAX;
-
-/// Stands where an index would, behind all of them: profiles are listed there too, so that the newest is found at once.
-const PROFILES: u64 = u64::MAX;
-
-fn profile_key(number: u32, index: u64) -> Vec<u8> {
-    [
-        key(number, PROFILES).as_slice(),
-        index.to_be_bytes().as_slice(),
-    ]
-    .concat()
-}
-
-fn encode(row: &Stored) -> Vec<u8> {
-    if let Some(first) = row.edit_of {
-        return [&[7], first.to_be_bytes().as_slice()].concat();
-    }
-    let kind = match row.begun {
-        None => 0,
-        Some(RowKind::Profile) => 1,
-        Some(RowKind::Item) => 2,
-        Some(RowKind::Collection) => 3,
-        Some(RowKind::Listing) => 4,
-        Some(RowKind::Moved) => 5,
-        Some(RowKind::Other) => 6,
-    };
-    let mut bytes = Vec::with_capacity(ROW_BYTES);
-    bytes.push(kind);
-    // A row that was never edited or retracted, which is nearly every one, is one byte.
-    if row.edit.is_some() || row.retract.is_some() {
-        for change in [row.edit, row.retract] {
-            let (by, link) = change.unwrap_or((NONE, Hash([0; 32])));
-            bytes.extend_from_slice(&by.to_be_bytes());
-            bytes.extend_from_slice(&link.0);
-        }
-    }
-    bytes
-}
-
-fn decode(bytes: &[u8]) -> Option<Stored> {
-    let begun = match bytes.first()? {
-        0 => None,
-        1 => Some(RowKind::Profile),
-        2 => Some(RowKind::Item),
-        3 => Some(RowKind::Collection),
-        4 => Some(RowKind::Listing),
-        5 => Some(RowKind::Moved),
-        6 => Some(RowKind::Other),
-        7 => {
-            let first = u64::from_be_bytes(bytes.get(1..9)?.try_into().ok()?);
-            return Some(Stored {
-                edit_of: Some(first),
-                ..Stored::default()
-            });
-        }
-        _ => return None,
-    };
-    if bytes.len() == 1 {
-        return Some(Stored {
-            begun,
-            ..Stored::default()
-        });
-    }
-    let change = |at: usize| {
-        let by = u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?);
-        let link = Hash::from_slice(bytes.get(at + 8..at + 40)?)?;
-        Some(Some((by, link)).filter(|(by, _)| *by != NONE))
-    };
-    Some(Stored {
-        begun,
-        edit_of: None,
-        edit: change(1)?,
-        retract: change(41)?,
-    })
 }

@@ -104,7 +104,8 @@ async fn post(socket: &Path, path: &str, body: Vec<u8>) -> Result<Response<Incom
         path: socket.to_owned(),
         why: error.to_string(),
     };
-    let stream = UnixStream::connect(socket)
+    let (at, _folder) = super::socket_path(socket).map_err(|_| NotAnswered::Nobody)?;
+    let stream = UnixStream::connect(at)
         .await
         .map_err(|_| NotAnswered::Nobody)?;
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;

@@ -1,224 +1,290 @@
 //! Opening an own feed for signing: whether it may be signed here, and its log and store brought up to the author's file.
+//!
+//! Of file and store the longer one wins if it extends the other; what peers have beyond both is taken over. Whether
+//! anybody else has more is asked in `elsewhere`, how the file is written from the store is in `fill`.
 
-use super::Trust;
-use crate::api::{Code, Failure};
-use crate::io::author::{AuthorFile, Frame, Mark};
+use super::elsewhere::{self, Elsewhere};
+use super::fill::{fill, is_filled};
+use super::replay::{self, ReplayError, write_mark};
+use super::{Aside, Trust, refusal};
+use crate::api::{Event, Failure};
+use crate::io::author::{AuthorError, AuthorFile};
 use crate::node::Node;
-use crate::node::words::short;
-use levada_feed::hash::Hash;
+use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::{FeedKey, FeedSecret};
 use levada_feed::log::AuthorLog;
+use levada_feed::tree::{self, Shape};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Replays what the store lacks of the author's file, then gives both ready to append.
+/// Brings file and store to the same head, the highest that is to be had, then gives both ready to append.
 pub(super) fn open_log(
     node: &Arc<Node>,
-    secret: FeedSecret,
+    secret: &FeedSecret,
     path: &Path,
     trust: Trust,
+    aside: &Aside,
 ) -> Result<(AuthorLog, AuthorFile), Failure> {
     let feed = secret.feed_key();
-    refuse_forked(node, &feed)?;
-    let stored = node.disk.head(&feed)?;
-    let known = [stored.as_deref().cloned(), node.remembered(&feed)];
-    let signed = known
-        .into_iter()
-        .flatten()
-        .max_by_key(|head| head.body().length);
-    if !path.exists() {
-        if signed.is_some() {
-            return Err(gone(path));
-        }
-        // Whoever insists says that this copy is the newest; without the file there is no copy, and record 0 would be
-        // written a second time.
-        if trust != Trust::New {
-            return Err(absent(&feed, path));
-        }
+    refuse_stopped(node, &feed, trust)?;
+    if trust == Trust::New && !path.exists() && highest(node, &feed)?.is_none() {
         let file = AuthorFile::create(path, &feed)?;
         node.markers.put(&feed, path)?;
-        return Ok((AuthorLog::new(secret), file));
+        return Ok((AuthorLog::new(fresh(secret)), file));
     }
-    if trust == Trust::Marked && !node.markers.is_live(&feed, path)? {
-        return Err(copied(&feed));
-    }
-    let secret_bytes = zeroize::Zeroizing::new(secret.to_bytes());
-    let fresh = || FeedSecret::from_bytes(&secret_bytes);
-    let mark = match &stored {
-        Some(head) => usable_mark(node, path, head)?,
-        None => None,
-    };
-    let opened = match (&mark, &stored) {
-        (Some(_), Some(head)) => AuthorLog::open(fresh(), head, &node.disk.pieces(&feed))?,
-        _ => None,
-    };
-    let from = mark.filter(|_| opened.is_some());
-    let mut replay = Replay {
+    let is_live = path.exists() && node.markers.is_live(&feed, path)?;
+    let opening = Opening {
         node,
-        has_met: from.is_some() || signed.is_none(),
-        signed: signed.map(|head| (head.body().length, head.body().root)),
-        stored_length: stored.map_or(0, |head| head.body().length),
-        log: opened.unwrap_or_else(|| AuthorLog::new(fresh())),
-        last: None,
+        secret,
+        feed,
+        path,
+        trust,
+        aside,
+        is_live,
     };
-    let mut failed = None;
-    let file = AuthorFile::open(path, &feed, from, &mut |frame| {
-        if failed.is_none() {
-            failed = replay.frame(frame).err();
-        }
-    })?;
-    if let Some(failure) = failed {
-        return Err(failure);
-    }
-    if !replay.has_met {
-        return Err(Failure::new(
-            Code::Failed,
-            format!(
-                "{}: the author's file is older than what was signed here",
-                path.display()
-            ),
-        )
-        .hint("it was restored from a backup; put the newest copy back, or signing would make a second history"));
-    }
-    if let Some((head, mark)) = &replay.last {
-        node.remember_head(Some(head))?;
-        write_mark(node, &feed, *mark)?;
-    }
+    let read = opening.read()?;
+    opening.ask(&read)?;
+    let opened = opening.settle(read)?;
     node.markers.put(&feed, path)?;
-    Ok((replay.log, file))
+    node.evidence.drop_elsewhere(&feed)?;
+    Ok(opened)
 }
 
-/// How far the store has followed the author's file, if a head of the file ends there.
-fn usable_mark(node: &Node, path: &Path, stored: &Head) -> Result<Option<Mark>, Failure> {
-    let body = stored.body();
-    match read_mark(node, &body.feed)? {
-        // A file that was put back from a backup has its heads elsewhere: then all of it is replayed.
-        Some(mark)
-            if mark.length == body.length && AuthorFile::has_mark(path, &body.feed, mark)? =>
-        {
-            Ok(Some(mark))
-        }
-        _ => Ok(None),
+pub(super) fn fresh(secret: &FeedSecret) -> FeedSecret {
+    FeedSecret::from_bytes(&zeroize::Zeroizing::new(secret.to_bytes()))
+}
+
+/// A key that signed two histories signs no more; one that is signed elsewhere signs no more until that is settled.
+fn refuse_stopped(node: &Node, feed: &FeedKey, trust: Trust) -> Result<(), Failure> {
+    if let Some(proof) = node.evidence.fork(feed)? {
+        return Err(refusal::forked(&proof));
+    }
+    match node.evidence.elsewhere(feed)? {
+        Some(head) if trust != Trust::TakeOver => Err(refusal::signed_elsewhere(feed, &head)),
+        _ => Ok(()),
     }
 }
 
-/// A key that signed two histories signs no more.
-fn refuse_forked(node: &Node, feed: &FeedKey) -> Result<(), Failure> {
-    match node.evidence.fork(feed)? {
-        None => Ok(()),
-        Some(_) => Err(Failure::new(
-            Code::Denied,
-            format!("feed {}: this key signed two histories", short(feed)),
-        )
-        .hint("followers stay where they were, and nothing more is signed with it; `levada show` prints both heads")),
+/// The highest head that is known here without the author's file.
+pub(super) fn highest(node: &Node, feed: &FeedKey) -> Result<Option<Head>, StoreError> {
+    let stored = node.disk.head(feed)?.as_deref().cloned();
+    let known = [
+        stored,
+        node.remembered(feed),
+        node.evidence.elsewhere(feed)?,
+    ];
+    Ok(known
+        .into_iter()
+        .flatten()
+        .max_by_key(|head| head.body().length))
+}
+
+/// What the author's file came to.
+pub(super) struct Read {
+    /// The log and the file, unless the file is gone or damaged.
+    pub(super) opened: Option<(AuthorLog, AuthorFile)>,
+    /// Its newest head: of a damaged file the longest one behind the damage.
+    pub(super) head: Option<Head>,
+    pub(super) is_damaged: bool,
+}
+
+impl Read {
+    /// Records that file and log have.
+    fn length(&self) -> u64 {
+        self.opened.as_ref().map_or(0, |(log, _)| log.length())
     }
 }
 
-fn gone(path: &Path) -> Failure {
-    let path = path.display();
-    Failure::new(
-        Code::Failed,
-        format!("{path}: the author's file is gone, and records were signed with this key"),
-    )
-    .hint("put it back from a backup beside the key; without it this machine must not sign")
-}
-
-fn absent(feed: &FeedKey, path: &Path) -> Failure {
-    let (feed, path) = (short(feed), path.display());
-    Failure::new(
-        Code::Denied,
-        format!("feed {feed}: its author's file is not here, and it may have been signed elsewhere"),
-    )
-    .hint(format!("put the newest author's file in its place: {path}. a key that never signed anything can be removed; `levada init` makes another one"))
-}
-
-fn copied(feed: &FeedKey) -> Failure {
-    let feed = short(feed);
-    Failure::new(
-        Code::Denied,
-        format!("feed {feed}: its key or files were restored or copied here, and more may have been signed elsewhere since"),
-    )
-    .hint("to sign after an older copy makes a second history, which followers refuse. put the newest author's file beside the key; if this is it and no other machine uses the key, run the same command with --insist")
-}
-
-/// Brings log and store up to the author's file, and finds out whether it is the same history.
-struct Replay<'a> {
+struct Opening<'a> {
     node: &'a Arc<Node>,
-    log: AuthorLog,
-    /// Length and root of the highest head that was signed, as far as this machine knows without the file.
-    signed: Option<(u64, Hash)>,
-    /// Length up to which the store has everything.
-    stored_length: u64,
-    /// The file holds that head.
-    has_met: bool,
-    last: Option<(Head, Mark)>,
+    secret: &'a FeedSecret,
+    feed: FeedKey,
+    path: &'a Path,
+    trust: Trust,
+    aside: &'a Aside,
+    is_live: bool,
 }
 
-impl Replay<'_> {
-    fn frame(&mut self, frame: Frame<'_>) -> Result<(), Failure> {
-        match frame {
-            Frame::Record(bytes) => self
-                .log
-                .replay(bytes.to_vec())
-                .map_err(|error| Failure::new(Code::Failed, error.to_string())),
-            Frame::Blob(bytes) => Ok(self.node.disk.put_small([(Hash::of(bytes), bytes)])?),
-            Frame::Head(head, mark) => self.head(head, mark),
+impl Opening<'_> {
+    /// Replays what the store lacks of the file, and sees that neither contradicts the other.
+    fn read(&self) -> Result<Read, Failure> {
+        if !self.path.exists() {
+            return Ok(Read {
+                opened: None,
+                head: None,
+                is_damaged: false,
+            });
         }
+        let replayed = replay::replay(self.node, self.secret, self.path);
+        let read = match replayed {
+            Ok(read) => read,
+            Err(ReplayError::File(AuthorError::Damaged { head, .. })) => Read {
+                opened: None,
+                head: Some(*head),
+                is_damaged: true,
+            },
+            Err(ReplayError::File(error)) => return Err(error.into()),
+            Err(ReplayError::Other(failure)) => return Err(failure),
+        };
+        let (Some(file), Some(stored)) = (&read.head, self.node.disk.head(&self.feed)?) else {
+            return Ok(read);
+        };
+        let length = file.body().length;
+        if stored.body().length >= length {
+            let pieces = self.node.disk.pieces(&self.feed);
+            match tree::root(&pieces, Shape::of_list(length))? {
+                Some(root) if root == file.body().root => {}
+                _ => return Err(refusal::other_history(&self.feed)),
+            }
+        }
+        Ok(read)
     }
 
-    fn head(&mut self, head: Head, mark: Mark) -> Result<(), Failure> {
-        let feed = short(&self.log.feed());
-        let wrong = |what: &str| {
-            Failure::new(
-                Code::Failed,
-                format!("feed {feed}: the author's file {what}"),
-            )
-            .hint("put the right file back from a backup; nothing is signed until then")
-        };
-        let Some(batch) = self.log.replay_head(&head) else {
-            return Err(wrong("holds a head that is not of its records"));
-        };
-        let (length, root) = (head.body().length, head.body().root);
-        if let Some((signed, signed_root)) = self.signed {
-            let contradicts =
-                (length == signed && root != signed_root) || (length > signed && !self.has_met);
-            if contradicts {
-                return Err(wrong(
-                    "tells another history than the one that was signed here",
-                ));
-            }
-            self.has_met |= length == signed;
-        }
-        if length <= self.stored_length {
+    /// Before the first signature after a start, or when something is missing here, asks who else has the feed.
+    fn ask(&self, read: &Read) -> Result<(), Failure> {
+        let (node, feed) = (self.node, &self.feed);
+        let stored = node.disk.head(feed)?.map_or(0, |head| head.body().length);
+        let known = highest(node, feed)?.map_or(0, |head| head.body().length);
+        let needed = known.max(read.head.as_ref().map_or(0, |head| head.body().length));
+        let lacks = read.length()..stored;
+        let has_all = |range| node.disk.held(feed).contains_all(range);
+        let is_whole = stored >= needed && has_all(lacks.clone());
+        if is_whole && self.is_live && node.asked(feed) && self.trust != Trust::TakeOver {
             return Ok(());
         }
-        self.node.disk.commit(&batch)?;
-        self.last = Some((head, mark));
+        let is_insisted = self.trust == Trust::Insisted;
+        let found = elsewhere::ask(node, feed, self.aside)?;
+        let has_answer = match &found {
+            Elsewhere::Forked(proof) => return Err(refusal::forked(proof)),
+            Elsewhere::Newer(_) => true,
+            Elsewhere::Same => true,
+            Elsewhere::Nobody(_) => false,
+        };
+        if !has_answer && self.trust == Trust::TakeOver {
+            return Err(refusal::nobody_to_take_over_from(&self.feed, &found));
+        }
+        // Without a store and a file there is nothing that anybody could say is the newest.
+        let is_here = stored > 0 || read.opened.is_some();
+        if !has_answer && !self.is_live && !is_insisted && is_here {
+            return Err(match read.opened {
+                None if !read.is_damaged => refusal::gone(&self.feed, self.path, &found),
+                _ => refusal::copied(&self.feed, &found),
+            });
+        }
+        if let Elsewhere::Newer(remotes) = &found {
+            note_taking(node, feed, read.length().max(stored))?;
+            elsewhere::fetch(node, feed, remotes, self.aside)?;
+        } else if !is_whole && let Elsewhere::Same = found {
+            elsewhere::fetch(node, feed, &elsewhere::remotes(node, feed), self.aside)?;
+        }
+        if has_answer {
+            node.note_asked(feed);
+        } else if !is_insisted && !has_all(lacks) {
+            // Their link hashes would do, but somebody may have their bytes.
+            return Err(refusal::incomplete(&self.feed));
+        }
+        let reached = node.disk.head(feed)?.map_or(0, |head| head.body().length);
+        if reached < needed {
+            return Err(match &read.opened {
+                Some(_) => refusal::older(self.path, reached, needed, &found),
+                None if read.is_damaged => refusal::damaged(self.path, reached, needed, &found),
+                None => refusal::gone(&self.feed, self.path, &found),
+            });
+        }
+        if reached == 0 && read.opened.is_none() {
+            return Err(refusal::absent(&self.feed, self.path, &found));
+        }
+        Ok(())
+    }
+
+    /// Brings the author's file up to the store.
+    fn settle(&self, read: Read) -> Result<(AuthorLog, AuthorFile), Failure> {
+        let (node, feed) = (self.node, &self.feed);
+        let stored = node.disk.head(feed)?;
+        let (before, is_damaged) = (read.length(), read.is_damaged);
+        let is_behind = |head: &Head| match &read.head {
+            None => true,
+            Some(_) if read.opened.is_none() => true,
+            Some(file) => {
+                (head.body().length, head.body().time) > (file.body().length, file.body().time)
+            }
+        };
+        let Some(head) = stored.filter(|head| is_behind(head)) else {
+            return read
+                .opened
+                .ok_or_else(|| refusal::other_history(&self.feed));
+        };
+        let length = head.body().length;
+        if !is_filled(node, feed, before..length)? {
+            return Err(refusal::incomplete(&self.feed));
+        }
+        let mark = match read.opened {
+            Some((_, mut file)) => {
+                file.append_many(&head, |to| fill(node, &head, before..length, to))?
+            }
+            None => {
+                let kept = match is_damaged {
+                    true => Some(AuthorFile::keep_damaged(self.path)?),
+                    false => None,
+                };
+                let mark = AuthorFile::make_again(self.path, feed, &head, |to| {
+                    fill(node, &head, 0..length, to)
+                })?;
+                self.aside
+                    .tell(refusal::made_again(self.path, kept.as_deref(), length));
+                mark
+            }
+        };
+        node.remember_head(Some(&head))?;
+        write_mark(node, feed, mark)?;
+        self.tell_taken(length)?;
+        let log = AuthorLog::open(fresh(self.secret), &head, &node.disk.pieces(feed))?
+            .ok_or_else(|| refusal::incomplete(&self.feed))?;
+        let file = AuthorFile::open(self.path, feed, Some(mark), &mut |_| {})?;
+        Ok((log, file))
+    }
+
+    /// Says how many records came that this machine did not write, once they are in the author's file.
+    fn tell_taken(&self, length: u64) -> Result<(), Failure> {
+        let (node, feed) = (self.node, &self.feed);
+        let Some(from) = number(node, &note_name(b"taking/", feed))? else {
+            return Ok(());
+        };
+        let taken = length.saturating_sub(from);
+        let total = node.taken_over(feed)?.saturating_add(taken);
+        node.disk
+            .put_notes([(note_name(b"taken/", feed), total.to_be_bytes().to_vec())])?;
+        node.disk.drop_note(&note_name(b"taking/", feed))?;
+        if taken > 0 {
+            let (message, hint) = refusal::taken_over(feed, taken, length);
+            self.aside.tell(Event::Warning { message, hint });
+        }
         Ok(())
     }
 }
 
-fn mark_name(feed: &FeedKey) -> Vec<u8> {
-    [b"mark/".as_slice(), feed.as_bytes()].concat()
+/// Notes, before anything comes, up to where this machine had the feed: what a kill interrupts is told all the same.
+fn note_taking(node: &Node, feed: &FeedKey, from: u64) -> Result<(), StoreError> {
+    let name = note_name(b"taking/", feed);
+    if node.disk.note(&name)?.is_some() {
+        return Ok(());
+    }
+    node.disk.put_notes([(name, from.to_be_bytes().to_vec())])
 }
 
-/// How far the store has followed the author's file.
-fn read_mark(node: &Node, feed: &FeedKey) -> Result<Option<Mark>, Failure> {
-    let value = node.disk.note(&mark_name(feed))?;
-    Ok(value.and_then(|value| {
-        let (offset, length) = value.split_at_checked(8)?;
-        let number = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_be_bytes);
-        Some(Mark {
-            offset: number(offset)?,
-            length: number(length)?,
-        })
-    }))
+pub(super) fn note_name(kind: &[u8], feed: &FeedKey) -> Vec<u8> {
+    [kind, feed.as_bytes()].concat()
 }
 
-pub(super) fn write_mark(node: &Node, feed: &FeedKey, mark: Mark) -> Result<(), Failure> {
-    let value = [mark.offset.to_be_bytes(), mark.length.to_be_bytes()].concat();
-    node.disk
-        .put_notes([(mark_name(feed), value)])
-        .map_err(Failure::from)
+fn number(node: &Node, name: &[u8]) -> Result<Option<u64>, StoreError> {
+    let value = node.disk.note(name)?;
+    Ok(value.and_then(|value| value.try_into().ok().map(u64::from_be_bytes)))
+}
+
+impl Node {
+    /// Records of an own feed that were taken over from elsewhere.
+    pub(in crate::node) fn taken_over(&self, feed: &FeedKey) -> Result<u64, StoreError> {
+        Ok(number(self, &note_name(b"taken/", feed))?.unwrap_or(0))
+    }
 }

@@ -32,6 +32,25 @@ impl MediaFetch {
         blob: &WantedBlob,
         bytes: Option<Range<u64>>,
     ) -> Result<bool, SyncError> {
+        let part = bytes.as_ref().map(|bytes| bytes.end - bytes.start);
+        let (node, purpose) = (self.node.clone(), self.purpose);
+        let coming = [blob.coming(part)];
+        let reserving = blocking(move || node.reserve(&coming, purpose));
+        let (holding, refusals) = reserving.await?;
+        if let Some(no_room) = refusals.into_iter().flatten().next() {
+            return Err(SyncError::NoRoom(no_room));
+        }
+        let came = self.large_from_all(blob, bytes).await;
+        let node = self.node.clone();
+        blocking(move || node.settle(holding)).await?;
+        came
+    }
+
+    async fn large_from_all(
+        self: &Arc<Self>,
+        blob: &WantedBlob,
+        bytes: Option<Range<u64>>,
+    ) -> Result<bool, SyncError> {
         let mut last_error = None;
         for round in 0..ROUNDS {
             if self

@@ -7,8 +7,10 @@ use crate::io::blobs::{ImportError, Imported, Mode};
 use crate::io::media::{self, Facts};
 use crate::io::strip::Plan;
 use crate::io::walk::Found;
+use crate::keep::{self, Class};
 use crate::node::words::io_words;
 use crate::node::{Node, Stop};
+use crate::store::StoreError;
 use levada_feed::limits::INLINE_BYTES_MAX;
 use rayon::prelude::*;
 use std::path::Path;
@@ -60,7 +62,9 @@ impl Reader<'_> {
             .filter(|found| is_small(found))
             .map(|found| found.path.clone())
             .collect();
-        let mut small = self.node.blobs.import_small_many(&paths).into_iter();
+        let mut small = self.node.blobs.import_small_many(&paths);
+        self.own_small(&mut small);
+        let mut small = small.into_iter();
         let begun: Vec<_> = files
             .into_iter()
             .map(|found| {
@@ -79,6 +83,18 @@ impl Reader<'_> {
                 (found, ready)
             })
             .collect()
+    }
+
+    /// Small files are one's own from now on.
+    fn own_small(&self, imported: &mut [Result<(Imported, Vec<u8>), ImportError>]) {
+        let hashes = imported.iter().flatten().map(|(imported, _)| imported.hash);
+        let owned = self.node.raise(&hashes.collect::<Vec<_>>(), Class::Own);
+        if let Err(error) = owned {
+            let message = error.to_string();
+            for one in imported {
+                *one = Err(ImportError::Store(StoreError::Database(message.clone())));
+            }
+        }
     }
 
     /// What a file is, without its bytes: for a dry run.
@@ -138,11 +154,19 @@ impl Reader<'_> {
             // Too many reports, or nobody listens: this one is left out.
             let _ = self.events.try_send(Event::Progress(progress));
         };
+        self.check_room(path, mode)?;
         let imported = self
             .node
             .blobs
             .import(path, mode, &progress, &|| self.is_stopped())
             .map_err(|error| trouble(&found.path, error))?;
+        let owned = self.node.raise(&[imported.hash], Class::Own);
+        if !owned.map_err(store)?.contains(&true) {
+            // It was there as somebody's media, and made room for others just now.
+            return Err(Trouble::Skip(
+                "it made room for other media; publish it again".into(),
+            ));
+        }
         self.bytes.fetch_add(imported.size, Ordering::Relaxed);
         Ok(Ready {
             small: self.small_bytes(&imported)?,
@@ -152,15 +176,28 @@ impl Reader<'_> {
         })
     }
 
+    /// Own media stop only at the reserve.
+    fn check_room(&self, path: &Path, mode: Mode) -> Result<(), Trouble> {
+        // A file that cannot be read is told of when it is.
+        let size = std::fs::metadata(path).map_or(0, |found| found.len());
+        let needed = match mode {
+            Mode::Copy => keep::cost(size),
+            Mode::InPlace => keep::outboard_cost(size),
+        };
+        if self.node.has_room_for_own(needed).map_err(store)? {
+            return Ok(());
+        }
+        let room = self.node.room().map_err(store)?;
+        let free = room.free.saturating_sub(room.reserve());
+        Err(trouble(path, ImportError::NoSpace { needed, free }))
+    }
+
     /// The bytes of a blob that belongs into the author's file.
     fn small_bytes(&self, imported: &Imported) -> Result<Option<Vec<u8>>, Trouble> {
         if imported.size > INLINE_BYTES_MAX {
             return Ok(None);
         }
-        self.node
-            .disk
-            .small(&imported.hash)
-            .map_err(|error| Trouble::End(Failure::from(error)))
+        self.node.disk.small(&imported.hash).map_err(store)
     }
 
     /// A copy without places and serial numbers; `None` when the file has none.
@@ -179,6 +216,10 @@ impl Reader<'_> {
         self.import(copy.path(), Mode::Copy, found, facts.clone(), true)
             .map(Some)
     }
+}
+
+fn store(error: StoreError) -> Trouble {
+    Trouble::End(Failure::from(error))
 }
 
 /// A failure of one file is told and skipped; one of our own disk ends the run.

@@ -1,0 +1,218 @@
+//! The ledger: what is kept of each blob, as what, and when it was used last; with sums by class.
+//!
+//! An entry is written before the first byte of a blob and taken out after the last one is gone, so that the sums are never
+//! below what is on the disk. Which blob goes is decided in `keep`. Keys: `b` blob; `o` class, time of use, blob; `t`.
+
+use super::Disk;
+use crate::keep::{Class, Kept, Totals};
+use crate::store::StoreError;
+use fjall::PersistMode;
+use levada_feed::hash::Hash;
+use std::collections::BTreeMap;
+
+const TOTALS: &[u8] = b"t";
+
+/// What is kept of one blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// As what.
+    pub class: Class,
+    /// When it was used last, Unix milliseconds.
+    pub used: u64,
+    /// Bytes that it takes at most.
+    pub bytes: u64,
+}
+
+fn entry_key(hash: &Hash) -> Vec<u8> {
+    [b"b", hash.0.as_slice()].concat()
+}
+
+fn order_key(hash: &Hash, entry: &Entry) -> Vec<u8> {
+    let class = letter(entry.class);
+    [&[b'o', class], entry.used.to_be_bytes().as_slice(), &hash.0].concat()
+}
+
+fn letter(class: Class) -> u8 {
+    u8::try_from(class.place()).unwrap_or(u8::MAX)
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes
+        .get(at..at + 8)?
+        .try_into()
+        .ok()
+        .map(u64::from_be_bytes)
+}
+
+fn encode(entry: &Entry) -> Vec<u8> {
+    [
+        &[letter(entry.class)],
+        entry.used.to_be_bytes().as_slice(),
+        &entry.bytes.to_be_bytes(),
+    ]
+    .concat()
+}
+
+fn decode(bytes: &[u8]) -> Option<Entry> {
+    Some(Entry {
+        class: class_at(bytes, 0)?,
+        used: number(bytes, 1)?,
+        bytes: number(bytes, 9)?,
+    })
+}
+
+fn class_at(bytes: &[u8], at: usize) -> Option<Class> {
+    Class::ALL.get(usize::from(*bytes.get(at)?)).copied()
+}
+
+fn encode_totals(totals: &Totals) -> Vec<u8> {
+    let numbers = totals.bytes.iter().chain(&totals.blobs);
+    numbers.flat_map(|number| number.to_be_bytes()).collect()
+}
+
+fn decode_totals(bytes: &[u8]) -> Option<Totals> {
+    let mut totals = Totals::default();
+    let slots = totals.bytes.iter_mut().chain(&mut totals.blobs);
+    for (at, slot) in slots.enumerate() {
+        *slot = number(bytes, at * 8)?;
+    }
+    Some(totals)
+}
+
+impl Disk {
+    pub(super) fn load_totals(&self) -> Result<(), StoreError> {
+        if let Some(stored) = self.ledger.get(TOTALS)? {
+            let totals = decode_totals(&stored);
+            *self.locked_totals() = totals.ok_or_else(|| self.damaged("its sums of media"))?;
+        }
+        Ok(())
+    }
+
+    fn locked_totals(&self) -> std::sync::MutexGuard<'_, Totals> {
+        self.totals
+            .lock()
+            .expect("nobody panics while holding this lock")
+    }
+
+    /// Bytes and blobs by class.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        *self.locked_totals()
+    }
+
+    /// Whether a ledger was ever kept in this store. A new one has to be made from what lies on the disk.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn has_ledger(&self) -> Result<bool, StoreError> {
+        Ok(self.ledger.contains_key(TOTALS)?)
+    }
+
+    /// What is kept of a blob.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn entry(&self, hash: &Hash) -> Result<Option<Entry>, StoreError> {
+        match self.ledger.get(entry_key(hash))? {
+            None => Ok(None),
+            Some(bytes) => decode(&bytes)
+                .map(Some)
+                .ok_or_else(|| self.damaged("what it keeps of a blob")),
+        }
+    }
+
+    /// Writes what is kept of blobs, or that nothing is any more: all in one write, sums included.
+    ///
+    /// # Errors
+    /// Those of the database; nothing has changed then.
+    pub fn put_entries(
+        &self,
+        changes: impl IntoIterator<Item = (Hash, Option<Entry>)>,
+    ) -> Result<(), StoreError> {
+        self.write_entries(&mut self.locked_totals(), changes)
+    }
+
+    /// Changes what is kept of blobs, as it is at this moment: what others changed meanwhile stays.
+    ///
+    /// # Errors
+    /// Those of the database; nothing has changed then.
+    pub fn change_entries<'h>(
+        &self,
+        hashes: impl IntoIterator<Item = &'h Hash>,
+        change: impl Fn(Entry) -> Entry,
+    ) -> Result<(), StoreError> {
+        let mut totals = self.locked_totals();
+        let mut changes = Vec::new();
+        for hash in hashes {
+            if let Some(entry) = self.entry(hash)? {
+                let changed = change(entry);
+                if changed != entry {
+                    changes.push((*hash, Some(changed)));
+                }
+            }
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.write_entries(&mut totals, changes)
+    }
+
+    fn write_entries(
+        &self,
+        totals: &mut Totals,
+        changes: impl IntoIterator<Item = (Hash, Option<Entry>)>,
+    ) -> Result<(), StoreError> {
+        // The last word on each blob counts.
+        let changes: BTreeMap<Hash, Option<Entry>> = changes.into_iter().collect();
+        let mut sums = *totals;
+        let mut write = self.db.batch();
+        for (hash, entry) in changes {
+            let before = self.entry(&hash)?;
+            if before == entry {
+                continue;
+            }
+            if let Some(before) = &before {
+                sums.take(before.class, before.bytes);
+                write.remove(&self.ledger, order_key(&hash, before));
+            }
+            match &entry {
+                Some(entry) => {
+                    sums.add(entry.class, entry.bytes);
+                    write.insert(&self.ledger, entry_key(&hash), encode(entry));
+                    let bytes = entry.bytes.to_be_bytes();
+                    write.insert(&self.ledger, order_key(&hash, entry), bytes);
+                }
+                None => write.remove(&self.ledger, entry_key(&hash)),
+            }
+        }
+        write.insert(&self.ledger, TOTALS, encode_totals(&sums));
+        write.commit()?;
+        *totals = sums;
+        Ok(())
+    }
+
+    /// Makes what was written last survive a loss of power.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn persist(&self) -> Result<(), StoreError> {
+        Ok(self.db.persist(PersistMode::SyncData)?)
+    }
+
+    /// Blobs in the order in which they go: cache, then followed, the least recently used first.
+    pub fn in_order(&self) -> impl Iterator<Item = Result<Kept, StoreError>> + '_ {
+        let bounded = b"o".to_vec()..vec![b'o', letter(Class::Pinned)];
+        self.ledger.range(bounded).map(|entry| {
+            let (name, value) = entry.into_inner()?;
+            let kept = || {
+                Some(Kept {
+                    class: class_at(&name, 1)?,
+                    used: number(&name, 2)?,
+                    hash: name.get(10..).and_then(Hash::from_slice)?,
+                    bytes: number(&value, 0)?,
+                })
+            };
+            kept().ok_or_else(|| self.damaged("the order of its media"))
+        })
+    }
+}

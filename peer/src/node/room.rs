@@ -1,0 +1,295 @@
+//! Room for media: what is about to come is promised its bytes here before the first of them is written, and what has to
+//! go for it goes here. One lock, so that fetches at the same time cannot pass the quota together.
+//!
+//! Who goes is decided in `keep`. The ledger is never below the disk: an entry is written before its file is begun and
+//! taken out after the file is gone. A crash in between leaves an entry that counts too much, and the blob is the next to go
+//! or to be fetched.
+
+mod asked;
+mod kept;
+
+pub(super) use asked::{Coming, NoRoom, Purpose};
+
+use super::Node;
+use crate::io::clock;
+use crate::io::disk::Entry;
+use crate::keep::{self, Asker, Class, TooLarge};
+use crate::store::StoreError;
+use levada_feed::hash::Hash;
+use levada_feed::key::FeedKey;
+use levada_feed::limits::{BLOB_LEAF_BYTES, INLINE_BYTES_MAX};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Blobs evicted between two looks at the order.
+const VICTIMS: usize = 1_000;
+
+/// Blobs that may not be evicted now, with the bytes promised to them.
+#[derive(Default)]
+pub(super) struct Room {
+    busy: Mutex<BTreeMap<Hash, Busy>>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Busy {
+    holders: u32,
+    /// Bytes that it may take in all; 0 when it is only read.
+    promised: u64,
+}
+
+impl Room {
+    fn busy(&self) -> MutexGuard<'_, BTreeMap<Hash, Busy>> {
+        self.busy
+            .lock()
+            .expect("nobody panics while holding this lock")
+    }
+}
+
+/// Keeps blobs from being evicted until it is dropped.
+pub(super) struct Holding {
+    room: Arc<Room>,
+    hashes: Vec<Hash>,
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        let mut busy = self.room.busy();
+        for hash in &self.hashes {
+            if let Some(held) = busy.get_mut(hash) {
+                held.holders -= 1;
+                if held.holders == 0 {
+                    busy.remove(hash);
+                }
+            }
+        }
+    }
+}
+
+impl Node {
+    /// Keeps a blob from being evicted while it is used.
+    pub(super) fn hold(&self, hash: Hash) -> Holding {
+        self.room.busy().entry(hash).or_default().holders += 1;
+        Holding {
+            room: self.room.clone(),
+            hashes: vec![hash],
+        }
+    }
+
+    /// Promises blobs their room, one after the other, and makes it if need be. Gives what holds those that have it, and for
+    /// each why it has not.
+    pub(super) fn reserve(
+        &self,
+        coming: &[Coming],
+        purpose: Purpose,
+    ) -> Result<(Holding, Vec<Option<NoRoom>>), StoreError> {
+        // Before the lock, so that it is dropped after it.
+        let mut holding = Holding {
+            room: self.room.clone(),
+            hashes: Vec::new(),
+        };
+        let mut busy = self.room.busy();
+        let mut refusals = Vec::with_capacity(coming.len());
+        let mut entries = Vec::new();
+        let mut has_large = false;
+        for one in coming {
+            let known = self.disk.entry(&one.hash)?;
+            let before = known.map_or(0, |entry| entry.bytes);
+            let class = purpose.class();
+            let class = known.map_or(class, |entry| entry.class.max(class));
+            let bytes = bytes_of(one, before);
+            // What is not written yet of this round is not in the sums.
+            let unwritten: u64 = entries.iter().map(|(_, added, _)| added).sum();
+            let added = bytes - before;
+            let refused = self.make_room(&busy, one, class, added, unwritten, purpose)?;
+            refusals.push(refused);
+            if refused.is_some() {
+                continue;
+            }
+            let used = match purpose {
+                Purpose::Follow => one.date,
+                Purpose::Pin | Purpose::Get => clock::now_ms() / keep::USE_MS * keep::USE_MS,
+            };
+            let used = known.map_or(used, |entry| entry.used.max(used));
+            let entry = Entry { class, used, bytes };
+            let is_counted = if class.is_bounded() { added } else { 0 };
+            entries.push((one.hash, is_counted, entry));
+            has_large |= one.size > INLINE_BYTES_MAX;
+            let held = busy.entry(one.hash).or_default();
+            held.holders += 1;
+            held.promised = held.promised.max(bytes);
+            holding.hashes.push(one.hash);
+        }
+        let written = entries
+            .into_iter()
+            .map(|(hash, _, entry)| (hash, Some(entry)));
+        self.disk.put_entries(written)?;
+        drop(busy);
+        if has_large {
+            // A file that survives a loss of power must be in the ledger too.
+            self.disk.persist()?;
+        }
+        Ok((holding, refusals))
+    }
+
+    /// How much room there is. `unwritten`: bytes promised that are not in the ledger yet.
+    fn room_now(
+        &self,
+        busy: &BTreeMap<Hash, Busy>,
+        unwritten: u64,
+    ) -> Result<keep::Room, StoreError> {
+        let mut promised = 0_u64;
+        for (hash, busy) in busy.iter().filter(|(_, busy)| busy.promised > 0) {
+            // What was written since is not free any more by itself.
+            let written = match busy.promised > INLINE_BYTES_MAX {
+                true => self.bytes_here(hash)?.unwrap_or(0),
+                false => 0,
+            };
+            promised = promised.saturating_add(busy.promised.saturating_sub(written));
+        }
+        let quota = &self.settings.quota;
+        Ok(keep::Room {
+            set: quota.size,
+            set_reserve: quota.reserve,
+            bounded: self.disk.totals().bounded().saturating_add(unwritten),
+            free: self.blobs.free_bytes()?.saturating_sub(promised),
+            disk: self.blobs.disk_bytes()?,
+        })
+    }
+
+    /// Whether a file of one's own may be copied here; what may be evicted goes for it.
+    pub(super) fn has_room_for_own(&self, bytes: u64) -> Result<bool, StoreError> {
+        let busy = self.room.busy();
+        match self.room_now(&busy, 0)?.short(Class::Own, bytes) {
+            Ok(0) => Ok(true),
+            Ok(short) => self.evict(&busy, short, Asker::Person),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// The room there is now.
+    pub(super) fn room(&self) -> Result<keep::Room, StoreError> {
+        self.room_now(&self.room.busy(), 0)
+    }
+
+    fn make_room(
+        &self,
+        busy: &BTreeMap<Hash, Busy>,
+        one: &Coming,
+        class: Class,
+        added: u64,
+        unwritten: u64,
+        purpose: Purpose,
+    ) -> Result<Option<NoRoom>, StoreError> {
+        if added == 0 {
+            return Ok(None);
+        }
+        let room = self.room_now(busy, unwritten)?;
+        let (size, quota, reserve) = (one.size, room.quota(), room.reserve());
+        let short = match room.short(class, added) {
+            Ok(0) => return Ok(None),
+            Ok(short) => short,
+            Err(TooLarge::Quota) => return Ok(Some(NoRoom::Quota { size, quota })),
+            Err(TooLarge::Disk) => return Ok(Some(NoRoom::Disk { size, reserve })),
+        };
+        if self.evict(busy, short, purpose.asker(one.date))? {
+            return Ok(None);
+        }
+        Ok(Some(if class.is_bounded() {
+            NoRoom::Full { size, quota }
+        } else {
+            NoRoom::Disk { size, reserve }
+        }))
+    }
+
+    /// Evicts until so many bytes are free. `false`: nobody has to go for that.
+    fn evict(
+        &self,
+        busy: &BTreeMap<Hash, Busy>,
+        mut short: u64,
+        asker: Asker,
+    ) -> Result<bool, StoreError> {
+        let Some(own) = self.own_feeds_whole()? else {
+            return Ok(false);
+        };
+        self.blobs.note_used()?;
+        // What cannot be told is not taken for somebody else's.
+        let is_own = |hash: &Hash| {
+            own.iter()
+                .any(|feed| self.disk.is_named_by(hash, feed).unwrap_or(true))
+        };
+        while short > 0 {
+            let stays = |hash: &Hash| busy.contains_key(hash) || is_own(hash);
+            let order = self.disk.in_order();
+            let Some(chosen) = keep::victims(short, order, asker, stays, VICTIMS)? else {
+                return Ok(false);
+            };
+            for kept in &chosen {
+                // The file before the note.
+                self.blobs.drop_blob(&kept.hash)?;
+                short = short.saturating_sub(kept.bytes);
+            }
+            let gone = chosen.into_iter().map(|kept| (kept.hash, None));
+            self.disk.put_entries(gone)?;
+        }
+        Ok(true)
+    }
+
+    /// Own feeds, if the store has all their records: only then can it be told what is one's own.
+    fn own_feeds_whole(&self) -> Result<Option<Vec<FeedKey>>, StoreError> {
+        let Ok(keys) = self.keys.list() else {
+            return Ok(None);
+        };
+        let mut feeds = Vec::new();
+        for key in keys {
+            let signed = self.remembered(&key.feed);
+            let stored = self.disk.head(&key.feed)?;
+            let length = |head: Option<u64>| head.unwrap_or(0);
+            let stored = length(stored.map(|head| head.body().length));
+            if length(signed.map(|head| head.body().length)) > stored {
+                return Ok(None);
+            }
+            feeds.push(key.feed);
+        }
+        Ok(Some(feeds))
+    }
+
+    /// What came, came: the ledger says what is there, and what did not come is not counted any more.
+    pub(super) fn settle(&self, holding: Holding) -> Result<(), StoreError> {
+        let mut gone = Vec::new();
+        for hash in &holding.hashes {
+            match self.bytes_here(hash)? {
+                Some(bytes) => self
+                    .disk
+                    .change_entries([hash], |entry| Entry { bytes, ..entry })?,
+                None => gone.push((*hash, None)),
+            }
+        }
+        if gone.is_empty() {
+            return Ok(());
+        }
+        // Somebody else may be about to fetch one of them.
+        let busy = self.room.busy();
+        let is_ours = |hash: &Hash| busy.get(hash).is_none_or(|busy| busy.holders <= 1);
+        gone.retain(|(hash, _)| is_ours(hash));
+        self.disk.put_entries(gone)
+    }
+}
+
+/// Bytes that a blob will take: never less than it does.
+fn bytes_of(one: &Coming, before: u64) -> u64 {
+    let whole = keep::cost(one.size);
+    let wanted = match one.part {
+        None => whole,
+        Some(part) => {
+            let leaves = part.div_ceil(BLOB_LEAF_BYTES).saturating_add(2);
+            let bytes = leaves.saturating_mul(BLOB_LEAF_BYTES);
+            let outboard = if before == 0 {
+                keep::outboard_cost(one.size)
+            } else {
+                before
+            };
+            bytes.saturating_add(outboard).min(whole)
+        }
+    };
+    wanted.max(before)
+}
