@@ -174,7 +174,9 @@ fn settings(bytes: &[u8]) {
     };
     let _ = Settings::read(text);
     if let Ok(sources) = Sources::read(text) {
-        let written = sources.write().expect("what was read can be written");
+        let written = sources
+            .write_over("")
+            .expect("what was read can be written");
         assert_eq!(Sources::read(&written).ok(), Some(sources));
     }
 }

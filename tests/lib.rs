@@ -1,6 +1,7 @@
 //! Shared pieces of the integration tests: a node in a folder of its own, in this process, and the vectors.
 
 pub mod fuzz;
+mod host;
 pub mod liar;
 pub mod musts;
 mod node;
@@ -8,6 +9,7 @@ pub mod vectors;
 
 use std::path::{Path, PathBuf};
 
+pub use host::{Authority, Host, Manners};
 pub use node::{Outcome, TestNode, TestServe};
 
 /// The first file or folder of this name below a folder.

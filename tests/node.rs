@@ -116,7 +116,7 @@ impl TestNode {
     fn options(&self) -> Options {
         Options {
             data_dir: Some(self.data_dir()),
-            passphrase: None,
+            ..Options::default()
         }
     }
 

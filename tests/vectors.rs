@@ -21,6 +21,7 @@ mod oracle;
 mod record;
 mod sign;
 mod slice;
+mod static_host;
 mod succession;
 mod watch;
 mod wire;
@@ -232,6 +233,7 @@ pub fn all() -> Vec<Vector> {
         succession::vectors(),
         link::vectors(),
         wire::vectors(),
+        static_host::vectors(),
         feed::vectors(),
     ]
     .concat()

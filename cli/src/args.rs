@@ -4,6 +4,7 @@
 //! help are in `examples`.
 
 mod config;
+mod export;
 mod follow;
 mod get;
 mod key;
@@ -12,6 +13,7 @@ mod publish;
 mod serve;
 
 pub(crate) use config::Config;
+pub(crate) use export::{Export, ExportStatic};
 pub(crate) use follow::Follow;
 pub(crate) use get::Get;
 pub(crate) use key::{Init, Key};
@@ -131,6 +133,9 @@ pub(crate) enum Command {
     Sync {
         /// Only this feed
         feed: Option<String>,
+        /// Fetch at most so many bytes a second, or none for no limit [default: as set]
+        #[arg(long, value_name = "RATE", value_parser = crate::ask::rate)]
+        down: Option<crate::ask::Rate>,
     },
     /// List items, newest first
     #[command(after_help = examples::LS)]
@@ -157,6 +162,13 @@ pub(crate) enum Command {
     /// Serve what is held to others until told to stop
     #[command(after_help = examples::SERVE)]
     Serve(Serve),
+    /// Write what is published for a web host that runs no levada
+    #[command(after_help = examples::EXPORT, subcommand_required = true, arg_required_else_help = true)]
+    Export {
+        /// In which form.
+        #[command(subcommand)]
+        command: Export,
+    },
     /// Show what this node holds
     #[command(after_help = examples::STATUS)]
     Status,

@@ -2,11 +2,11 @@
 //!
 //! Makes paths absolute and reads the small form (`A-B`); everything else is for the node to judge.
 
-use crate::args::{Command, Config, Get, Init, Key, Mirror, Publish};
+use crate::args::{Command, Config, Export, ExportStatic, Get, Init, Key, Mirror, Publish};
 use clap_complete::Shell;
 use levada_feed::link::Link;
 use levada_peer::api::{Call, Code, Failure};
-use levada_peer::node::Serve;
+use levada_peer::node::{Given, Serve, read_rate};
 use std::path::{Path, PathBuf};
 
 /// Characters of a feed that name a file well enough.
@@ -65,7 +65,7 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
         },
         Command::Unfollow { feed, purge } => Call::Unfollow { feed, purge },
         Command::Sources => Call::Sources,
-        Command::Sync { feed } => Call::Sync { feed },
+        Command::Sync { feed, .. } => Call::Sync { feed },
         Command::Ls { feed, limit, all } => Call::Ls { feed, limit, all },
         Command::Show { target } => Call::Show { target },
         Command::Get(args) => return get(args),
@@ -75,6 +75,7 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
                 api: args.api,
             }));
         }
+        Command::Export { command } => export(command)?,
         Command::Status => Call::Status,
         Command::Config {
             command: Config::Check,
@@ -100,6 +101,20 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
     Ok(Ask::Call(call))
 }
 
+/// What a command says of limits.
+pub(crate) fn limits(command: &Command) -> Given {
+    let rate = |given: &Option<Rate>| given.map(|Rate(rate)| rate);
+    let (up, down) = match command {
+        Command::Serve(args) => (rate(&args.up), rate(&args.down)),
+        Command::Publish(args) => (rate(&args.up), None),
+        Command::Follow(args) => (None, rate(&args.down)),
+        Command::Get(args) => (None, rate(&args.down)),
+        Command::Sync { down, .. } => (None, rate(down)),
+        _ => (None, None),
+    };
+    Given { up, down }
+}
+
 fn key(command: Key) -> Result<Call, Failure> {
     Ok(match command {
         Key::List => Call::KeyList,
@@ -121,6 +136,21 @@ fn key(command: Key) -> Result<Call, Failure> {
         },
         Key::TakeOver { feed } => Call::KeyTakeOver { feed },
     })
+}
+
+fn export(command: Export) -> Result<Call, Failure> {
+    let Export::Static(ExportStatic {
+        dir,
+        feeds,
+        media,
+        url,
+    }) = command;
+    Ok(Call::ExportStatic(levada_peer::api::ExportStatic {
+        dir: absolute(&dir)?,
+        feeds,
+        media,
+        url,
+    }))
 }
 
 fn mirror(command: Mirror) -> Call {
@@ -231,6 +261,20 @@ pub(crate) fn range(text: &str) -> Result<(u64, Option<u64>), String> {
         return Err("the last byte is before the first".to_owned());
     }
     Ok((first, last))
+}
+
+/// Bytes a second; absent: no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rate(Option<u64>);
+
+/// Reads `RATE` or `none`.
+///
+/// # Errors
+/// In words.
+pub(crate) fn rate(text: &str) -> Result<Rate, String> {
+    read_rate(text).map(Rate).map_err(|_| {
+        "a rate is bytes a second, as in 500KiB or 2MiB, at least 1KiB; or none".into()
+    })
 }
 
 #[cfg(test)]

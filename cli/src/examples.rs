@@ -79,7 +79,8 @@ Examples:
 pub(crate) const SYNC: &str = "\
 Examples:
   levada sync                               all that is followed
-  levada sync ana";
+  levada sync ana
+  levada sync --down 500KiB                 bytes a second at most";
 
 /// Of `ls`.
 pub(crate) const LS: &str = "\
@@ -115,7 +116,27 @@ Examples:
   levada serve --listen 8080 --listen [::1]:9000
   levada serve --api off                    calls of this user's commands only, by the socket
   levada serve --log info                   tell on standard error what goes on
-  levada serve --passphrase-fd 3 3< phrase  sign with an encrypted key without asking";
+  levada serve --passphrase-fd 3 3< phrase  sign with an encrypted key without asking
+  levada serve --up 500KiB --down 2MiB      leave some of the line to others
+A RATE is bytes a second; the local network is exempt. Hours of the day are set in config.toml.";
+
+/// Of `export`.
+pub(crate) const EXPORT: &str = "\
+Examples:
+  levada export static ./site               plain files, for any web host or bucket
+  levada export static ./site --url https://ana.example/levada";
+
+/// Of `export static`.
+pub(crate) const EXPORT_STATIC: &str = "\
+Upload DIR as it is: `levada follow LINK --via https://HOST/PATH` follows it there, and checks every byte
+as always. Running it again writes only what changed, so that rsync and the like upload little. What was
+retracted is removed; files that levada did not put there stay.
+
+Examples:
+  levada export static ./site
+  levada export static ./site --url https://ana.example/levada
+  levada export static ./site --media newest:50
+  levada export static ./site --feed ana --feed lev1…";
 
 /// Of `status`.
 pub(crate) const STATUS: &str = "\

@@ -12,6 +12,9 @@ pub(crate) fn of_answer(answer: &Answer) -> Option<Code> {
             let mut problems = config.files.iter().filter_map(|file| file.problem.as_ref());
             problems.next().map(|problem| problem.code)
         }
+        Answer::Exported(exported) if exported.feeds.iter().any(|feed| feed.media_missing > 0) => {
+            Some(Code::Partly)
+        }
         Answer::Sync { failed, .. } if *failed > 0 => Some(Code::Partly),
         _ => None,
     }

@@ -4,6 +4,7 @@
 
 mod check;
 mod config;
+mod export;
 mod feeds;
 mod heads;
 mod items;
@@ -12,6 +13,7 @@ mod mirrors;
 mod publish;
 mod serving;
 mod sync;
+mod traffic;
 
 pub(crate) use publish::PublishReport;
 pub(crate) use serving::serving;
@@ -31,6 +33,10 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
         Answer::Written(written) => self::written(screen, call, written),
         // `PublishReport` has printed it, with what it saw on the way.
         Answer::Published(_) => {}
+        Answer::Exported(exported) => {
+            let has_url = matches!(call, Call::ExportStatic(asked) if asked.url.is_some());
+            export::exported(screen, exported, has_url);
+        }
         Answer::Followed(synced) => sync::followed(screen, spelling, synced),
         Answer::Sync { synced, failed } => sync::all(screen, *synced, *failed),
         Answer::Unfollowed { feed, freed } => {

@@ -118,6 +118,7 @@ fn session(cli: Cli, screen: &mut Screen) -> Result<(Session<'_>, Ask), Failure>
         .filter(|(_, is_in_environment)| !is_in_environment)
         .map(|(folder, _)| folder.clone());
     let stop = Arc::new(watch::Sender::new(false));
+    let limits = ask::limits(&cli.command);
     let ask = ask::read(cli.command)?;
     let is_serving = matches!(ask, Ask::Serve(_) | Ask::PublishAndServe(..));
     let hangups = signals::listen(stop.clone(), Hangup::of(is_serving)).map_err(|error| {
@@ -129,6 +130,7 @@ fn session(cli: Cli, screen: &mut Screen) -> Result<(Session<'_>, Ask), Failure>
     let options = Options {
         data_dir: data_dir.map(|(folder, _)| folder),
         passphrase: passphrase::given(cli.global.passphrase_fd)?.map(Into::into),
+        limits,
     };
     let session = Session {
         screen,
@@ -228,6 +230,10 @@ impl Session<'_> {
             if is_bytes && self.screen.is_closed() {
                 events.close();
             }
+        }
+        if !is_stop_told && *stopped.borrow() {
+            // The work ended in the same moment.
+            self.screen.note("stopping; Ctrl-C again ends it at once");
         }
         let result = work.await;
         self.screen.end_progress();

@@ -5,10 +5,12 @@
 
 mod answer;
 mod event;
+mod export;
 mod failure;
 mod mirror;
 pub mod pipe;
 mod setup;
+mod traffic;
 
 pub use crate::keep::Totals;
 pub use answer::{
@@ -16,9 +18,11 @@ pub use answer::{
     SourceInfo, State, Status, Synced, Written,
 };
 pub use event::{Change, Event, Progress};
+pub use export::{ExportStatic, Exported, ExportedFeed};
 pub use failure::{Code, Failure};
 pub use mirror::{MirrorInfo, MirrorState};
 pub use setup::{ConfigFile, ConfigInfo, Folder, Setting, TokenInfo};
+pub use traffic::TrafficInfo;
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -58,6 +62,7 @@ pub enum Call {
         /// Name to give it; `main` when absent.
         name: Option<String>,
         /// Nothing was ever signed with it: its feed is begun here.
+        #[serde(default)]
         is_unused: bool,
         /// What the author is called in the profile, with `is_unused`; the key's name when absent.
         title: Option<String>,
@@ -88,6 +93,8 @@ pub enum Call {
     },
     /// Publishes files and folders.
     Publish(Box<Publish>),
+    /// Writes feeds as plain files for a web host.
+    ExportStatic(ExportStatic),
     /// Subscribes to a feed and syncs it once.
     Follow {
         /// A link or key.

@@ -21,6 +21,8 @@ mod private;
 pub(crate) mod reach;
 pub mod server;
 pub(crate) mod service;
+pub mod static_dir;
 pub mod strip;
+pub mod traffic;
 pub mod walk;
 pub(crate) mod whole;

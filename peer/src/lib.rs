@@ -8,6 +8,7 @@ pub mod keep;
 pub mod node;
 pub mod pins;
 pub mod query;
+pub mod rate;
 pub mod runs;
 pub mod session;
 pub mod settings;

@@ -7,11 +7,13 @@ mod append;
 mod author;
 mod conduct;
 mod config;
+mod export;
 mod find;
 mod follow;
 mod get;
 mod guard;
 mod leave;
+mod limits;
 mod listen;
 mod live;
 mod local;
@@ -43,8 +45,10 @@ use crate::io::learned::Learned;
 use crate::io::local::Token;
 use crate::io::marker::Markers;
 use crate::io::news::News;
+use crate::io::server::Places;
+use crate::io::traffic::Traffic;
 use crate::io::whole;
-use crate::settings::Settings;
+use crate::settings::{Limits, Settings};
 use crate::standing::Standings;
 use crate::store::StoreError;
 use levada_feed::head::Head;
@@ -58,6 +62,7 @@ use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
 pub use crate::io::log;
+pub use crate::settings::{Given, read_rate};
 pub use append::append;
 pub use listen::{ApiListen, Listen, NotAnAddress, NotLocal};
 pub use serve::{Serve, Serving, encrypted_keys, serve};
@@ -69,6 +74,8 @@ pub struct Options {
     pub data_dir: Option<PathBuf>,
     /// Passphrase of own keys.
     pub passphrase: Option<Zeroizing<String>>,
+    /// Limits in the place of those that are set.
+    pub limits: Given,
 }
 
 /// Turns true when the person wants the work to stop; what is done stays done.
@@ -137,9 +144,11 @@ fn find_dirs(options: &Options) -> Result<Dirs, Failure> {
 async fn open(options: &Options) -> Result<Arc<Node>, Failure> {
     let options = options.clone();
     let opened = tokio::task::spawn_blocking(move || Node::open(&options)).await;
-    opened
+    let node = opened
         .map_err(|_| Failure::new(Code::Failed, "the node could not be opened"))?
-        .map(Arc::new)
+        .map(Arc::new)?;
+    limits::keep(&node);
+    Ok(node)
 }
 
 /// Sends an event. Nobody listens any more: the work goes on all the same.
@@ -154,13 +163,17 @@ const FULL_BYTES: u64 = 64 << 10;
 #[derive(Clone)]
 struct Node {
     dirs: Dirs,
-    settings: Arc<Settings>,
     disk: Arc<Disk>,
     blobs: Blobs,
     evidence: Evidence,
     keys: Keys,
     markers: Markers,
     client: Arc<Client>,
+    settings: Arc<Settings>,
+    /// What was set, with what the command line says in its place.
+    limits: Arc<Limits>,
+    traffic: Arc<Traffic>,
+    places: Arc<Places>,
     heads: Arc<Mutex<HeadsFile>>,
     /// Held while an own feed is open for signing: one history, one hand.
     signing: Arc<tokio::sync::Mutex<()>>,
@@ -198,7 +211,9 @@ impl Node {
             .and_then(|()| Lock::take(&dirs));
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
         let settings = crate::io::config::load_settings(&dirs)?;
-        let disk = Arc::new(Disk::open(&dirs.store())?);
+        let limits = settings.limits.clone().with(options.limits);
+        let disk = Arc::new(Disk::open_with(&dirs.store(), settings.memory.cache)?);
+        let traffic = limits::traffic(&limits);
         whole::sweep(&dirs.keys()).map_err(StoreError::file(&dirs.keys(), "reading"))?;
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
@@ -206,7 +221,13 @@ impl Node {
             evidence: Evidence::open(&dirs.state().join("evidence"))?,
             keys: Keys::at(&dirs.keys()),
             markers: Markers::open(&dirs.state().join("markers"))?,
-            client: Arc::default(),
+            client: Arc::new(Client::through(vec![traffic.down.clone()])),
+            places: Arc::new(Places::of_system(
+                limits.connections,
+                limits.connections_each,
+            )),
+            limits: Arc::new(limits),
+            traffic,
             heads: Arc::new(Mutex::new(heads)),
             signing: Arc::default(),
             asked: Arc::default(),
@@ -317,6 +338,7 @@ impl Node {
             } => own::restore(&self, &file, name.as_deref(), is_unused, title.as_deref()),
             Call::KeyTakeOver { feed } => own::take_over(&self, feed.as_deref(), events, stop),
             Call::Publish(args) => publish::publish(&self, &args, events, stop),
+            Call::ExportStatic(args) => export::export(&self, &args, events, stop),
             Call::Sources => show::sources(&self).map(|sources| Answer::Sources { sources }),
             Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
             Call::Show { target } => show::show(&self, &target),

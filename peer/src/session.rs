@@ -53,7 +53,7 @@ pub struct Known<'a> {
     pub length: Option<u64>,
     /// Records held.
     pub held: &'a Runs,
-    /// Items found among the records from `Session::from` on.
+    /// Items found among the records from `Session::from` on; only looked at while nothing is under way.
     pub items: u64,
     /// Time of the oldest record from `Session::from` on.
     pub oldest: Option<u64>,
@@ -87,10 +87,24 @@ impl Session {
         }
     }
 
-    /// First record that is wanted, as far as known.
-    #[must_use]
-    pub fn from(&self) -> u64 {
-        self.from.unwrap_or(0)
+    /// First record that is wanted of a feed of this length, as far as known; `None` while the peer's head was not judged.
+    pub fn from(&mut self, length: u64) -> Option<u64> {
+        self.is_fresh.then(|| {
+            let start = self.start(length);
+            let from = self.from.get_or_insert(start);
+            *from = (*from).min(start);
+            *from
+        })
+    }
+
+    /// Where the wanted records begin before any was looked at.
+    fn start(&self, length: u64) -> u64 {
+        match self.wanted {
+            Wanted::All => 0,
+            Wanted::Nothing => length.saturating_sub(1),
+            Wanted::Items(items) => length.saturating_sub(items.max(1)),
+            Wanted::Since(_) => length.saturating_sub(START_RECORDS_MAX),
+        }
     }
 
     /// The peer's head was judged: it is ours now, or it is older.
@@ -167,13 +181,7 @@ impl Session {
 
     /// How far back records are wanted; moves back when what is there turned out to be too little.
     fn reach(&mut self, length: u64, known: &Known<'_>, is_settled: bool) -> u64 {
-        let last = length.saturating_sub(1);
-        let start = match self.wanted {
-            Wanted::All => 0,
-            Wanted::Nothing => last,
-            Wanted::Items(items) => length.saturating_sub(items.max(1)),
-            Wanted::Since(_) => length.saturating_sub(START_RECORDS_MAX),
-        };
+        let start = self.start(length);
         let from = self.from.get_or_insert(start);
         *from = (*from).min(start);
         // Only a range that is held as far as this peer can give it tells whether to go on.

@@ -3,9 +3,13 @@
 //! Text in, values out (spec/store.md, Settings). Reading the file is `io::config`'s; what a setting does is said where it
 //! is used. A name that is not known is an error, so that a slip of the pen is never a silent default.
 
+mod limits;
+
 use crate::sources::{NotASize, read_size};
 use serde::{Deserialize, Deserializer};
 use std::path::PathBuf;
+
+pub use limits::{Given, Hours, Limits, NotARate, NotHours, Rates, Schedule, read_rate};
 
 /// Days for which a retracted record is kept when nothing else is said.
 const RETRACTED_DAYS: u64 = 30;
@@ -26,38 +30,8 @@ pub struct Settings {
     pub blobs: BlobRoots,
     /// What is kept of what was taken back.
     pub retracted: Retracted,
-}
-
-/// Bandwidth in bytes a second, and connections. Absent: no limit of bandwidth, the built-in bounds of connections.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// Sent to others, all together; addresses of the local network are exempt.
-    #[serde(deserialize_with = "size")]
-    pub up: Option<u64>,
-    /// Fetched from others, all together; addresses of the local network are exempt.
-    #[serde(deserialize_with = "size")]
-    pub down: Option<u64>,
-    /// Connections of others, in all.
-    pub connections: Option<usize>,
-    /// Connections of one address.
-    pub connections_each: Option<usize>,
-    /// Other limits at certain hours; the first that holds counts.
-    pub schedule: Vec<Schedule>,
-}
-
-/// Limits at certain hours of the day.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Schedule {
-    /// `HH:MM-HH:MM` of this machine's local time; may go past midnight.
-    pub hours: String,
-    /// Bytes a second sent; absent: no limit in these hours.
-    #[serde(deserialize_with = "size", default)]
-    pub up: Option<u64>,
-    /// Bytes a second fetched; absent: no limit in these hours.
-    #[serde(deserialize_with = "size", default)]
-    pub down: Option<u64>,
+    /// What may be held in memory.
+    pub memory: Memory,
 }
 
 /// Room for media that is not one's own and not pinned.
@@ -96,6 +70,18 @@ impl Default for Retracted {
     }
 }
 
+/// What may be held in memory. Absent: what is built in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Memory {
+    /// Bytes of the database's tables that are kept at hand; absent: 32 MiB.
+    #[serde(deserialize_with = "size")]
+    pub cache: Option<u64>,
+    /// Bytes of all answers under way together; absent: 256 MiB.
+    #[serde(deserialize_with = "size")]
+    pub answers: Option<u64>,
+}
+
 fn size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     let text = String::deserialize(from)?;
     let read = read_size(&text).map_err(|NotASize { .. }| {
@@ -130,7 +116,8 @@ impl Settings {
             [] => absent.to_owned(),
             texts => texts.join(", "),
         };
-        let hours = self.limits.schedule.iter().map(|part| part.hours.clone());
+        let hours = self.limits.schedule.iter();
+        let hours = hours.map(|part| part.hours.to_string());
         let roots = self.blobs.roots.iter();
         let roots = roots.map(|root| root.display().to_string());
         let api = match &self.api {
@@ -142,6 +129,15 @@ impl Settings {
             ("api", api),
             ("limits.up", bytes(self.limits.up, "no limit")),
             ("limits.down", bytes(self.limits.down, "no limit")),
+            (
+                "limits.local",
+                if self.limits.local {
+                    "limited too"
+                } else {
+                    "exempt"
+                }
+                .to_owned(),
+            ),
             ("limits.connections", count(self.limits.connections)),
             (
                 "limits.connections_each",
@@ -161,6 +157,8 @@ impl Settings {
                 texts(&roots.collect::<Vec<_>>(), "the data directory alone"),
             ),
             ("retracted.days", self.retracted.days.to_string()),
+            ("memory.cache", bytes(self.memory.cache, "32 MiB")),
+            ("memory.answers", bytes(self.memory.answers, "256 MiB")),
         ]
     }
 

@@ -3,11 +3,17 @@
 //! Text in, text out. A source is a feed key, hints where to ask, and what to keep. Reading and writing the file is
 //! `io::config`'s; following is `node`'s.
 
+mod own;
+mod written;
+
 use levada_feed::key::FeedKey;
 use levada_feed::link::{First, Link};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
+
+pub use own::Own;
+pub use written::NotWritten;
 
 /// Items kept of a source when nothing else is said.
 const KEEP_ITEMS: u64 = 50;
@@ -204,16 +210,6 @@ pub struct Sources {
     own: Vec<Own>,
 }
 
-/// Where an own feed can be had besides this node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Own {
-    /// The feed.
-    pub feed: FeedKey,
-    /// Nodes and web hosts that serve it.
-    pub mirrors: Vec<String>,
-}
-
 /// Why a name finds no source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FindError {
@@ -246,12 +242,12 @@ impl Sources {
         toml::from_str(text)
     }
 
-    /// The file's text.
+    /// The file's text, out of what it was: comments, the order of lines and everything that still holds stay.
     ///
     /// # Errors
-    /// Never for what `add` made; the type is the library's.
-    pub fn write(&self) -> Result<String, toml::ser::Error> {
-        toml::to_string(self)
+    /// When the text is no list of sources.
+    pub fn write_over(&self, text: &str) -> Result<String, NotWritten> {
+        written::over(text, self)
     }
 
     /// All of them, in the order added.
@@ -341,39 +337,6 @@ impl Sources {
         let before = self.list.len();
         self.list.retain(|source| source.feed != *feed);
         self.list.len() < before
-    }
-
-    /// Where an own feed can be had besides this node.
-    #[must_use]
-    pub fn mirrors(&self, feed: &FeedKey) -> &[String] {
-        let own = self.own.iter().find(|own| own.feed == *feed);
-        own.map_or(&[], |own| own.mirrors.as_slice())
-    }
-
-    /// Adds a mirror of an own feed; says whether it is new.
-    pub fn add_mirror(&mut self, feed: FeedKey, mirror: &str) -> bool {
-        if self.mirrors(&feed).iter().any(|known| known == mirror) {
-            return false;
-        }
-        match self.own.iter_mut().find(|own| own.feed == feed) {
-            Some(own) => own.mirrors.push(mirror.to_owned()),
-            None => self.own.push(Own {
-                feed,
-                mirrors: vec![mirror.to_owned()],
-            }),
-        }
-        true
-    }
-
-    /// Removes a mirror of an own feed; says whether it was there.
-    pub fn remove_mirror(&mut self, feed: &FeedKey, mirror: &str) -> bool {
-        let before = self.mirrors(feed).len();
-        for own in self.own.iter_mut().filter(|own| own.feed == *feed) {
-            own.mirrors.retain(|known| known != mirror);
-        }
-        let is_gone = self.mirrors(feed).len() < before;
-        self.own.retain(|own| !own.mirrors.is_empty());
-        is_gone
     }
 
     /// Finds a source by link, key, nickname, or the beginning of its key.

@@ -3,6 +3,8 @@
 use crate::line::{Failure, float};
 use levada_peer::io::clock;
 use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -58,6 +60,16 @@ pub(crate) fn run_reading<T>(
     std::io::copy(&mut running.stdout, &mut std::io::sink())?;
     let used = running.end()?;
     Ok((used, read?))
+}
+
+/// How often each thread of a process was woken up, those that ended since included.
+#[derive(Clone, Default)]
+pub(crate) struct WakeUps(BTreeMap<OsString, u64>);
+
+impl WakeUps {
+    pub(crate) fn sum(&self) -> u64 {
+        self.0.values().sum()
+    }
 }
 
 /// A process under way.
@@ -131,6 +143,26 @@ impl Running {
         self.end()
     }
 
+    /// Times that its threads went to sleep of their own accord so far, and so were woken up or will be.
+    pub(crate) fn count_wake_ups(&self, wake_ups: &mut WakeUps) -> Result<(), Failure> {
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let thread = thread?;
+            // A thread may end in between.
+            let status = std::fs::read_to_string(thread.path().join("status"));
+            if let Some(times) = field(&status.unwrap_or_default(), "voluntary_ctxt_switches:") {
+                wake_ups.0.insert(thread.file_name(), times);
+            }
+        }
+        Ok(())
+    }
+
+    /// Resident memory now.
+    pub(crate) fn resident_mib(&self) -> Result<f64, Failure> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let kib = field(&status, "VmRSS:").ok_or("the system tells what is resident")?;
+        Ok(float(kib) / 1_024.0)
+    }
+
     /// CPU seconds so far.
     pub(crate) fn cpu(&self) -> Result<f64, Failure> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
@@ -140,6 +172,12 @@ impl Running {
         let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
         Ok(float(ticks) / float(rustix::param::clock_ticks_per_second()))
     }
+}
+
+/// A number in a file of the system, by the name before it.
+fn field(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 impl Drop for Running {
@@ -198,7 +236,7 @@ impl Levada {
 
 /// A node that serves.
 pub(crate) struct Serving {
-    running: Running,
+    pub(crate) running: Running,
     /// Seconds from its start until it said that it serves.
     pub(crate) ready: f64,
     /// Where it listens.

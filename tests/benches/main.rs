@@ -6,6 +6,7 @@
 mod append;
 mod blob;
 mod child;
+mod idle;
 mod line;
 mod memory;
 mod news;
@@ -54,6 +55,7 @@ const ROWS: &[Row] = &[
     ("start_1m", start::of_records),
     ("start_feeds", start::of_feeds),
     ("news", news::row),
+    ("idle", idle::row),
 ];
 
 impl Bench {

@@ -164,7 +164,12 @@ pub(crate) fn serve(data: &Path) -> Outcome {
             "control": control.local_addr()?.to_string(),
             "feed": author.log.feed().to_string(),
         }))?;
-        tokio::spawn(server::serve(listener, Arc::new(served), stopped));
+        tokio::spawn(server::serve(
+            listener,
+            Arc::new(served),
+            server::Room::default(),
+            stopped,
+        ));
         loop {
             let (mut stream, _) = control.accept().await?;
             tokio::task::block_in_place(|| author.append())?;

@@ -15,14 +15,19 @@ pub(crate) struct Options {
     pub(crate) folder: PathBuf,
     /// Whether references that are missing are installed.
     pub(crate) installs: bool,
+    /// Seconds for which nodes that have nothing to do are watched.
+    pub(crate) seconds: u64,
 }
 
 /// How to say it.
 pub(crate) const USAGE: &str = "usage: cargo bench -p levada-tests -- [--smoke] [--divide N] [--runs N] \
-     [--folder DIR] [--no-install] [ROW…]";
+     [--folder DIR] [--seconds N] [--no-install] [ROW…]";
 
 /// Divisor of a smoke run: 4 MiB, a few thousand records, some twenty followers.
 const SMOKE_DIVIDE: u64 = 256;
+/// Ten minutes.
+const IDLE_SECONDS: u64 = 600;
+const SMOKE_SECONDS: u64 = 2;
 
 impl Options {
     /// Reads the arguments. `None`: they are not understood.
@@ -33,6 +38,7 @@ impl Options {
             rows: Vec::new(),
             folder: std::env::temp_dir(),
             installs: true,
+            seconds: IDLE_SECONDS,
         };
         let mut args = args.into_iter();
         while let Some(arg) = args.next() {
@@ -43,8 +49,10 @@ impl Options {
                     options.divide = SMOKE_DIVIDE;
                     options.runs = 1;
                     options.installs = false;
+                    options.seconds = SMOKE_SECONDS;
                 }
                 "--divide" => options.divide = number(args.next())?,
+                "--seconds" => options.seconds = number(args.next())?,
                 "--runs" => options.runs = usize::try_from(number(args.next())?).ok()?,
                 "--folder" => options.folder = args.next()?.into(),
                 "--no-install" => options.installs = false,

@@ -91,7 +91,7 @@ pub(crate) fn written(count: u64) -> impl Iterator<Item = Result<Vec<u8>, Failur
 fn author(data: &Path, records: u64, batch: u64) -> Outcome {
     let options = node::Options {
         data_dir: Some(data.to_owned()),
-        passphrase: None,
+        ..node::Options::default()
     };
     let batches = records / batch;
     let mut seconds = Vec::new();

@@ -24,6 +24,7 @@ struct Seen {
     is_over: std::sync::atomic::AtomicBool,
     asked: AtomicU64,
     answered: AtomicU64,
+    messages: AtomicU64,
     turns: Mutex<Turns>,
 }
 
@@ -51,6 +52,8 @@ pub(crate) struct Count {
     /// Bytes to the follower.
     pub(crate) answered: u64,
     pub(crate) connections: usize,
+    /// Parts that went through in either direction, as they came.
+    pub(crate) messages: u64,
     /// Times that the follower waited for an answer before it went on asking.
     pub(crate) round_trips: u64,
     /// When the last bytes of an answer went on.
@@ -97,6 +100,7 @@ impl Tap {
         Count {
             asked: self.seen.asked.load(Ordering::Relaxed),
             answered: self.answered(),
+            messages: self.seen.messages.load(Ordering::Relaxed),
             connections: turns.connected.len(),
             round_trips: turns.round_trips,
             last: turns.last,
@@ -128,6 +132,7 @@ fn join(near: TcpStream, to: SocketAddr, seen: &Arc<Seen>) -> io::Result<()> {
     let (from, into, asking) = (near.try_clone()?, far.try_clone()?, seen.clone());
     let asked = move |bytes: u64| {
         asking.asked.fetch_add(bytes, Ordering::Relaxed);
+        asking.messages.fetch_add(1, Ordering::Relaxed);
         let mut turns = asking.turns();
         if turns.round_trips == 0 || turns.is_answering {
             turns.round_trips += 1;
@@ -138,6 +143,7 @@ fn join(near: TcpStream, to: SocketAddr, seen: &Arc<Seen>) -> io::Result<()> {
     let answering = seen.clone();
     let answered = move |bytes: u64| {
         answering.answered.fetch_add(bytes, Ordering::Relaxed);
+        answering.messages.fetch_add(1, Ordering::Relaxed);
         let mut turns = answering.turns();
         turns.is_answering = true;
         turns.last = Some(clock::tick());

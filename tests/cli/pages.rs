@@ -25,6 +25,7 @@ pages! {
     moving_is_as_written: "moving.md",
     errors_are_as_written: "errors.md",
     json_is_as_written: "json.md",
+    limits_are_as_written: "limits.md",
     serving_is_as_written: "serving.md",
 }
 

@@ -150,7 +150,13 @@ fn words(text: &str) -> Vec<(&str, &str)> {
 
 /// Dates, times and free space, which are of this run.
 fn without_times(line: &str) -> String {
-    for name in ["free ", "\"free_bytes\":", "another levada (process"] {
+    for name in [
+        "free ",
+        "\"free_bytes\":",
+        "\"connections_max\":",
+        "\"connections_each_max\":",
+        "another levada (process",
+    ] {
         if let Some((before, rest)) = line.split_once(name) {
             let value = rest.trim_start();
             let spaces = &rest[..rest.len() - value.len()];

@@ -9,10 +9,13 @@ mod layout;
 mod live;
 #[cfg(test)]
 mod local;
+#[cfg(test)]
 mod own;
 mod proof;
 #[cfg(test)]
 mod spec;
+#[cfg(test)]
+mod static_host;
 #[cfg(test)]
 mod store;
 mod swarm;

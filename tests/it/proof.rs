@@ -170,3 +170,68 @@ fn disputed_feed_takes_no_new_head() {
     };
     assert_eq!((synced.length, synced.is_disputed), (3, true));
 }
+
+#[test]
+fn record_that_was_taken_back_is_not_proven_and_its_retraction_is() {
+    let author = TestNode::new();
+    published(&author, &[("a.bin", 1), ("b.bin", 2)]);
+    std::fs::remove_file(author.files().join("a.bin")).unwrap();
+    let retracting = Publish {
+        paths: vec![author.files()],
+        retract_missing: true,
+        ..Publish::default()
+    };
+    let _ = author.call(Call::Publish(Box::new(retracting))).answer();
+    let feed = feed_of(&author);
+    let prove = |index: u64| {
+        author.call(Call::Prove {
+            target: format!("{feed}/{index}"),
+            output: Some(author.data_dir().join(format!("{index}.bundle"))),
+        })
+    };
+    let failure = prove(1).failure();
+    assert_eq!(failure.code, Code::NotFound);
+    assert!(
+        failure
+            .message
+            .ends_with("record 1 was taken back by record 3"),
+        "{}",
+        failure.message
+    );
+    assert!(!author.data_dir().join("1.bundle").exists());
+    let _ = prove(3).answer();
+}
+
+#[test]
+fn file_that_is_no_proof_or_of_a_newer_version_is_told_as_that() {
+    let node = TestNode::new();
+    let told = |bytes: &[u8]| {
+        let file = node.write("file", bytes);
+        let failure = node.call(Call::Check { file }).failure();
+        assert_eq!(failure.code, Code::NotVerified);
+        (failure.message, failure.hint.unwrap_or_default())
+    };
+    let no_proof: [&[u8]; 7] = [
+        b"",
+        b"the sea",
+        b"\x80",
+        b"\x81\x01",
+        b"\x84\x01\x02\x03\x04",
+        b"\x84\x01\x40\x40\x40",
+        b"\x84\x01\x41\x01\x40\x40",
+    ];
+    for bytes in no_proof {
+        let (message, _) = told(bytes);
+        assert!(message.contains("no fork proof"), "{bytes:?}: {message}");
+    }
+    let (message, hint) = told(b"\x82\x02\x00");
+    assert!(
+        message.contains("needs a newer levada") && hint.contains("update"),
+        "{message} {hint}"
+    );
+    // The first byte inside tells a head answer from a succession, whatever comes behind it.
+    let (message, _) = told(b"\x84\x01\x43\x83\x18\x18\x40\x40");
+    assert!(!message.contains("succession"), "{message}");
+    let (message, _) = told(b"\x84\x01\x41\xa0\x40\x40");
+    assert!(message.contains("succession"), "{message}");
+}

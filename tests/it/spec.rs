@@ -18,6 +18,7 @@ use levada_feed::reject::Reject;
 use levada_feed::succession::{Succession, SuccessionBody};
 use levada_feed::tree::{self, Node, Pieces, Shape};
 use levada_peer::io::author::{AuthorError, AuthorFile, Frame, Part};
+use levada_peer::static_layout;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::Path;
@@ -237,6 +238,7 @@ fn blocks(history: &History, other: &History) -> BTreeMap<String, Vec<u8>> {
             succession(head.body().root).wire().to_vec(),
         ),
     ]);
+    blocks.insert("static-marker".to_owned(), static_layout::write_marker());
     blocks.insert("author-file-1".to_owned(), author_file(history));
     blocks.insert("author-file-link".to_owned(), author_file_link(history));
     for index in [0, 1, 2, 4] {

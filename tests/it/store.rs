@@ -111,7 +111,7 @@ fn heads_and_sources_files_are_those_of_the_page() {
     sources
         .add(&link, &via, Some("days:30"), None, 1_767_225_600_000)
         .unwrap();
-    assert_eq!(block("toml sources"), sources.write().unwrap());
+    assert_eq!(block("toml sources"), sources.write_over("").unwrap());
     assert_eq!(Sources::read(&block("toml sources")), Ok(sources));
 }
 

@@ -5,6 +5,7 @@
 mod feeds;
 mod judge;
 mod lists;
+mod static_host;
 mod wire;
 
 use judge::{Judged, judge};

@@ -34,7 +34,7 @@ def make_bundle(head_wire, length, hashes, start, slots):
     return codec.encode([1, head_wire, start, slots, edges, pairs])
 
 
-def _check_slot(slot):
+def check_slot(slot):
     if is_bytes(slot):
         return
     require(type(slot) is list and len(slot) in (1, 2) and is_bytes(slot[0], 32), "bundle-3")
@@ -51,7 +51,7 @@ def check_bundle(data, feed=None):
     require(is_bytes(edges) and is_bytes(pairs), "bundle-1")
     require(1 <= len(slots) <= SLOTS_MAX, "bundle-2")
     for slot in slots:
-        _check_slot(slot)
+        check_slot(slot)
         require(not is_bytes(slot) or len(slot) <= RECORD_BYTES_MAX, "bundle-5")
     head = head_page.check_head(head_wire, feed)
     end = start + len(slots)

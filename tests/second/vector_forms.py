@@ -13,6 +13,7 @@ import link as link_page
 import list as list_page
 import record as record_page
 import slice as slice_page
+import static_host
 import succession as succession_page
 import wire
 from codec import Refused, require
@@ -256,6 +257,30 @@ def wire_announce(vector, data):
     return {"port": [str(wire.read_announce(data))]}
 
 
+def static_known(vector):
+    """What the file `head` of a static host proves."""
+    return static_host.Known(vector.hex("answer"), vector.hex("feed"))
+
+
+def static_marker(vector, data):
+    static_host.check_marker(data)
+    return {}
+
+
+def static_page(vector, data):
+    return {"slots": [str(len(static_known(vector).check_page(vector.number("page"), data)))]}
+
+
+def static_list(vector, data):
+    static_known(vector).check_list(vector.number("page"), data)
+    return {}
+
+
+def static_tile(vector, data):
+    static_known(vector).check_tile(0, vector.number("tile"), data)
+    return {}
+
+
 def feed(vector, data):
     """A follower, and the answers that it gets."""
     follower = Follower(vector.hex("feed"), vector.number("now"), vector.hex("link-first"))
@@ -368,5 +393,9 @@ FORMS = {
     ("wire", "frames"): wire_frames,
     ("wire", "peers"): wire_peers,
     ("wire", "announce"): wire_announce,
+    ("static", "marker"): static_marker,
+    ("static", "page"): static_page,
+    ("static", "list"): static_list,
+    ("static", "tile"): static_tile,
     ("feed", ""): feed,
 }

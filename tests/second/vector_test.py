@@ -63,6 +63,9 @@ GIVEN = {
     ("succession", ""): {"named"},
     ("wire", "blobs"): {"asked"},
     ("wire", "frames"): {"feeds"},
+    ("static", "page"): {"feed", "answer", "page"},
+    ("static", "list"): {"feed", "answer", "page"},
+    ("static", "tile"): {"feed", "answer", "tile"},
     ("feed", ""): {"feed", "now", "link-first", "step"},
 }
 

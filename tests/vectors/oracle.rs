@@ -47,6 +47,14 @@ pub(crate) fn hash(bytes: &[u8]) -> Hash {
     *blake3::hash(bytes).as_bytes()
 }
 
+/// The chaining value of a subtree of a list that begins at this chunk and is not the whole.
+pub(crate) fn subtree(bytes: &[u8], first_chunk: usize) -> Hash {
+    let offset = u64::try_from(first_chunk * 1024).expect("memory is smaller");
+    let mut hasher = blake3::Hasher::new();
+    hasher.set_input_offset(offset).update(bytes);
+    hasher.finalize_non_root()
+}
+
 /// h[i] of the tables: the hash of the index as eight bytes, the lowest first.
 pub(crate) fn table_hash(index: u64) -> Hash {
     hash(&index.to_le_bytes())

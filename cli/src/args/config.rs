@@ -5,6 +5,6 @@ use clap::Subcommand;
 /// `config`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
-    /// Look at config.toml and sources.toml: what is wrong with them, and which settings hold
+    /// Look at config.toml, sources.toml and pins.toml: what is wrong with them, and which settings hold
     Check,
 }

@@ -17,4 +17,7 @@ pub(crate) struct Follow {
     /// Media to keep at most [default: 2GiB]
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_size: Option<String>,
+    /// Fetch at most so many bytes a second, or none for no limit [default: as set]
+    #[arg(long, value_name = "RATE", value_parser = crate::ask::rate)]
+    pub(crate) down: Option<crate::ask::Rate>,
 }

@@ -18,4 +18,7 @@ pub(crate) struct Get {
     /// First and last byte, both included: 0-99, or 100- for the rest; needs -o
     #[arg(long, value_name = "A-B", requires = "output", allow_hyphen_values = true, value_parser = crate::ask::range)]
     pub(crate) range: Option<(u64, Option<u64>)>,
+    /// Fetch at most so many bytes a second, or none for no limit [default: as set]
+    #[arg(long, value_name = "RATE", value_parser = crate::ask::rate)]
+    pub(crate) down: Option<crate::ask::Rate>,
 }

@@ -55,4 +55,7 @@ pub(crate) struct Publish {
     /// Where to take calls of this machine, with --serve: as `levada serve --help` says
     #[arg(long, value_name = "ADDR", env = "LEVADA_API", hide_env = true)]
     pub(crate) api: Vec<ApiListen>,
+    /// Send at most so many bytes a second, with --serve, or none for no limit [default: as set]
+    #[arg(long, value_name = "RATE", requires = "serve", value_parser = crate::ask::rate)]
+    pub(crate) up: Option<crate::ask::Rate>,
 }

@@ -14,4 +14,10 @@ pub(crate) struct Serve {
     /// [default: `api` of config.toml, else port 9328 of loopback]
     #[arg(long, value_name = "ADDR", env = "LEVADA_API", hide_env_values = true)]
     pub(crate) api: Vec<ApiListen>,
+    /// Send at most so many bytes a second, or none for no limit; the local network is exempt [default: as set]
+    #[arg(long, value_name = "RATE", value_parser = crate::ask::rate)]
+    pub(crate) up: Option<crate::ask::Rate>,
+    /// Fetch at most so many bytes a second, or none for no limit; the local network is exempt [default: as set]
+    #[arg(long, value_name = "RATE", value_parser = crate::ask::rate)]
+    pub(crate) down: Option<crate::ask::Rate>,
 }

@@ -1,6 +1,7 @@
 //! Feeds, subscriptions and the node as a whole.
 
 use super::heads;
+use super::traffic;
 use crate::escape;
 use crate::quote::Spelling;
 use crate::screen::Screen;
@@ -156,7 +157,9 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
         .add_some(
             "listening on",
             Some(listen.join(", ")).filter(|listen| !listen.is_empty()),
-        );
+        )
+        .add_some("limits", traffic::limits(&status.traffic))
+        .add_some("traffic", traffic::now(&status.traffic));
     screen.lines(fields.lines(""));
     let mut table = Table::new(&[2]);
     for key in &status.keys {

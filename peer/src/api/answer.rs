@@ -1,7 +1,8 @@
 //! Answers: what a call came to.
 
+use super::Exported;
 use super::setup::{ConfigInfo, TokenInfo};
-use super::{Failure, MirrorInfo};
+use super::{Failure, MirrorInfo, TrafficInfo};
 use crate::keep::Totals;
 use crate::standing::Standing;
 use levada_feed::hash::Hash;
@@ -32,6 +33,8 @@ pub enum Answer {
     Written(Written),
     /// Of `Publish`.
     Published(PublishSummary),
+    /// Of `ExportStatic`.
+    Exported(Exported),
     /// Of `Follow`.
     Followed(Synced),
     /// Of `Sync`.
@@ -354,6 +357,9 @@ pub struct Status {
     pub room: RoomInfo,
     /// Addresses served on.
     pub listen: Vec<String>,
+    /// Limits of bandwidth and connections, and what goes through now.
+    #[serde(default)]
+    pub traffic: TrafficInfo,
 }
 
 /// What media take, and what they may take.

@@ -4,7 +4,8 @@
 //! or the failure. An answer says nothing of its own kind: whoever asked knows which call it was.
 
 use super::{
-    Answer, Call, Checked, ConfigInfo, Event, Failure, FeedInfo, KeyInfo, PublishSummary, Shown,
+    Answer, Call, Checked, ConfigInfo, Event, Exported, Failure, FeedInfo, KeyInfo, PublishSummary,
+    Shown,
 };
 use super::{SourceInfo, Status, Synced, TokenInfo, Written};
 use serde::de::{DeserializeOwned, Error as _};
@@ -22,6 +23,9 @@ pub struct Request {
     /// Passphrase of own keys.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub passphrase: Option<Zeroizing<String>>,
+    /// Bytes a second that this call may fetch, besides the limit of the other process.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub down: Option<u64>,
 }
 
 impl fmt::Debug for Request {
@@ -105,6 +109,7 @@ fn answer(call: &Call, value: Value) -> Result<Answer, Error> {
             Answer::Written(serde_json::from_value::<Written>(value)?)
         }
         Call::Publish(_) => Answer::Published(serde_json::from_value::<PublishSummary>(value)?),
+        Call::ExportStatic(_) => Answer::Exported(serde_json::from_value::<Exported>(value)?),
         Call::Follow { .. } => Answer::Followed(serde_json::from_value::<Synced>(value)?),
         Call::Sync { .. } => Answer::Sync {
             synced: field(value.clone(), "synced")?,

@@ -7,6 +7,7 @@
 mod files;
 mod import;
 mod partial;
+mod place;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ mod watch;
 
 use crate::frame::Ask;
 use crate::io::clock;
+use crate::io::traffic::{Lane, Turns};
 use crate::static_layout::StaticFile;
 use address::Address;
 use bytes::Bytes;
@@ -44,7 +45,11 @@ const REMOTES_MAX: usize = 1_024;
 /// Bytes of what a peer says of its refusal.
 const REFUSAL_BYTES_MAX: u64 = 1_024;
 
-type Connection = SendRequest<Full<Bytes>>;
+/// A connection, and what is known of its turns.
+struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    turns: Arc<Turns>,
+}
 
 /// One peer: where it is, and its open connections.
 #[derive(Clone)]
@@ -58,6 +63,8 @@ struct RemoteInner {
     address: Address,
     /// Path before the wire's own, without a slash at its end.
     base: String,
+    /// What comes has its turn in each of these.
+    lanes: Vec<Arc<Lane>>,
     idle: Mutex<Vec<Connection>>,
     hosted: hosted::Hosted,
     reach: Reach,
@@ -105,9 +112,26 @@ impl fmt::Display for Target<'_> {
 #[derive(Default)]
 pub struct Client {
     remotes: Mutex<BTreeMap<String, Remote>>,
+    lanes: Vec<Arc<Lane>>,
 }
 
 impl Client {
+    /// One to which everything comes through these lanes.
+    #[must_use]
+    pub fn through(lanes: Vec<Arc<Lane>>) -> Self {
+        Self {
+            remotes: Mutex::default(),
+            lanes,
+        }
+    }
+
+    /// A client of its own, to which everything comes through one more lane.
+    #[must_use]
+    pub fn narrowed(&self, lane: Arc<Lane>) -> Self {
+        let lanes = self.lanes.iter().cloned().chain([lane]);
+        Self::through(lanes.collect())
+    }
+
     /// The peer at an address; the same one for the same address, so that connections are shared.
     ///
     /// # Errors
@@ -143,7 +167,7 @@ impl Client {
         if let Some(remote) = remotes.get(&name) {
             return Ok(remote.clone());
         }
-        let remote = Remote::parse(address, reach)?;
+        let remote = Remote::parse(address, reach, &self.lanes)?;
         if remotes.len() >= REMOTES_MAX {
             remotes.retain(|_, remote| Arc::strong_count(&remote.inner) > 1);
         }
@@ -153,7 +177,7 @@ impl Client {
 }
 
 impl Remote {
-    fn parse(name: &str, reach: Reach) -> Result<Self, Unreachable> {
+    fn parse(name: &str, reach: Reach, lanes: &[Arc<Lane>]) -> Result<Self, Unreachable> {
         let (address, base) = Address::parse(name).ok_or_else(|| Unreachable::Address {
             peer: name.to_owned(),
         })?;
@@ -162,6 +186,7 @@ impl Remote {
                 name: name.to_owned(),
                 address,
                 base,
+                lanes: lanes.to_vec(),
                 idle: Mutex::default(),
                 hosted: hosted::Hosted::default(),
                 reach,
@@ -310,8 +335,10 @@ impl Remote {
             let (answer, connection) = self.exchange(&asked, &address, request).await?;
             if !is_redirect(answer.status()) || method != Method::GET {
                 // Elsewhere than at its own address it is asked once.
-                let kept = (address == self.inner.address).then_some(connection);
-                return self.judge(Transfer::new(self, answer, kept)).await;
+                let is_kept = address == self.inner.address;
+                return self
+                    .judge(Transfer::new(self, answer, connection, is_kept))
+                    .await;
             }
             let location = answer.headers().get(header::LOCATION);
             let next = location
@@ -332,7 +359,7 @@ impl Remote {
     ) -> Result<(Response<Incoming>, Connection), Unreachable> {
         let kept = self
             .idle()
-            .pop_if(|kept| *address == self.inner.address && kept.is_ready());
+            .pop_if(|kept| *address == self.inner.address && kept.sender.is_ready());
         if let Some(mut kept) = kept {
             match self.answer_on(asked, &mut kept, request.clone()).await? {
                 Ok(answer) => return Ok((answer, kept)),
@@ -358,8 +385,11 @@ impl Remote {
             Target::Wire(Ask::Head { wait, .. }) => STALL_TIMEOUT + Duration::from_secs(*wait),
             _ => STALL_TIMEOUT,
         };
-        let answer = tokio::time::timeout(patience, connection.send_request(request)).await;
-        answer.map_err(|_| Unreachable::Stalled {
+        let is_media = matches!(asked, Target::Wire(Ask::Blob { .. }));
+        connection.turns.begin(is_media);
+        let answer = connection.sender.send_request(request);
+        let answer = transfer::patient(patience, &connection.turns, answer).await;
+        answer.ok_or_else(|| Unreachable::Stalled {
             peer: self.name().to_owned(),
             after_ms: clock::since(started).as_millis(),
         })
@@ -375,7 +405,7 @@ impl Remote {
     /// Keeps a connection whose answer was read to its end.
     fn keep(&self, connection: Connection) {
         let mut idle = self.idle();
-        idle.retain(|kept| !kept.is_closed());
+        idle.retain(|kept| !kept.sender.is_closed());
         if idle.len() < IDLE_MAX {
             idle.push(connection);
         }

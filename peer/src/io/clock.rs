@@ -45,6 +45,17 @@ pub fn awake_ms() -> u64 {
     u64::try_from(ms).unwrap_or(0).saturating_add(ahead)
 }
 
+/// The minute of the day that clocks on the wall show at a time in Unix milliseconds, as this machine is set.
+#[must_use]
+pub fn minute_of_day(ms: u64) -> u16 {
+    use chrono::{Local, TimeZone, Timelike};
+    let seconds = i64::try_from(ms / 1_000).unwrap_or(i64::MAX);
+    // A year that calendars do not have has no minutes either.
+    let local = Local.timestamp_opt(seconds, 0).single();
+    let minutes = local.map_or(0, |local| local.hour() * 60 + local.minute());
+    u16::try_from(minutes).unwrap_or(0)
+}
+
 /// A point of monotonic time, to measure from with `since`.
 #[must_use]
 #[expect(

@@ -100,6 +100,14 @@ pub fn load_sources(dirs: &Dirs) -> Result<Sources, ConfigError> {
     load(dirs.sources(), Sources::read)
 }
 
+/// Reads what is pinned and dropped; a file that is not there is nothing.
+///
+/// # Errors
+/// See `ConfigError`.
+pub fn load_pins(dirs: &Dirs) -> Result<Pins, ConfigError> {
+    load(dirs.pins(), Pins::read)
+}
+
 /// Reads the settings; a file that is not there says nothing.
 ///
 /// # Errors
@@ -128,7 +136,14 @@ fn load<T: Default>(
 /// # Errors
 /// See `ConfigError`.
 pub fn save_sources(dirs: &Dirs, sources: &Sources) -> Result<(), ConfigError> {
-    save(dirs.sources(), sources.write())
+    let path = dirs.sources();
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(source) => return Err(ConfigError::File { path, source }),
+    };
+    let text = sources.write_over(&text);
+    save(path, text)
 }
 
 /// Replaces what is pinned and dropped, in the same way.
@@ -139,7 +154,7 @@ pub fn save_pins(dirs: &Dirs, pins: &Pins) -> Result<(), ConfigError> {
     save(dirs.pins(), pins.write())
 }
 
-fn save(path: PathBuf, text: Result<String, toml::ser::Error>) -> Result<(), ConfigError> {
+fn save<E: std::fmt::Display>(path: PathBuf, text: Result<String, E>) -> Result<(), ConfigError> {
     let text = text.map_err(|error| ConfigError::Broken {
         path: path.clone(),
         why: error.to_string(),

@@ -43,6 +43,7 @@ pub use uses::Due;
 const MEMTABLE_BYTES: u64 = 8 << 20;
 /// Bytes of journal before tables are flushed: the least that fjall takes.
 const JOURNAL_BYTES: u64 = 64 << 20;
+/// Bytes of tables kept at hand when nothing else is set.
 const CACHE_BYTES: u64 = 32 << 20;
 
 /// The store.
@@ -101,8 +102,16 @@ impl Disk {
     /// # Errors
     /// `Database` when fjall will not open it; then it can be set aside and rebuilt.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, None)
+    }
+
+    /// The same, with so many bytes of tables kept at hand.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn open_with(path: &Path, cache_bytes: Option<u64>) -> Result<Self, StoreError> {
         let db = Database::builder(path)
-            .cache_size(CACHE_BYTES)
+            .cache_size(cache_bytes.unwrap_or(CACHE_BYTES))
             .max_journaling_size(JOURNAL_BYTES)
             .worker_threads(1)
             .open()?;

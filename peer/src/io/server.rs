@@ -15,6 +15,7 @@ mod places;
 mod post;
 mod proofs;
 mod reply;
+mod room;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -26,6 +27,7 @@ use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
 use crate::io::log::Seldom;
 use crate::io::news::News;
+use crate::io::traffic::{Limited, Turns};
 use crate::store::StoreError;
 use announced::Announced;
 use asked::Asked;
@@ -40,7 +42,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use levada_feed::key::FeedKey;
 use levada_feed::limits::{BUNDLE_BYTES_MAX, FEEDS_PAGE_MAX};
 use paced::Paced;
-use places::Places;
 use proofs::Proofs;
 use reply::{
     allow, body_of_stream, busy, empty, no_body, not_here, plain, plain_bytes, plain_stream,
@@ -63,8 +64,6 @@ const HEADERS_MAX: usize = 64;
 const HEADERS_BYTES_MAX: usize = 16 << 10;
 /// Bytes that hyper keeps of one connection in either direction, besides the part of an answer that is being sent.
 const BUFFER_BYTES: usize = 64 << 10;
-/// Bytes of answers under way, of all connections together.
-const ANSWERS_BYTES_MAX: usize = 256 << 20;
 /// Unit in which these are counted.
 const ANSWER_UNIT_BYTES: usize = 64 << 10;
 /// Time to wait for other answers to end.
@@ -74,6 +73,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Headers of proxies.
 const PROXIED: [&str; 3] = ["forwarded", "x-forwarded-for", "via"];
+
+pub use places::Places;
+pub use room::Room;
 
 /// The body of an answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -140,13 +142,16 @@ impl Served {
 }
 
 /// Answers on one listener until told to stop; then running answers get a moment to end.
-pub async fn serve(listener: TcpListener, served: Arc<Served>, mut stop: Receiver<bool>) {
-    let places = Places::of_system();
+pub async fn serve(
+    listener: TcpListener,
+    served: Arc<Served>,
+    room: Room,
+    mut stop: Receiver<bool>,
+) {
     let is_local = listener.local_addr().is_ok_and(|at| at.ip().is_loopback());
-    let answers = Arc::new(Semaphore::new(ANSWERS_BYTES_MAX / ANSWER_UNIT_BYTES));
     loop {
         let next = async {
-            let place = places.free().await;
+            let place = room.places.free().await;
             (place, listener.accept().await)
         };
         let (place, accepted) = tokio::select! {
@@ -159,7 +164,7 @@ pub async fn serve(listener: TcpListener, served: Arc<Served>, mut stop: Receive
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
-        let Some(place) = places.take(place, peer) else {
+        let Some(place) = room.places.take(place, peer) else {
             static CROWDED: Seldom = Seldom::new(10);
             if let Some(left_out) = CROWDED.due() {
                 tracing::debug!(%peer, left_out, "too many connections of this address block");
@@ -168,34 +173,38 @@ pub async fn serve(listener: TcpListener, served: Arc<Served>, mut stop: Receive
         };
         // Small answers should not wait for more to come; a socket that cannot say so still works.
         let _ = stream.set_nodelay(true);
-        let (served, answers, stop) = (served.clone(), answers.clone(), stop.clone());
+        let (served, room, stop) = (served.clone(), room.clone(), stop.clone());
         let caller = Caller {
             peer: Some(peer),
             is_local,
             stop,
         };
         tokio::spawn(async move {
-            connection(stream, served, answers, caller).await;
+            connection(stream, peer, served, &room, caller).await;
             drop(place);
         });
     }
-    places.settle(STOP_TIMEOUT).await;
+    room.places.settle(STOP_TIMEOUT).await;
 }
 
 async fn connection(
     stream: TcpStream,
+    peer: SocketAddr,
     served: Arc<Served>,
-    answers: Arc<Semaphore>,
+    room: &Room,
     caller: Caller,
 ) {
-    let (peer, mut stop) = (caller.peer, caller.stop.clone());
+    let mut stop = caller.stop.clone();
+    let stream = Limited::sending(Paced::new(stream), &room.lane, peer.ip());
+    let (turns, answers) = (stream.turns(), room.answers.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        let (served, answers, caller) = (served.clone(), answers.clone(), caller.clone());
+        let (served, answers, turns) = (served.clone(), answers.clone(), turns.clone());
+        let caller = caller.clone();
         async move {
             let asked = tracing::enabled!(tracing::Level::DEBUG).then(|| Asked::of(&request));
-            let answer = answer_one(&served, &answers, request, caller).await;
+            let answer = answer_one(&served, &answers, &turns, request, caller).await;
             if let Some(asked) = asked {
-                asked.log(peer, &answer);
+                asked.log(Some(peer), &answer);
             }
             Ok::<_, Infallible>(answer)
         }
@@ -206,7 +215,7 @@ async fn connection(
         .max_headers(HEADERS_MAX)
         .max_header_size(HEADERS_BYTES_MAX)
         .max_buf_size(BUFFER_BYTES)
-        .serve_connection(Paced::new(TokioIo::new(stream)), service);
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     // A peer that breaks off is no event of ours.
     let is_stopped = tokio::select! {
@@ -259,6 +268,7 @@ impl hyper::body::Body for Counted {
 async fn answer_one(
     served: &Arc<Served>,
     answers: &Arc<Semaphore>,
+    turns: &Turns,
     request: Request<Incoming>,
     caller: Caller,
 ) -> Answer {
@@ -266,6 +276,7 @@ async fn answer_one(
         Ok(read) => read,
         Err(answer) => return *answer,
     };
+    turns.begin(matches!(ask, Ask::Blob { .. }));
     let units = answer_bytes(&ask).div_ceil(ANSWER_UNIT_BYTES);
     let share = answers
         .clone()

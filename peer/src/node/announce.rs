@@ -1,6 +1,7 @@
 //! Tells the peers of shared sources that this node serves them too, and asks peers who else does.
 //!
-//! Only sources with `share = true` are announced: what one merely follows is nobody's business. Peers that others name are
+//! Own feeds are announced to their mirrors, and sources with `share = true` to their peers; what one merely follows is
+//! nobody's business. Peers that others name are
 //! hints: they are asked after those that the person named, and only at addresses of the whole internet.
 
 use super::{Node, Stop};
@@ -41,12 +42,15 @@ async fn announce_all(node: &Arc<Node>) {
     let (Some(port), Ok(sources)) = (node.announced_port(), node.sources()) else {
         return;
     };
-    for source in sources.list().iter().filter(|source| source.share) {
-        for via in &source.via {
+    let listed = node.listed.borrow().clone();
+    for feed in listed.iter().copied() {
+        let source = sources.list().iter().find(|source| source.feed == feed);
+        let named = source.map_or_else(|| sources.mirrors(&feed), |source| &source.via);
+        for via in named {
             let Ok(remote) = node.client.remote(via) else {
                 continue;
             };
-            let ask = Ask::Peers { feed: source.feed };
+            let ask = Ask::Peers { feed };
             let body = Bytes::from(frame::write_announce(port));
             // One that does not take it is no worse a peer for that.
             let _ = remote.post(&ask, body, ANSWER_BYTES_MAX).await;
@@ -94,13 +98,9 @@ impl Node {
         peers
     }
 
-    /// A peer: one that the person named for any source as it is, any other as a hint.
+    /// A peer: one that the person named for any feed as it is, any other as a hint.
     pub(super) fn remote(&self, peer: &str) -> Result<Remote, Unreachable> {
-        let is_named = self.sources().is_ok_and(|sources| {
-            let mut named = sources.list().iter().flat_map(|source| &source.via);
-            named.any(|via| via == peer)
-        });
-        if is_named {
+        if self.sources().is_ok_and(|sources| sources.names(peer)) {
             return self.client.remote(peer);
         }
         // Who serves this machine alone lives among others on it; everybody else is not led into his own network.

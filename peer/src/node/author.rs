@@ -18,7 +18,7 @@ use levada_feed::hash::Hash;
 use levada_feed::key::{FeedKey, FeedSecret};
 use levada_feed::log::{AppendRefused, AuthorLog};
 use levada_feed::record::{self, Body, Profile, Record};
-use open::open_log;
+use open::{open_log, refuse_stopped};
 use replay::write_mark;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -259,6 +259,8 @@ impl Author {
         let Some(open) = &mut self.open else {
             return Ok(());
         };
+        // What others have may have come to light since this was opened.
+        refuse_stopped(node, &self.feed, Trust::Marked)?;
         let Some(batch) = open.log.sign(now) else {
             return Ok(());
         };

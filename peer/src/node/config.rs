@@ -2,7 +2,7 @@
 
 use super::listen::{ApiListen, Listen, read_all};
 use crate::api::{Answer, Code, ConfigFile, ConfigInfo, Failure, Folder, Setting};
-use crate::io::config::{load_settings, load_sources};
+use crate::io::config::{load_pins, load_settings, load_sources};
 use crate::io::dirs::Dirs;
 use crate::settings::Settings;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ pub(super) fn check(dirs: &Dirs) -> Answer {
     let settings = load_settings(dirs).map_err(Failure::from).map_err(mend);
     let settings = settings.and_then(|settings| judge(dirs, &settings).map(|()| settings));
     let sources = load_sources(dirs).map_err(Failure::from).map_err(mend);
+    let pins = load_pins(dirs).map_err(Failure::from).map_err(mend);
     let listed = settings
         .as_ref()
         .map_or(Vec::new(), |settings| list(dirs, settings));
@@ -24,6 +25,7 @@ pub(super) fn check(dirs: &Dirs) -> Answer {
         files: vec![
             file(dirs.settings(), settings.err()),
             file(dirs.sources(), sources.err()),
+            file(dirs.pins(), pins.err()),
         ],
         settings: listed,
     }))

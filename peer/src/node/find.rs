@@ -5,7 +5,7 @@ use super::words::{find_failure, short};
 use crate::api::{Code, Failure};
 use crate::io::config;
 use crate::pins::Pins;
-use crate::sources::{FindError, Source, Sources};
+use crate::sources::{FindError, Keep, Retractions, Source, Sources};
 use crate::store::StoreError;
 use levada_feed::key::FeedKey;
 use levada_feed::link::Link;
@@ -72,7 +72,27 @@ impl Node {
         sources.map_or_else(|_| Vec::new(), |sources| sources.mirrors(feed).to_vec())
     }
 
+    /// What of an own feed is missing here is to come from its mirrors.
+    pub(super) fn own_source(&self, target: &str) -> Result<Option<Source>, Failure> {
+        let keys = self.keys.list()?;
+        let own = keys.into_iter().find(|key| {
+            key.name == target || target.parse::<FeedKey>().is_ok_and(|feed| feed == key.feed)
+        });
+        Ok(own.map(|key| Source {
+            feed: key.feed,
+            nickname: key.name,
+            first: None,
+            via: self.mirrors(&key.feed),
+            keep: Keep::All,
+            max_size: u64::MAX,
+            retractions: Retractions::Never,
+            share: false,
+            added: 0,
+        }))
+    }
+
     pub(super) fn find_source(&self, target: &str) -> Result<Source, Failure> {
+        read_link(target)?;
         self.sources()?
             .find(target)
             .cloned()
@@ -85,9 +105,9 @@ impl Node {
         if let Some(key) = keys.iter().find(|key| key.name == target) {
             return Ok(key.feed);
         }
-        let exact = match target.parse::<Link>() {
-            Ok(link) => Some(link.feed),
-            Err(_) => target.parse::<FeedKey>().ok(),
+        let exact = match read_link(target)? {
+            Some(link) => Some(link.feed),
+            None => target.parse::<FeedKey>().ok(),
         };
         if let Some(feed) = exact {
             let is_known =
@@ -123,7 +143,7 @@ impl Node {
 
     /// FEED or FEED/INDEX.
     pub(super) fn find_target(&self, target: &str) -> Result<(FeedKey, Option<u64>), Failure> {
-        if let Ok(link) = target.parse::<Link>() {
+        if let Some(link) = read_link(target)? {
             return Ok((self.find_feed(&link.feed.to_string())?, link.index));
         }
         match target.rsplit_once('/') {
@@ -184,5 +204,16 @@ impl Node {
 
     pub(super) fn profile_name(&self, feed: &FeedKey) -> Result<Option<String>, StoreError> {
         Ok(self.profile(feed)?.map(|profile| profile.name))
+    }
+}
+
+/// The link that this is; `None` when it is a name or a key. What begins as a link is one, and a wrong one is refused.
+fn read_link(target: &str) -> Result<Option<Link>, Failure> {
+    match target.parse::<Link>() {
+        Ok(link) => Ok(Some(link)),
+        Err(reject) if target.to_ascii_lowercase().contains("levada:") => {
+            Err(super::words::no_link(&reject))
+        }
+        Err(_) => Ok(None),
     }
 }

@@ -70,10 +70,7 @@ fn read_target(target: &str) -> Result<Link, Failure> {
     } else {
         target.parse::<FeedKey>().map(Link::to)
     };
-    link.map_err(|reject| {
-        Failure::new(Code::Usage, format!("this is no link to a feed: {reject}"))
-            .hint("copy the whole link; it begins with levada:lev1")
-    })
+    link.map_err(|reject| super::words::no_link(&reject))
 }
 
 /// Syncs one source or all.
@@ -84,7 +81,10 @@ pub(super) async fn sync(
     stop: Stop,
 ) -> Result<Answer, Failure> {
     let sources = match target {
-        Some(target) => vec![node.find_source(target)?],
+        Some(target) => vec![match node.own_source(target)? {
+            Some(own) => own,
+            None => node.find_source(target)?,
+        }],
         None => node.sources()?.list().to_vec(),
     };
     let (mut synced, mut failures) = (0, Vec::new());

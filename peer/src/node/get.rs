@@ -200,9 +200,7 @@ impl Fetch<'_> {
             return Ok(());
         }
         let source = node.source_of(&feed);
-        let via = source
-            .map(|source| node.peers_of(&source))
-            .unwrap_or_default();
+        let via = source.map_or_else(|| node.mirrors(&feed), |source| node.peers_of(&source));
         let remotes: Vec<_> = via.iter().filter_map(|via| node.remote(via).ok()).collect();
         let not_here = || {
             Failure::new(

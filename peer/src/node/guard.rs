@@ -6,6 +6,7 @@
 use super::author::elsewhere::{self, Said};
 use super::author::{Aside, Author, Trust, refusal};
 use super::records::{SyncError, blocking};
+use super::sync::sync_source;
 use super::{Node, Stop, tell};
 use crate::api::{Code, Event, Failure};
 use crate::frame::{self, Ask};
@@ -113,25 +114,23 @@ async fn sign_again(
 }
 
 fn sign_if_old(node: &Arc<Node>, key: &KeyEntry, aside: &Aside) -> Result<Duration, Failure> {
-    if let Some(failure) = super::own::trouble(node, key)? {
-        return Err(failure);
-    }
-    let Some(head) = node.disk.head(&key.feed)? else {
-        return Ok(PAUSE);
+    let head = node.disk.head(&key.feed)?;
+    let age = head.map(|head| clock::now_ms().saturating_sub(head.body().time));
+    let wait = match age {
+        Some(age) if age >= SIGN_AGAIN_MS => None,
+        Some(age) => Some(Duration::from_millis(SIGN_AGAIN_MS - age)),
+        None => Some(PAUSE),
     };
-    let age = clock::now_ms().saturating_sub(head.body().time);
-    if age < SIGN_AGAIN_MS {
-        return Ok(Duration::from_millis(SIGN_AGAIN_MS - age));
+    if let Some(wait) = wait {
+        return super::own::trouble(node, key)?.map_or(Ok(wait), Err);
     }
     let opened = Author::open(node, key, &key.name, Trust::Marked, aside);
-    let mut author = opened.map_err(|failure| {
-        if failure.code != Code::WrongPassphrase {
-            return failure;
-        }
-        let feed = super::words::short(&key.feed);
-        Failure::new(failure.code, format!("feed {feed}: its head is not signed anew each day, since its key is encrypted and no passphrase was given"))
-            .hint("followers cannot tell a quiet author from a mirror that hides something; give the passphrase when serve starts")
-    })?;
+    let mut author = match opened {
+        Ok(author) => author,
+        // That this feed is not signed was told when serving began.
+        Err(failure) if failure.code == Code::WrongPassphrase => return Ok(PAUSE),
+        Err(failure) => return Err(failure),
+    };
     author.sign(node, &[], clock::now_ms())?;
     Ok(Duration::from_millis(SIGN_AGAIN_MS))
 }
@@ -212,10 +211,10 @@ impl Watch {
         !is_judged || self.judge(remote).await
     }
 
-    /// Asks once more, with nothing being signed meanwhile, and draws the conclusion.
+    /// Asks once more and draws the conclusion. A publish may be signing meanwhile, and is to be stopped: so nothing waits
+    /// for it here. What it signs between question and answer makes the answer useless, and it is asked again.
     async fn judge(&mut self, remote: &Remote) -> bool {
         let node = &self.node.clone();
-        let signing = node.signing.clone().lock_owned().await;
         let said = elsewhere::look(node, &self.feed, remote).await;
         let outcome = match said {
             Ok(Said::Nothing(_)) | Err(_) => return false,
@@ -228,7 +227,6 @@ impl Watch {
                 let keeping = node.clone();
                 let kept = proof.clone();
                 let is_new = blocking(move || keeping.evidence.put_fork(&kept)).await;
-                drop(signing);
                 if is_new.is_ok_and(|is_new| is_new) {
                     elsewhere::hand_over(node.clone(), self.feed, proof.clone()).await;
                     self.warn(refusal::forked(&proof)).await;
@@ -236,12 +234,8 @@ impl Watch {
                 return true;
             }
             Ok(Said::Newer(..)) if node.asked(&self.feed) => self.stop_signing(remote).await,
-            Ok(Said::Newer(..)) => {
-                drop(signing);
-                return self.take_over().await;
-            }
+            Ok(Said::Newer(..)) => return self.take_over().await,
         };
-        drop(signing);
         outcome.is_ok()
     }
 
@@ -265,16 +259,34 @@ impl Watch {
             return true;
         };
         let (node, aside) = (self.node.clone(), Aside::to(&self.events, &self.stop));
+        let name = key.name.clone();
         let opened = tokio::task::spawn_blocking(move || {
             Author::open(&node, &key, &key.name, Trust::Marked, &aside).map(drop)
         });
         match opened.await {
-            Ok(Ok(())) => true,
-            Ok(Err(failure)) => {
+            Ok(Ok(())) => {
+                self.fetch_media(&name).await;
+                true
+            }
+            Ok(Err(mut failure)) => {
+                if failure.code == Code::WrongPassphrase {
+                    failure = refusal::closed(&self.feed, &self.mirror);
+                }
                 self.warn(failure).await;
                 false
             }
             Err(_) => false,
+        }
+    }
+
+    /// Media of what was taken over. What does not come now is fetched by `sync`.
+    async fn fetch_media(&self, name: &str) {
+        let node = &self.node;
+        if let Ok(Some(source)) = node.own_source(name) {
+            let (events, stop) = (self.events.clone(), self.stop.clone());
+            if let Ok(synced) = sync_source(node, &source, events, stop).await {
+                tell(&self.events, Event::Synced(synced)).await;
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Calls of this user's other processes: taken by the node that holds the lock, asked by those that do not.
 
-use super::{Node, Options, Stop, find_dirs};
+use super::{Node, Options, Stop, find_dirs, limits};
 use crate::api::pipe::Request;
 use crate::api::{Answer, Call, Code, Event, Failure};
 use crate::io::clock;
@@ -40,6 +40,9 @@ pub(super) fn calls(node: &Arc<Node>) -> Arc<Calls> {
         if let Some(passphrase) = request.passphrase {
             caller.passphrase = Some(passphrase);
         }
+        if let Some(down) = request.down {
+            caller.client = Arc::new(limits::narrowed(&node, down));
+        }
         let caller = Arc::new(caller);
         let done = async move {
             let (call, started) = (name(&request.call), clock::tick());
@@ -66,6 +69,7 @@ pub(super) async fn ask(
     let request = Request {
         call,
         passphrase: options.passphrase.clone(),
+        down: options.limits.down.flatten(),
     };
     match local::call(&dirs.socket(), &request, events, stop).await {
         Ok(done) => done,

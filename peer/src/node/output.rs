@@ -71,7 +71,7 @@ fn reader(node: &Node, hash: &Hash) -> Result<BlobReader, Failure> {
     found.ok_or_else(|| Failure::new(Code::NotFound, format!("blob {hash} is not here")))
 }
 
-fn read_failure(error: ReadError) -> Failure {
+pub(super) fn read_failure(error: ReadError) -> Failure {
     match error {
         ReadError::NotHeld => Failure::new(Code::NotFound, "these bytes are not here"),
         ReadError::Changed { path } => Failure::new(

@@ -40,6 +40,17 @@ pub(super) fn prove(
             ),
         ));
     };
+    // Its slot would be withheld, which proves nothing of what it said.
+    if let Some(by) = node.disk.retracted(&feed, index..index + 1)?.get(&index) {
+        let feed = super::words::short(&feed);
+        return Err(Failure::new(
+            Code::NotFound,
+            format!("feed {feed}: record {index} was taken back by record {by}"),
+        )
+        .hint(format!(
+            "what was taken back is not passed on; prove record {by} to show that it was"
+        )));
+    }
     let size = u64::try_from(bundle.len()).unwrap_or(u64::MAX);
     let written = |output| {
         Answer::Written(Written {
@@ -80,22 +91,54 @@ pub(crate) fn check(path: &Path) -> Result<Answer, Failure> {
     let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX) + 1;
     let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
     read.map_err(|error| super::words::file_failure(path, &error))?;
-    let checked = check_bytes(&bytes).map_err(|reject| {
-        let failure = Failure::new(
-            Code::NotVerified,
-            format!("{}: {}: {reject}", path.display(), reject.must()),
-        );
-        failure.hint("it proves nothing; ask for the file again, or somebody else for it")
-    })?;
+    let checked = check_bytes(&bytes).map_err(|wrong| not_verified(path, &wrong))?;
     Ok(Answer::Checked(Box::new(checked)))
 }
 
-/// What a file is shows in its second element: each kind has its own.
-fn check_bytes(bytes: &[u8]) -> Result<Checked, Reject> {
-    levada_feed::codec::check_version(bytes, Reject::BundleForm)?;
+/// Why a file proves nothing.
+enum NotProof {
+    /// It is none of the things that prove something.
+    Other,
+    /// It is one, and wrong.
+    Wrong(Reject),
+}
+
+impl From<Reject> for NotProof {
+    fn from(reject: Reject) -> Self {
+        Self::Wrong(reject)
+    }
+}
+
+fn not_verified(path: &Path, wrong: &NotProof) -> Failure {
+    let path = path.display();
+    match wrong {
+        NotProof::Other => Failure::new(
+            Code::NotVerified,
+            format!("{path}: this is no bundle, no head with its slice, no fork proof and no succession"),
+        )
+        .hint("`levada prove FEED/INDEX` writes files that can be checked; a file of an item is compared by its hash: b3sum"),
+        NotProof::Wrong(reject) => {
+            let message = format!("{path}: {}: {reject}", reject.must());
+            Failure::new(Code::NotVerified, message).hint(match reject {
+                Reject::NeedsNewer { .. } => {
+                    "nobody is to blame: a newer levada made it, and this one cannot judge it; update levada"
+                }
+                _ => "it proves nothing; ask for the file again, or somebody else for it",
+            })
+        }
+    }
+}
+
+/// What a file is shows in its number of elements, and in the second one.
+fn check_bytes(bytes: &[u8]) -> Result<Checked, NotProof> {
+    // A form that is none is told by a MUST that nothing else here can break.
+    match levada_feed::codec::check_version(bytes, Reject::AnswerForm) {
+        Err(Reject::AnswerForm) => return Err(NotProof::Other),
+        checked => checked?,
+    }
     levada_feed::codec::check(bytes, levada_feed::limits::BUNDLE_VALUES_MAX)?;
-    let parts = levada_feed::codec::read_array(bytes).ok_or(Reject::BundleForm)?;
-    match parts.len() {
+    let parts = levada_feed::codec::read_array(bytes).ok_or(NotProof::Other)?;
+    let checked = match parts.len() {
         6 => bundle::check_any(bytes).map(|bundle| of_bundle(&bundle)),
         5 => ForkProof::check(bytes).map(|proof| {
             let wire = |head: &Head| data_encoding::HEXLOWER.encode(head.wire());
@@ -105,25 +148,33 @@ fn check_bytes(bytes: &[u8]) -> Result<Checked, Reject> {
                 wire: (wire(proof.shorter()), wire(proof.longer())),
             }
         }),
-        4 => check_four(bytes, parts.get(1).copied()),
+        4 => {
+            let second = parts
+                .get(1)
+                .and_then(|second| levada_feed::codec::read_bytes(second));
+            // The first byte inside tells, and only then the rest is judged (spec/README.md, As files).
+            match second.and_then(|second| Some((second, second.first()? >> 5))) {
+                Some((head, 4)) => check_answer(bytes, head),
+                Some((_, 5)) => check_succession(bytes),
+                _ => return Err(NotProof::Other),
+            }
+        }
         3 => Err(Head::check(bytes).err().unwrap_or(Reject::LengthUnproven)),
-        _ => Err(Reject::BundleForm),
-    }
+        _ => return Err(NotProof::Other),
+    };
+    checked.map_err(NotProof::Wrong)
 }
 
-/// A head's answer or a succession: the second element of the one holds a head, an array, and of the other a map.
-fn check_four(bytes: &[u8], second: Option<&[u8]>) -> Result<Checked, Reject> {
-    let second = second
-        .and_then(levada_feed::codec::read_bytes)
-        .ok_or(Reject::BundleForm)?;
-    if levada_feed::codec::read_array(second).is_none() {
-        let succession = Succession::check(bytes)?;
-        return Ok(Checked::Succession {
-            recovery: Hash::of(succession.body().recovery.as_bytes()),
-            succession: succession.body().clone(),
-        });
-    }
-    let feed = Head::check(second)?.body().feed;
+fn check_succession(bytes: &[u8]) -> Result<Checked, Reject> {
+    let succession = Succession::check(bytes)?;
+    Ok(Checked::Succession {
+        recovery: Hash::of(succession.body().recovery.as_bytes()),
+        succession: succession.body().clone(),
+    })
+}
+
+fn check_answer(bytes: &[u8], head: &[u8]) -> Result<Checked, Reject> {
+    let feed = Head::check(head)?.body().feed;
     let proven = chain::check_head(&feed, bytes, 0)?;
     Ok(Checked::Head {
         head: proven.head.body().clone(),

@@ -20,7 +20,8 @@ use entry::{Entries, Noted};
 use levada_feed::key::FeedKey;
 use levada_feed::record::{Body, Reference, Retract};
 use reading::{Reader, Trouble};
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -72,6 +73,7 @@ pub(super) fn publish(
         files: Vec::new(),
         noted: Vec::new(),
         small: Vec::new(),
+        moved: BTreeSet::new(),
         signed: clock::tick(),
         reported: None,
     };
@@ -106,6 +108,8 @@ struct Run<'a> {
     noted: Vec<Noted>,
     /// Own small blobs, for the author's file.
     small: Vec<Vec<u8>>,
+    /// In a dry run: where files were that were renamed since.
+    moved: BTreeSet<PathBuf>,
     signed: Instant,
     reported: Option<Instant>,
 }
@@ -219,10 +223,18 @@ impl Run<'_> {
             Err(Trouble::Stopped) => return Ok(()),
         };
         self.point_out(found, &facts, self.args.strip_place);
-        let change = if self.entries.at(&found.path)?.is_some() {
-            Change::Edited
-        } else {
-            Change::New
+        let change = match self.entries.at(&found.path)? {
+            Some(entry) if entry.is_same_file(found) && entry.path != found.relative => {
+                Change::Renamed
+            }
+            Some(_) => Change::Edited,
+            None => match self.entries.renamed_from(found)? {
+                Some(entry) => {
+                    self.moved.insert(entry.file);
+                    Change::Renamed
+                }
+                None => Change::New,
+            },
         };
         let title = self
             .args
@@ -306,6 +318,9 @@ impl Run<'_> {
             for entry in self.entries.gone_below(root)? {
                 if self.is_stopped() {
                     return Ok(());
+                }
+                if self.moved.contains(&entry.file) {
+                    continue;
                 }
                 self.summary.gone += 1;
                 let is_retracted = self.args.retract_missing && !self.args.dry_run;

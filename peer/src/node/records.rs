@@ -2,6 +2,7 @@
 //! accepts.
 
 mod start;
+mod survey;
 
 use super::Node;
 use super::room::NoRoom;
@@ -11,18 +12,18 @@ use crate::io::client::{AskError, Remote, Unreachable};
 use crate::io::clock;
 use crate::runs::Runs;
 use crate::session::{Known, Session, Step, Wanted};
-use crate::store::{RowKind, StoreError};
+use crate::store::StoreError;
 use bytes::Bytes;
 use levada_feed::fork::ForkProof;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::BUNDLE_BYTES_MAX;
 use levada_feed::link::First;
 use levada_feed::log::{Failed, Verdict};
-use levada_feed::record::{self, Body};
 use levada_feed::reject::Reject;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+use survey::Survey;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -88,6 +89,7 @@ impl RecordSync<'_> {
 
     async fn to_the_end(&self) -> Result<Came, SyncError> {
         let mut session = Session::new(self.wanted);
+        let mut survey = Survey::default();
         if self.is_disputed {
             session.head_judged();
         }
@@ -96,7 +98,7 @@ impl RecordSync<'_> {
         let mut under_way = Runs::new();
         let mut heads = 0;
         loop {
-            let step = self.next(&mut session, &under_way).await?;
+            let step = self.next(&mut session, &under_way, &mut survey).await?;
             match step {
                 Step::Records(range) if waiting.len() < UNDER_WAY_MAX => {
                     under_way.insert(range.clone());
@@ -155,16 +157,29 @@ impl RecordSync<'_> {
     }
 
     /// Asks the session with what the store knows now.
-    async fn next(&self, session: &mut Session, under_way: &Runs) -> Result<Step, SyncError> {
-        let (node, feed, wanted, from) =
-            (self.node.clone(), self.feed, self.wanted, session.from());
-        let known = blocking(move || survey(&node, &feed, wanted, from)).await?;
+    async fn next(
+        &self,
+        session: &mut Session,
+        under_way: &Runs,
+        survey: &mut Survey,
+    ) -> Result<Step, SyncError> {
+        let (node, feed) = (self.node.clone(), self.feed);
+        let head = blocking(move || node.disk.head(&feed)).await?;
+        let length = head.map(|head| head.body().length);
+        let from = length.and_then(|length| session.from(length));
+        let (node, feed, wanted) = (self.node.clone(), self.feed, self.wanted);
+        let (mut work, is_settled) = (std::mem::take(survey), under_way.is_empty());
+        *survey = blocking(move || {
+            work.go_on(&node, &feed, wanted, from, is_settled)?;
+            Ok(work)
+        })
+        .await?;
         let known = Known {
-            length: known.length,
-            held: &known.held,
-            items: known.items,
-            oldest: known.oldest,
-            referred: &known.referred,
+            length,
+            held: &survey.held,
+            items: survey.items,
+            oldest: survey.oldest,
+            referred: &survey.referred,
         };
         Ok(session.next(&known, under_way))
     }
@@ -312,52 +327,4 @@ pub(super) async fn blocking<T: Send + 'static>(
         Ok(done) => Ok(done?),
         Err(_) => Err(SyncError::Interrupted),
     }
-}
-
-struct Survey {
-    length: Option<u64>,
-    held: Runs,
-    items: u64,
-    oldest: Option<u64>,
-    referred: Runs,
-}
-
-/// What the store knows of the records from `from` on, as far as the policy needs it.
-fn survey(node: &Node, feed: &FeedKey, wanted: Wanted, from: u64) -> Result<Survey, StoreError> {
-    let length = node.disk.head(feed)?.map(|head| head.body().length);
-    let mut held = node.disk.held(feed);
-    // What was dropped because it was retracted is not asked for again.
-    for run in node.disk.gone(feed)?.iter() {
-        held.insert(run);
-    }
-    let mut survey = Survey {
-        length,
-        held,
-        items: 0,
-        oldest: None,
-        referred: Runs::new(),
-    };
-    if let Wanted::Items(_) | Wanted::Since(_) = wanted {
-        node.disk.rows(feed, from..u64::MAX, &mut |kind, row| {
-            survey.items += u64::from(kind == RowKind::Item && row.retracted_by.is_none());
-            true
-        })?;
-        let Survey {
-            oldest, referred, ..
-        } = &mut survey;
-        node.disk
-            .records(feed, from..u64::MAX, &mut |index, bytes| {
-                let Ok(record) = record::read(bytes, index) else {
-                    return true;
-                };
-                *oldest = Some(oldest.map_or(record.time, |oldest: u64| oldest.min(record.time)));
-                if let Body::Item(item) = record.body
-                    && let Some(edits) = item.edits
-                {
-                    referred.insert(edits.index..edits.index + 1);
-                }
-                true
-            })?;
-    }
-    Ok(survey)
 }

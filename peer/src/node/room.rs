@@ -107,7 +107,9 @@ impl Node {
             }
             let used = match purpose {
                 Purpose::Follow => one.date,
-                Purpose::Pin | Purpose::Get => clock::now_ms() / keep::USE_MS * keep::USE_MS,
+                Purpose::Own | Purpose::Pin | Purpose::Get => {
+                    clock::now_ms() / keep::USE_MS * keep::USE_MS
+                }
             };
             let used = known.map_or(used, |entry| entry.used.max(used));
             let entry = Entry { class, used, bytes };

@@ -10,7 +10,7 @@ use super::{Node, Options, Stop, open};
 use crate::api::{Code, Event, Failure};
 use crate::io::clock;
 use crate::io::local::{self, Gate};
-use crate::io::server::{self, Served};
+use crate::io::server::{self, Room, Served};
 use crate::io::service;
 use crate::store::StoreError;
 use hints::hints;
@@ -81,9 +81,12 @@ pub async fn serve(
         listen: served_at,
         api,
     });
+    let answers = node.settings.memory.answers;
+    let room = Room::new(node.places.clone(), node.traffic.up.clone(), answers);
     serving.spawn(stay_alive(node.clone(), stop.clone()));
     for listener in listeners {
-        serving.spawn(server::serve(listener, served.clone(), stop.clone()));
+        let (served, room) = (served.clone(), room.clone());
+        serving.spawn(server::serve(listener, served, room, stop.clone()));
     }
     serving.spawn(super::announce::announce(node.clone(), stop.clone()));
     let guarding = super::guard::guard(node.clone(), events.clone(), stop.clone());

@@ -332,5 +332,6 @@ pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
             reserve: room.reserve(),
         },
         listen: served_at.map(ToString::to_string).collect(),
+        traffic: super::limits::info(node),
     })))
 }

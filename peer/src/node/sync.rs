@@ -10,6 +10,7 @@ use crate::io::client::{AskError, Remote, Unreachable};
 use crate::io::clock;
 use crate::session::Wanted;
 use crate::sources::{Keep, Source};
+use levada_feed::reject::Reject;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -70,16 +71,15 @@ async fn sync_once(
         is_disputed: false,
         error: None,
     };
-    let (came, via) = sync_records(node, source, &remotes, &events, &stop).await?;
-    result.records_new = came.records;
-    result.via = Some(via.name().to_owned());
-    // Who answered is asked first for the media too.
-    let mut order = vec![via.clone()];
-    order.extend(
-        remotes
-            .into_iter()
-            .filter(|remote| remote.name() != via.name()),
-    );
+    let mut order = remotes;
+    // Records of an own feed come by taking over alone, under the lock of signing.
+    if node.own_name(&source.feed).is_none() {
+        let (came, via) = sync_records(node, source, &order, &events, &stop).await?;
+        result.records_new = came.records;
+        result.via = Some(via.name().to_owned());
+        // Who answered is asked first for the media too.
+        order.sort_by_key(|remote| remote.name() != via.name());
+    }
     sync_media(node, source, order, &mut result, events, stop).await?;
     if let Some(head) = node.disk.head(&source.feed)? {
         result.length = head.body().length;
@@ -94,17 +94,23 @@ async fn sync_once(
 fn remotes(node: &Node, source: &Source) -> Result<Vec<Remote>, Failure> {
     let peers = node.peers_of(source);
     let known = peers.iter().map(|via| node.remote(via));
-    let (good, bad): (Vec<_>, Vec<_>) = known.partition(Result::is_ok);
-    let good: Vec<Remote> = good.into_iter().filter_map(Result::ok).collect();
-    match bad.into_iter().find_map(Result::err) {
-        Some(error) if good.is_empty() => Err(Failure::new(Code::Usage, error.to_string())),
-        _ if good.is_empty() => Err(Failure::new(
-            Code::NotFound,
-            format!("{}: nobody is known who has this feed", source.nickname),
-        )
-        .hint("say where to ask: levada follow LINK --via http://HOST:9327")),
-        _ => Ok(good),
+    let good: Vec<Remote> = known.filter_map(Result::ok).collect();
+    if !good.is_empty() {
+        return Ok(good);
     }
+    // Other addresses than http and https are ignored (spec/wire.md, Addresses); here nothing is left.
+    let ignored = match source.via.as_slice() {
+        [] => String::new(),
+        via => format!(" (ignored: {})", via.join(" ")),
+    };
+    Err(Failure::new(
+        Code::NotFound,
+        format!(
+            "{}: nobody is known who has this feed{ignored}",
+            source.nickname
+        ),
+    )
+    .hint("say where to ask: levada follow LINK --via http://HOST:9327"))
 }
 
 /// Records from the first peer that has news; a peer that fails, lies or is behind costs one answer, and the next one is
@@ -226,6 +232,11 @@ pub(super) fn failure(source: &Source, error: &SyncError) -> Failure {
         SyncError::Behind { .. } => Failure::new(Code::NotVerified, message).hint(
             "it is a mirror that is behind, or an author's backup; ask another peer with --via",
         ),
+        SyncError::Ask(AskError::Rejected {
+            reject: Reject::NeedsNewer { .. },
+            ..
+        }) => Failure::new(Code::NotVerified, message)
+            .hint("nobody is to blame: the feed uses something that this levada does not know yet; update levada"),
         SyncError::Ask(AskError::Rejected { .. }) => Failure::new(Code::NotVerified, message)
             .hint("nothing of it was kept; try another peer with --via"),
         SyncError::Ask(AskError::Unreachable(Unreachable::NotThere { .. })) => {
@@ -254,7 +265,9 @@ async fn sync_media(
     stop: Stop,
 ) -> Result<(), Failure> {
     let pins = node.pins()?;
-    let purpose = if pins.has_feed(&source.feed) {
+    let purpose = if node.own_name(&source.feed).is_some() {
+        Purpose::Own
+    } else if pins.has_feed(&source.feed) {
         Purpose::Pin
     } else {
         Purpose::Follow

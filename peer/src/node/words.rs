@@ -9,6 +9,7 @@ use crate::io::local::TokenError;
 use crate::sources::FindError;
 use crate::store::StoreError;
 use levada_feed::key::FeedKey;
+use levada_feed::reject::Reject;
 use std::path::Path;
 
 /// The beginning of a feed's key, for messages.
@@ -33,6 +34,12 @@ pub(super) fn find_failure(target: &str, error: &FindError) -> Failure {
                 .hint("write more of the key")
         }
     }
+}
+
+/// What was typed begins as a link and is none.
+pub(super) fn no_link(reject: &Reject) -> Failure {
+    Failure::new(Code::Usage, format!("this is no link to a feed: {reject}"))
+        .hint("copy the whole link; it begins with levada:lev1")
 }
 
 pub(super) fn lock_failure(error: &LockError) -> Failure {

@@ -16,7 +16,7 @@ fn everything_can_be_said() {
 
         [limits]
         up = "2MiB"
-        down = "1000"
+        down = "1000KiB"
         connections = 100
         connections_each = 4
 
@@ -38,7 +38,7 @@ fn everything_can_be_said() {
     .unwrap();
     assert_eq!(settings.api, Some(Vec::new()));
     assert_eq!(settings.limits.up, Some(2 << 20));
-    assert_eq!(settings.limits.down, Some(1000));
+    assert_eq!(settings.limits.down, Some(1000 << 10));
     assert_eq!(settings.limits.schedule[0].up, Some(10 << 20));
     assert_eq!(settings.limits.schedule[0].down, None);
     assert_eq!(settings.quota.reserve, Some(5_000_000_000));

@@ -25,7 +25,7 @@ fn sources_come_back_as_they_were_written() {
     sources
         .add(&link(2, None), &[], Some("days:30"), Some("500MB"), 6)
         .unwrap();
-    let text = sources.write().unwrap();
+    let text = sources.write_over("").unwrap();
     assert_eq!(Sources::read(&text), Ok(sources.clone()), "{text}");
     assert!(
         text.contains("max_size = \"2GiB\"") && text.contains("keep = \"newest:50\""),
@@ -116,4 +116,69 @@ fn policies_and_sizes_are_read_strictly() {
     for text in ["", "x", "1.5GiB", "99999999999TiB", "-1"] {
         assert!(read_size(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn what_a_person_wrote_between_the_lines_stays() {
+    let feed = |byte| link(byte, None).feed;
+    let text = format!(
+        r#"# Mine, in the order in which I read them.
+
+[[source]]
+keep = "all" # every one of them
+feed = "{}"
+nickname = "zoe"
+max_size = "1GiB"
+
+# Only while she is away:
+[[source]]
+feed = "{}"
+nickname = 'ana'
+via = [
+    "http://a.example", # her own
+]
+keep = "newest:5"
+max_size = "10 MB"
+# The end.
+"#,
+        feed(1),
+        feed(2)
+    );
+    let mut sources = Sources::read(&text).unwrap();
+    assert_eq!(sources.write_over(&text).unwrap(), text);
+    // One line of one source changes.
+    let changed = Link::to(feed(1));
+    sources.add(&changed, &[], Some("days:9"), None, 7).unwrap();
+    let written = sources.write_over(&text).unwrap();
+    assert_eq!(written, text.replace("keep = \"all\"", "keep = \"days:9\""));
+    // A new one comes behind them, and one that is gone takes only its own lines along.
+    sources
+        .add(&link(3, Some("Bo")), &[], None, None, 8)
+        .unwrap();
+    let written = sources.write_over(&written).unwrap();
+    assert_eq!(Sources::read(&written), Ok(sources.clone()));
+    assert!(written.starts_with(text.split("keep").next().unwrap()));
+    assert!(written.contains("# Only while she is away:") && written.contains("# her own"));
+    sources.remove(&feed(2));
+    let written = sources.write_over(&written).unwrap();
+    assert_eq!(Sources::read(&written), Ok(sources.clone()));
+    assert!(written.contains("# every one of them") && !written.contains("her own"));
+    sources.remove(&feed(1));
+    sources.remove(&feed(3));
+    let written = sources.write_over(&written).unwrap();
+    assert_eq!(Sources::read(&written), Ok(Sources::default()));
+}
+
+#[test]
+fn list_in_one_line_is_changed_and_what_is_no_list_is_left_alone() {
+    let feed = link(1, None).feed;
+    let text = format!(
+        "source = [{{ feed = \"{feed}\", nickname = \"x\", keep = \"all\", max_size = \"5\" }}]\n"
+    );
+    let mut sources = Sources::read(&text).unwrap();
+    sources.add(&link(2, None), &[], None, None, 6).unwrap();
+    let written = sources.write_over(&text).unwrap();
+    assert_eq!(Sources::read(&written), Ok(sources.clone()), "{written}");
+    assert!(sources.write_over("feeds = 3").is_err());
+    assert!(sources.write_over("[[source]").is_err());
 }

@@ -285,16 +285,10 @@ fn host_between_two_states_is_not_yet_and_never_a_liar() {
         assert!(answer(&mut shelf, &want, &host).0.is_some(), "{want:?}");
         // The head came before the files: what is there is used, what is short is not yet.
         let mut shelf = Shelf::open(&host.feed(), new.answer()).unwrap();
-        loop {
-            match shelf.next(&want) {
-                Next::Read(file) => match shelf.take(&file, &before.file(&file)) {
-                    Ok(()) => {}
-                    Err(fault) => {
-                        assert_eq!(fault, Fault::NotYet, "{file}");
-                        break;
-                    }
-                },
-                _ => break,
+        while let Next::Read(file) = shelf.next(&want) {
+            if let Err(fault) = shelf.take(&file, &before.file(&file)) {
+                assert_eq!(fault, Fault::NotYet, "{file}");
+                break;
             }
         }
     }

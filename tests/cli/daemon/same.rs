@@ -12,8 +12,16 @@ struct Said {
     err: String,
 }
 
-/// What is told of a node that serves, and of the disk.
-const OF_THIS_NODE: [&str; 3] = ["free_bytes", "listen", "is_served"];
+/// What is told of a node that serves, and of the disk; and what came in a sync, when another of the same feed may run
+/// beside it.
+const OF_THIS_NODE: [&str; 6] = [
+    "quota",
+    "free_bytes",
+    "listen",
+    "is_served",
+    "bytes_new",
+    "records_new",
+];
 
 /// Words of one machine or one moment.
 fn plain(machine: &Machine, text: &str) -> String {

@@ -1,6 +1,6 @@
 //! Gives the bytes of a vector to the code that has to judge them.
 
-use super::{feeds, lists, wire};
+use super::{feeds, lists, static_host, wire};
 use levada_feed::bundle::{self, Slot};
 use levada_feed::codec;
 use levada_feed::fork::ForkProof;
@@ -54,6 +54,7 @@ pub(super) fn judge(vector: &Vector, body: &[u8]) -> Judged {
         "succession" => Judged::of(succession(vector, body)),
         "link" => Judged::of(link(body)),
         "wire" => Judged::of(wire::wire(vector, body)),
+        "static" => Judged::of(static_host::static_host(vector, body)),
         "feed" => feeds::feed(vector, body),
         other => panic!("nobody judges a {other}"),
     }
@@ -85,6 +86,7 @@ pub(super) fn inputs(vector: &Vector) -> Vec<&'static str> {
         ("succession", _) => &["named"],
         ("wire", "blobs") => &["asked"],
         ("wire", "frames") => &["feeds"],
+        ("static", _) => &["feed", "answer", "page", "tile"],
         // The rows that people see are for the test with a store.
         ("feed", _) => &["feed", "now", "link-first", "shown"],
         _ => &[],

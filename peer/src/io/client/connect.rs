@@ -3,8 +3,10 @@
 use super::address::Address;
 use super::{Connection, Reach, Remote, Unreachable, tls};
 use crate::io::reach::is_global;
+use crate::io::traffic::{Limited, Turns};
 use hyper_util::rt::TokioIo;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -15,17 +17,19 @@ const ADDRESSES_MAX: usize = 4;
 
 pub(super) async fn connect(remote: &Remote, address: &Address) -> Result<Connection, Unreachable> {
     let peer = || remote.name().to_owned();
-    let stream = open(address, remote.inner.reach)
+    let (stream, at) = open(address, remote.inner.reach)
         .await
         .map_err(|why| Unreachable::Connect { peer: peer(), why })?;
     // Small requests should not wait for more to come; a socket that cannot say so still works.
     let _ = stream.set_nodelay(true);
+    let stream = Limited::receiving(stream, &remote.inner.lanes, at);
+    let turns = stream.turns();
     if !address.is_tls {
-        return shake_hands(remote, TokioIo::new(stream)).await;
+        return shake_hands(remote, TokioIo::new(stream), turns).await;
     }
     let shaking = tls::connect(&address.host, stream);
     match tokio::time::timeout(CONNECT_TIMEOUT, shaking).await {
-        Ok(Ok(stream)) => shake_hands(remote, TokioIo::new(stream)).await,
+        Ok(Ok(stream)) => shake_hands(remote, TokioIo::new(stream), turns).await,
         Ok(Err(why)) => Err(Unreachable::Tls { peer: peer(), why }),
         Err(_) => Err(Unreachable::Tls {
             peer: peer(),
@@ -36,7 +40,7 @@ pub(super) async fn connect(remote: &Remote, address: &Address) -> Result<Connec
 
 /// A connection to the first address of the host that answers. Each gets its share of the time: an address that swallows
 /// everything must not hide the next one.
-async fn open(address: &Address, reach: Reach) -> Result<TcpStream, String> {
+async fn open(address: &Address, reach: Reach) -> Result<(TcpStream, IpAddr), String> {
     let silent = || "no answer in 10 seconds".to_owned();
     let looking = tokio::net::lookup_host((address.host.as_str(), address.port));
     let found: Vec<SocketAddr> = match tokio::time::timeout(CONNECT_TIMEOUT, looking).await {
@@ -52,7 +56,7 @@ async fn open(address: &Address, reach: Reach) -> Result<TcpStream, String> {
     let mut why = "there is no host of this name".to_owned();
     for one in found {
         match tokio::time::timeout(share, TcpStream::connect(one)).await {
-            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Ok(stream)) => return Ok((stream, one.ip())),
             Ok(Err(error)) => why = plain_words(&error),
             Err(_) => why = silent(),
         }
@@ -71,7 +75,11 @@ impl Reach {
     }
 }
 
-async fn shake_hands<S>(remote: &Remote, stream: S) -> Result<Connection, Unreachable>
+async fn shake_hands<S>(
+    remote: &Remote,
+    stream: S,
+    turns: Arc<Turns>,
+) -> Result<Connection, Unreachable>
 where
     S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
@@ -80,7 +88,7 @@ where
         .map_err(|error| remote.protocol(&error))?;
     // Ends with the connection; its errors reach whoever waits for an answer.
     tokio::spawn(connection);
-    Ok(sender)
+    Ok(Connection { sender, turns })
 }
 
 /// What the system says of a connection that failed, without numbers.

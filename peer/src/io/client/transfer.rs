@@ -3,12 +3,14 @@
 use super::{AskError, Connection, Remote, STALL_TIMEOUT, Unreachable};
 use crate::frame::read_number;
 use crate::io::clock;
+use crate::io::traffic::Turns;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use hyper::header;
 use hyper::{HeaderMap, Response, StatusCode};
 use levada_feed::reject::Reject;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Time of waiting in which some bytes have to come.
@@ -24,6 +26,8 @@ pub struct Transfer {
     body: Incoming,
     /// Goes back to the remote's idle ones when the body was read to its end.
     connection: Option<Connection>,
+    /// Waiting for a turn of ours is not the peer's fault.
+    turns: Arc<Turns>,
     pace: Pace,
     /// Time without a byte after which the peer counts as gone.
     patience: Duration,
@@ -35,7 +39,8 @@ impl Transfer {
     pub(super) fn new(
         remote: &Remote,
         answer: Response<Incoming>,
-        connection: Option<Connection>,
+        connection: Connection,
+        is_kept: bool,
     ) -> Self {
         let (parts, body) = answer.into_parts();
         let mut transfer = Self {
@@ -43,7 +48,8 @@ impl Transfer {
             status: parts.status,
             headers: parts.headers,
             body,
-            connection,
+            turns: connection.turns.clone(),
+            connection: is_kept.then_some(connection),
             pace: Pace::default(),
             patience: STALL_TIMEOUT,
             skip: 0,
@@ -106,16 +112,17 @@ impl Transfer {
     /// `Stalled`, `Protocol`.
     pub async fn next(&mut self) -> Result<Option<Bytes>, AskError> {
         let peer = || self.remote.name().to_owned();
-        let started = clock::tick();
+        let (started, turns_before) = (clock::tick(), self.turns.waited());
         loop {
             let stalled = |after: Duration| Unreachable::Stalled {
                 peer: peer(),
                 after_ms: after.as_millis(),
             };
-            let frame = tokio::time::timeout(self.patience, self.body.frame()).await;
-            let waited = clock::since(started);
+            let frame = patient(self.patience, &self.turns, self.body.frame()).await;
+            let ours = self.turns.waited().saturating_sub(turns_before);
+            let waited = clock::since(started).saturating_sub(ours);
             match frame {
-                Ok(Some(Ok(frame))) => {
+                Some(Some(Ok(frame))) => {
                     let Ok(data) = frame.into_data() else {
                         continue;
                     };
@@ -126,11 +133,11 @@ impl Transfer {
                     self.release_at_end();
                     return Ok(Some(data));
                 }
-                Ok(None) => {
+                Some(None) => {
                     self.release_at_end();
                     return Ok(None);
                 }
-                Ok(Some(Err(error))) => {
+                Some(Some(Err(error))) => {
                     let why = if is_early_end(&error) {
                         "it broke off before its end".to_owned()
                     } else {
@@ -138,7 +145,7 @@ impl Transfer {
                     };
                     return Err(Unreachable::Unusable { peer: peer(), why }.into());
                 }
-                Err(_) => return Err(stalled(waited).into()),
+                None => return Err(stalled(waited).into()),
             }
         }
     }
@@ -165,6 +172,28 @@ impl Transfer {
             whole.extend_from_slice(&part);
         }
         Ok(whole.into())
+    }
+}
+
+/// Waits so long for something of the other side, and longer by what was waited for turns of our own.
+pub(super) async fn patient<T>(
+    limit: Duration,
+    turns: &Turns,
+    what: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::pin!(what);
+    let mut known = turns.waited();
+    let mut left = limit;
+    loop {
+        if let Ok(done) = tokio::time::timeout(left, what.as_mut()).await {
+            return Some(done);
+        }
+        let waited = turns.waited();
+        left = waited.saturating_sub(known);
+        known = waited;
+        if left.is_zero() {
+            return None;
+        }
     }
 }
 

@@ -70,7 +70,7 @@ pub async fn on_loopback(
         let _ = stream.set_nodelay(true);
         let (gate, calls, stop) = (gate.clone(), calls.clone(), stop.clone());
         connections.spawn(async move {
-            let stream = Paced::new(TokioIo::new(stream));
+            let stream = TokioIo::new(Paced::new(stream));
             connection(stream, Some(gate), calls, stop).await;
             drop(place);
         });
@@ -101,14 +101,20 @@ async fn next<T>(
     }
 }
 
-/// Stops all calls, lets readers take what is left, and waits until nothing is carried out any more.
+/// Stops all calls, lets readers take what is left, and waits until nothing is carried out any more, for a while.
 async fn end(calls: &Calls, mut connections: JoinSet<()>) {
     calls.stop_all();
     let drained = async { while connections.join_next().await.is_some() {} };
     // Who has not taken it by then is cut off.
     let _ = tokio::time::timeout(DRAIN_TIMEOUT, drained).await;
     connections.shutdown().await;
-    calls.ended().await;
+    // What does not look whether it is to stop, as a read of a pipe that says nothing, is left behind.
+    if tokio::time::timeout(DRAIN_TIMEOUT, calls.ended())
+        .await
+        .is_err()
+    {
+        tracing::warn!("a call did not stop in time");
+    }
 }
 
 async fn connection<S: Read + Write + Unpin>(

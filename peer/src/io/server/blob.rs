@@ -4,6 +4,7 @@ use super::{Answer, Body, Served, empty, not_here, plain, refuse, store_failed};
 use crate::frame::{self, read_number};
 use crate::io::blobs::{BlobReader, Held, ReadError};
 use crate::runs::Runs;
+use crate::store::StoreError;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming};
@@ -17,6 +18,7 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// Bytes of one read from the disk.
@@ -152,6 +154,7 @@ async fn body(
         rest: first_end..range.end,
         first: Some(first),
         reading: None,
+        trouble: served.trouble.clone(),
     };
     Ok(body.boxed_unsync())
 }
@@ -178,6 +181,7 @@ struct FileBody {
     rest: Range<u64>,
     first: Option<Bytes>,
     reading: Option<JoinHandle<Result<Bytes, ReadError>>>,
+    trouble: mpsc::Sender<StoreError>,
 }
 
 impl hyper::body::Body for FileBody {
@@ -209,7 +213,14 @@ impl hyper::body::Body for FileBody {
         self.rest.start = part.end;
         match read {
             Ok(Ok(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            Ok(Err(error)) => Poll::Ready(Some(Err(io::Error::other(error.to_string())))),
+            Ok(Err(error)) => {
+                let why = io::Error::other(error.to_string());
+                if let ReadError::Store(error) = error {
+                    // Who is told of one failure needs not be told of the next in the same moment.
+                    let _ = self.trouble.try_send(error);
+                }
+                Poll::Ready(Some(Err(why)))
+            }
             Err(error) => Poll::Ready(Some(Err(io::Error::other(error)))),
         }
     }
@@ -283,7 +294,7 @@ pub(super) async fn proof(served: &Arc<Served>, hash: Hash, bytes: Range<u64>) -
             .pairs(&hash, leaves)?
             .map(|pairs| (state.size, Some(pairs))))
     });
-    let found: Result<_, crate::store::StoreError> = match work.await {
+    let found: Result<_, StoreError> = match work.await {
         Ok(found) => found,
         Err(_) => return store_failed(),
     };

@@ -1,11 +1,11 @@
 //! A connection that ends when its reader takes nothing any more: hyper waits for such a reader for ever.
 
-use hyper::rt::{Read, ReadBufCursor, Write};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::Sleep;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
 
 /// Time in which a reader who lets us wait has to take some bytes.
 const PACE_TIME: Duration = Duration::from_secs(30);
@@ -15,8 +15,10 @@ const PACE_BYTES: usize = 16 << 10;
 /// The connection.
 pub(crate) struct Paced<S> {
     inner: S,
-    /// Runs while the reader lets us wait.
+    /// Runs while the reader lets us wait, and only then: other waiting is none of his.
     limit: Option<Pin<Box<Sleep>>>,
+    /// What is left of the reader's time.
+    left: Duration,
     taken: usize,
 }
 
@@ -25,12 +27,14 @@ impl<S> Paced<S> {
         Self {
             inner,
             limit: None,
+            left: PACE_TIME,
             taken: 0,
         }
     }
 
     fn settle(&mut self) {
         self.limit = None;
+        self.left = PACE_TIME;
         self.taken = 0;
     }
 
@@ -41,6 +45,9 @@ impl<S> Paced<S> {
     ) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(Ok(bytes)) => {
+                if let Some(limit) = self.limit.take() {
+                    self.left = limit.deadline().saturating_duration_since(Instant::now());
+                }
                 self.taken += bytes;
                 if self.taken >= PACE_BYTES {
                     self.settle();
@@ -48,9 +55,10 @@ impl<S> Paced<S> {
             }
             Poll::Ready(Err(_)) => {}
             Poll::Pending => {
+                let left = self.left;
                 let limit = self
                     .limit
-                    .get_or_insert_with(|| Box::pin(tokio::time::sleep(PACE_TIME)));
+                    .get_or_insert_with(|| Box::pin(tokio::time::sleep(left)));
                 ready!(limit.as_mut().poll(context));
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
@@ -59,17 +67,17 @@ impl<S> Paced<S> {
     }
 }
 
-impl<S: Read + Unpin> Read for Paced<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_read(context, buffer)
     }
 }
 
-impl<S: Write + Unpin> Write for Paced<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -107,16 +115,11 @@ impl<S: Write + Unpin> Write for Paced<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper_util::rt::TokioIo;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    /// The connection as tokio sees it, so that the tests can write into it.
-    fn pair() -> (
-        TokioIo<Paced<TokioIo<tokio::io::DuplexStream>>>,
-        tokio::io::DuplexStream,
-    ) {
+    fn pair() -> (Paced<tokio::io::DuplexStream>, tokio::io::DuplexStream) {
         let (ours, theirs) = tokio::io::duplex(1_000);
-        (TokioIo::new(Paced::new(TokioIo::new(ours))), theirs)
+        (Paced::new(ours), theirs)
     }
 
     #[tokio::test(start_paused = true)]
@@ -160,5 +163,28 @@ mod tests {
         }
         drop(ours);
         assert_eq!(reading.await.unwrap(), 150_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reader_does_not_pay_for_our_own_pauses() {
+        let (mut ours, mut theirs) = pair();
+        let reading = tokio::spawn(async move {
+            let mut part = [0; 900];
+            let mut sum = 0;
+            loop {
+                match theirs.read(&mut part).await.unwrap() {
+                    0 => return sum,
+                    got => sum += got,
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        // A slow line of ours: a piece a minute, each of which the reader takes at once.
+        for _ in 0..50 {
+            ours.write_all(&[0; 1_500]).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+        drop(ours);
+        assert_eq!(reading.await.unwrap(), 75_000);
     }
 }

@@ -17,9 +17,10 @@ const FILES_EACH: u64 = 3;
 /// Files that this process asks the system for.
 const FILES_WANTED: u64 = FILES_RESERVED + CONNECTIONS_MAX as u64 * FILES_EACH;
 
-/// The places of one listener.
-pub(super) struct Places {
+/// The places of all listeners of one node.
+pub struct Places {
     most: usize,
+    each: usize,
     all: Arc<Semaphore>,
     blocks: Arc<Mutex<Blocks>>,
 }
@@ -34,17 +35,34 @@ pub(super) struct Place {
 }
 
 impl Places {
-    pub(super) fn new(most: usize) -> Self {
+    fn new(most: usize, each: usize) -> Self {
         Self {
             most,
+            each,
             all: Arc::new(Semaphore::new(most)),
             blocks: Arc::default(),
         }
     }
 
-    /// As many as the system lets this process have.
-    pub(super) fn of_system() -> Self {
-        Self::new(connections(raise_files()))
+    /// As many as wanted and as the system lets this process have; of one address block as many as wanted, or a quarter.
+    #[must_use]
+    pub fn of_system(most: Option<usize>, each: Option<usize>) -> Self {
+        let most = most
+            .unwrap_or(CONNECTIONS_MAX)
+            .clamp(1, connections(raise_files()));
+        Self::new(most, each.unwrap_or(most / 4).clamp(1, most))
+    }
+
+    /// Connections at once at most, in all and of one address block.
+    #[must_use]
+    pub fn most(&self) -> (usize, usize) {
+        (self.most, self.each)
+    }
+
+    /// Connections now.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        lock(&self.blocks).values().sum()
     }
 
     /// Waits for a free place.
@@ -52,12 +70,12 @@ impl Places {
         self.all.clone().acquire_owned().await.ok()
     }
 
-    /// Takes the place for a peer; `None` when its address block has a quarter of all already.
+    /// Takes the place for a peer; `None` when its address block has its share already.
     pub(super) fn take(&self, one: OwnedSemaphorePermit, peer: SocketAddr) -> Option<Place> {
         let block = block_of(peer.ip());
         let mut blocks = lock(&self.blocks);
         let taken = blocks.entry(block).or_default();
-        if *taken >= (self.most / 4).max(1) {
+        if *taken >= self.each {
             return None;
         }
         *taken += 1;
@@ -135,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_block_gets_a_quarter_and_places_come_back() {
-        let places = Places::new(8);
+        let places = Places::new(8, 2);
         let take = async |ip| places.take(places.free().await.unwrap(), peer(ip));
         let first = take("192.0.2.1").await.unwrap();
         let _second = take("192.0.2.255").await.unwrap();
@@ -149,6 +167,17 @@ mod tests {
         drop(first);
         let _again = take("192.0.2.9").await.unwrap();
         assert_eq!(places.all.available_permits(), 2);
+        assert_eq!(places.taken(), 6);
+    }
+
+    #[test]
+    fn bounds_that_are_set_hold_within_what_the_system_gives() {
+        assert_eq!(Places::of_system(Some(9), None).most(), (9, 2));
+        assert_eq!(Places::of_system(Some(9), Some(5)).most(), (9, 5));
+        assert_eq!(Places::of_system(Some(0), Some(0)).most(), (1, 1));
+        let (most, each) = Places::of_system(Some(usize::MAX), Some(usize::MAX)).most();
+        assert_eq!(most, each);
+        assert!((CONNECTIONS_MIN..=CONNECTIONS_MAX).contains(&most));
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Place {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let serving = tokio::spawn(serve(listener, served.clone(), stopped));
+        let serving = tokio::spawn(serve(listener, served.clone(), Room::default(), stopped));
         Self {
             folder,
             address,

@@ -148,7 +148,7 @@ async fn ask_all(
     Ok(answers)
 }
 
-/// What one mirror has. The caller sees to it that nothing is signed meanwhile.
+/// What one mirror has. An answer is of no use when something was signed since the question.
 pub(in crate::node) async fn look(
     node: &Arc<Node>,
     feed: &FeedKey,
@@ -182,7 +182,7 @@ async fn ask_head(node: &Arc<Node>, feed: &FeedKey, remote: &Remote) -> Result<S
     }
 }
 
-/// The newer head of a mirror, proven to extend ours. The caller sees to it that nothing is signed meanwhile.
+/// The newer head of a mirror, proven to extend ours.
 pub(in crate::node) async fn newer_head(
     node: &Arc<Node>,
     feed: &FeedKey,

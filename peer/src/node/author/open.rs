@@ -56,7 +56,7 @@ pub(super) fn fresh(secret: &FeedSecret) -> FeedSecret {
 }
 
 /// A key that signed two histories signs no more; one that is signed elsewhere signs no more until that is settled.
-fn refuse_stopped(node: &Node, feed: &FeedKey, trust: Trust) -> Result<(), Failure> {
+pub(super) fn refuse_stopped(node: &Node, feed: &FeedKey, trust: Trust) -> Result<(), Failure> {
     if let Some(proof) = node.evidence.fork(feed)? {
         return Err(refusal::forked(&proof));
     }

@@ -148,6 +148,16 @@ pub(super) fn other_history(feed: &FeedKey) -> Failure {
     .hint("put the right file back from a backup; nothing is signed until then")
 }
 
+/// A mirror has more of a feed whose key is closed.
+pub(in crate::node) fn closed(feed: &FeedKey, mirror: &str) -> Failure {
+    let feed = short(feed);
+    let message = format!(
+        "feed {feed}: {mirror} has more of it than is here, and its key is encrypted: nothing was taken over"
+    );
+    Failure::new(Code::WrongPassphrase, message)
+        .hint("levada key take-over asks for the passphrase and takes it over")
+}
+
 /// `key take-over` found nobody.
 pub(super) fn nobody_to_take_over_from(feed: &FeedKey, found: &Elsewhere) -> Failure {
     let feed = short(feed);
@@ -169,7 +179,7 @@ pub(super) fn taken_over(feed: &FeedKey, taken: u64, length: u64) -> (String, Op
         records(taken),
         if taken == 1 { "was" } else { "were" }
     );
-    let hint = "after a restored backup this is as it should be. if another machine still signs with this key, stop it: two that sign end in two histories, which followers refuse";
+    let hint = "after a restored backup this is as it should be; `levada sync NAME` fetches their media. if another machine still signs with this key, stop it: two that sign end in two histories, which followers refuse";
     (message, Some(hint.to_owned()))
 }
 

@@ -149,12 +149,7 @@ impl MediaFetch {
         hash: Hash,
         size: u64,
     ) -> Result<Arc<Partial>, SyncError> {
-        let rejected = |reject| {
-            SyncError::Ask(AskError::Rejected {
-                peer: remote.name().to_owned(),
-                reject,
-            })
-        };
+        let rejected = |reject| SyncError::Ask(remote.wrong_blob(&hash, reject));
         let shape = Shape::of_blob(size).map_err(rejected)?;
         let last = shape.leaf_bytes(shape.leaves() - 1);
         let data = Ask::Blob { hash };
@@ -202,12 +197,7 @@ impl MediaFetch {
         blob: &WantedBlob,
         leaves: Range<u64>,
     ) -> Result<(), SyncError> {
-        let rejected = |reject| {
-            SyncError::Ask(AskError::Rejected {
-                peer: remote.name().to_owned(),
-                reject,
-            })
-        };
+        let rejected = |reject| SyncError::Ask(remote.wrong_blob(&blob.hash, reject));
         let bytes = shape.bytes_of(&leaves);
         let pairs_max = (leaves.end - leaves.start + 64) * 64;
         let data = Ask::Blob { hash: blob.hash };

@@ -267,6 +267,21 @@ impl<'a> Entries<'a> {
         Ok(None)
     }
 
+    /// What was published from another path that is gone, and by all that a look tells is this file, untouched.
+    pub(super) fn renamed_from(&self, found: &Found) -> Result<Option<Entry>, Failure> {
+        let path = self
+            .node
+            .disk
+            .note(&self.by_inode(found.device, found.inode))?;
+        let Some(path) = path.map(|bytes| PathBuf::from(std::ffi::OsStr::from_bytes(&bytes)))
+        else {
+            return Ok(None);
+        };
+        let is_gone = path != found.path && std::fs::symlink_metadata(&path).is_err();
+        let entry = self.at(&path)?;
+        Ok(entry.filter(|entry| is_gone && entry.is_same_file(found)))
+    }
+
     /// Published files below a folder that are not there any more.
     pub(super) fn gone_below(&self, folder: &Path) -> Result<Vec<Entry>, Failure> {
         let mut gone = Vec::new();

@@ -6,6 +6,8 @@ use levada_feed::hash::Hash;
 /// What something is fetched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::node) enum Purpose {
+    /// It is of an own feed, and comes back from a mirror.
+    Own,
     /// A source keeps it.
     Follow,
     /// The person pinned it.
@@ -17,6 +19,7 @@ pub(in crate::node) enum Purpose {
 impl Purpose {
     pub(in crate::node) fn class(self) -> Class {
         match self {
+            Self::Own => Class::Own,
             Self::Follow => Class::Followed,
             Self::Pin => Class::Pinned,
             Self::Get => Class::Cache,
@@ -26,7 +29,7 @@ impl Purpose {
     pub(super) fn asker(self, date: u64) -> Asker {
         match self {
             Self::Follow => Asker::Source { date },
-            Self::Pin | Self::Get => Asker::Person,
+            Self::Own | Self::Pin | Self::Get => Asker::Person,
         }
     }
 }

@@ -89,6 +89,21 @@ impl Remote {
         Ok(())
     }
 
+    /// What is wrong with what came of a blob; of a static host it is known which file it was.
+    #[must_use]
+    pub fn wrong_blob(&self, hash: &Hash, reject: Reject) -> AskError {
+        let hash = *hash;
+        let file = match reject {
+            Reject::PairCount { .. } | Reject::PairMismatch { .. } => StaticFile::Outboard { hash },
+            _ => StaticFile::Blob { hash },
+        };
+        if self.is_static() {
+            return self.wrong(&file, reject);
+        }
+        let peer = self.name().to_owned();
+        AskError::Rejected { peer, reject }
+    }
+
     /// What a static host says of the size of a blob: a claim.
     ///
     /// # Errors

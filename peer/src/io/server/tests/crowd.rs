@@ -157,7 +157,10 @@ async fn too_many_answers_at_once_are_put_off() {
             is_local: true,
             stop: tokio::sync::watch::channel(false).1,
         };
-        async move { Ok::<_, Infallible>(answer_one(&served, &answers, request, caller).await) }
+        async move {
+            let turns = Turns::default();
+            Ok::<_, Infallible>(answer_one(&served, &answers, &turns, request, caller).await)
+        }
     });
     let connection =
         hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service);
