@@ -8,6 +8,7 @@ mod export;
 mod follow;
 mod get;
 mod key;
+mod mend;
 mod mirror;
 mod publish;
 mod serve;
@@ -17,6 +18,7 @@ pub(crate) use export::{Export, ExportStatic};
 pub(crate) use follow::Follow;
 pub(crate) use get::Get;
 pub(crate) use key::{Init, Key};
+pub(crate) use mend::{Rebuild, Verify};
 pub(crate) use mirror::Mirror;
 pub(crate) use publish::Publish;
 pub(crate) use serve::Serve;
@@ -172,6 +174,15 @@ pub(crate) enum Command {
     /// Show what this node holds
     #[command(after_help = examples::STATUS)]
     Status,
+    /// Read and hash again what is held, and mend what is damaged
+    #[command(after_help = examples::VERIFY)]
+    Verify(Verify),
+    /// Say what is wrong with this node, and what to do
+    #[command(after_help = examples::DOCTOR)]
+    Doctor,
+    /// Make the store again, when it is lost or damaged
+    #[command(after_help = examples::REBUILD)]
+    Rebuild(Rebuild),
     /// Look at the files that a person edits, and show what holds
     #[command(after_help = examples::CONFIG, subcommand_required = true, arg_required_else_help = true)]
     Config {

@@ -2,7 +2,7 @@
 //!
 //! Makes paths absolute and reads the small form (`A-B`); everything else is for the node to judge.
 
-use crate::args::{Command, Config, Export, ExportStatic, Get, Init, Key, Mirror, Publish};
+use crate::args::{Command, Config, Export, ExportStatic, Get, Init, Key, Mirror, Publish, Verify};
 use clap_complete::Shell;
 use levada_feed::link::Link;
 use levada_peer::api::{Call, Code, Failure};
@@ -77,6 +77,11 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
         }
         Command::Export { command } => export(command)?,
         Command::Status => Call::Status,
+        Command::Verify(args) => verify(args),
+        Command::Doctor => Call::Doctor,
+        Command::Rebuild(args) => Call::Rebuild(levada_peer::api::Rebuild {
+            only_index: args.index,
+        }),
         Command::Config {
             command: Config::Check,
         } => Call::ConfigCheck,
@@ -113,6 +118,14 @@ pub(crate) fn limits(command: &Command) -> Given {
         _ => (None, None),
     };
     Given { up, down }
+}
+
+fn verify(args: Verify) -> Call {
+    Call::Verify(Box::new(levada_peer::api::Verify {
+        feed: args.feed,
+        seconds: args.limit,
+        via: args.via,
+    }))
 }
 
 fn key(command: Key) -> Result<Call, Failure> {

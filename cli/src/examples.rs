@@ -144,6 +144,34 @@ Examples:
   levada status
   levada status --json";
 
+/// Of `verify`.
+pub(crate) const VERIFY: &str = "\
+What is wrong is no longer held, and so not served, and is mended from the author's file, from what was published, or from
+peers. It can be stopped at any moment: the next run goes on. Exit code 0: all that was looked at is whole or mended.
+Exit code 5: some damage stays.
+
+Examples:
+  levada verify
+  levada verify ana
+  levada verify --for 2h                    from cron, every night
+  levada verify --via http://b.example:9327";
+
+/// Of `doctor`.
+pub(crate) const DOCTOR: &str = "\
+Exit code 0: all is fine. Exit code 3: something is to be done.
+
+Examples:
+  levada doctor
+  levada doctor --json";
+
+/// Of `rebuild`.
+pub(crate) const REBUILD: &str = "\
+Nothing is removed: the old store stays beside the new one, as store.broken-DATE. No head older than one that was
+verified before is believed.
+
+Examples:
+  levada rebuild
+  levada rebuild --index                    the lists of items only; `levada serve` may be running";
 /// Of `config`.
 pub(crate) const CONFIG: &str = "\
 Settings are read when a command starts; `serve` keeps those it started with. spec/store.md lists them.

@@ -16,6 +16,16 @@ pub(crate) fn of_answer(answer: &Answer) -> Option<Code> {
             Some(Code::Partly)
         }
         Answer::Sync { failed, .. } if *failed > 0 => Some(Code::Partly),
+        Answer::Verified(verified) if verified.is_interrupted => Some(Code::Interrupted),
+        Answer::Verified(verified) if verified.mended < verified.damaged => Some(Code::NotVerified),
+        Answer::Diagnosis(diagnosis) if !diagnosis.findings.is_empty() => Some(Code::Partly),
+        Answer::Rebuilt(rebuilt) if rebuilt.is_interrupted => Some(Code::Interrupted),
+        Answer::Rebuilt(rebuilt) => {
+            let mut feeds = rebuilt.own.iter().chain(&rebuilt.followed);
+            feeds
+                .any(|feed| feed.error.is_some())
+                .then_some(Code::Partly)
+        }
         _ => None,
     }
 }

@@ -9,12 +9,14 @@ mod feeds;
 mod heads;
 mod items;
 mod keys;
+mod mend;
 mod mirrors;
 mod publish;
 mod serving;
 mod sync;
 mod traffic;
 
+pub(crate) use mend::damaged;
 pub(crate) use publish::PublishReport;
 pub(crate) use serving::serving;
 pub(crate) use sync::synced;
@@ -53,6 +55,9 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
         Answer::Item(item) => screen.lines(items::one(item)),
         Answer::Feed(feed) => feeds::feed(screen, feed),
         Answer::Status(status) => feeds::status(screen, status),
+        Answer::Verified(verified) => mend::verified(screen, spelling, verified),
+        Answer::Diagnosis(diagnosis) => mend::diagnosis(screen, diagnosis),
+        Answer::Rebuilt(rebuilt) => mend::rebuilt(screen, rebuilt),
         Answer::Config(config) => config::checked(screen, config),
         // The token alone, so that a script can take it; where it is kept is a note.
         Answer::Token(token) => {

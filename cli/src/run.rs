@@ -257,6 +257,7 @@ impl Session<'_> {
             event if tone.is_json => self.screen.json_line(event),
             Event::Progress(progress) => self.screen.progress(progress),
             Event::Synced(synced) => print::synced(self.screen, synced),
+            Event::Damaged(damaged) => print::damaged(self.screen, damaged),
             event => self.report.event(self.screen, event),
         }
     }
@@ -308,7 +309,12 @@ impl Session<'_> {
 fn is_long(call: &Call) -> bool {
     matches!(
         call,
-        Call::Publish(_) | Call::Follow { .. } | Call::Sync { .. } | Call::Get { .. }
+        Call::Publish(_)
+            | Call::Follow { .. }
+            | Call::Sync { .. }
+            | Call::Get { .. }
+            | Call::Verify(_)
+            | Call::Rebuild(_)
     )
 }
 

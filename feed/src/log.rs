@@ -1,6 +1,6 @@
 //! The log: an author appends and signs, a follower accepts or refuses (spec/list.md).
 //!
-//! `AuthorLog` and `FollowedLog` are the only makers of `Batch`, so only checked bytes can reach a disk. Both keep
+//! `AuthorLog`, `ReplayedLog` and `FollowedLog` are the only makers of `Batch`, so only checked bytes can reach a disk. Both keep
 //! O(log n) in memory and read what they need of the list through `Pieces`. Whom to ask, and what to keep, is decided in
 //! `peer`; so is what happens after a fork.
 
@@ -14,7 +14,7 @@ use crate::head::Head;
 use crate::key::FeedKey;
 use crate::tree::Node;
 
-pub use author::{AppendRefused, AuthorLog};
+pub use author::{AppendRefused, AuthorLog, ReplayedLog};
 pub use followed::{Failed, FollowedLog, Verdict};
 
 /// Checked changes of one feed, for the store. Records, leaves and nodes may be written in any order, the head last.

@@ -7,6 +7,7 @@ mod answer;
 mod event;
 mod export;
 mod failure;
+mod mend;
 mod mirror;
 pub mod pipe;
 mod setup;
@@ -20,6 +21,7 @@ pub use answer::{
 pub use event::{Change, Event, Progress};
 pub use export::{ExportStatic, Exported, ExportedFeed};
 pub use failure::{Code, Failure};
+pub use mend::{Damaged, Diagnosis, Finding, Rebuild, Rebuilt, RebuiltFeed, Verified, Verify};
 pub use mirror::{MirrorInfo, MirrorState};
 pub use setup::{ConfigFile, ConfigInfo, Folder, Setting, TokenInfo};
 pub use traffic::TrafficInfo;
@@ -151,6 +153,12 @@ pub enum Call {
     },
     /// What this node holds and does.
     Status,
+    /// Reads and hashes again what is held, and mends what is damaged.
+    Verify(Box<Verify>),
+    /// What is wrong with this node, and what to do.
+    Doctor,
+    /// Makes the store or its index again.
+    Rebuild(Rebuild),
     /// Whether the files that a person may edit are in order, and which settings hold.
     ConfigCheck,
     /// The token of the local API on loopback.

@@ -7,6 +7,7 @@ mod append;
 mod author;
 mod conduct;
 mod config;
+mod doctor;
 mod export;
 mod find;
 mod follow;
@@ -24,15 +25,18 @@ mod own;
 mod plan;
 mod prove;
 mod publish;
+mod rebuild;
 mod records;
+mod replay;
 mod room;
 mod serve;
 mod show;
 mod sweep;
 mod sync;
+mod verify;
 mod words;
 
-use crate::api::{Answer, Call, Code, Event, Failure};
+use crate::api::{Answer, Call, Code, Event, Failure, Rebuild};
 use crate::io::blobs::Blobs;
 use crate::io::client::Client;
 use crate::io::config::{ReadPins, ReadSources};
@@ -99,6 +103,9 @@ pub async fn call(
         tell(&events, Event::Answer(Box::new(answer))).await;
         return Ok(());
     }
+    if let Call::Rebuild(Rebuild { only_index: false }) = call {
+        return rebuild::rebuild(options, &events, stop).await;
+    }
     if let Call::ConfigCheck = call {
         // Needs no store either, and a broken file may be why none can be opened.
         let answer = config::check(&find_dirs(options)?);
@@ -108,10 +115,22 @@ pub async fn call(
     let node = match open(options).await {
         Ok(node) => node,
         Err(failure) if failure.code == Code::Locked => {
-            return local::ask(options, call, &events, stop, failure).await;
+            let asked = local::ask(options, call.clone(), &events, stop, failure).await;
+            return match (call, asked) {
+                (Call::Doctor, Err(failure)) => {
+                    doctor::without_store(options, failure, &events).await
+                }
+                (_, asked) => asked,
+            };
+        }
+        Err(failure) if matches!(call, Call::Doctor) => {
+            return doctor::without_store(options, failure, &events).await;
         }
         Err(failure) => return Err(failure),
     };
+    if !matches!(call, Call::Doctor | Call::Status) {
+        node.warn_of_roots(&events).await;
+    }
     let sweeping = node.clone();
     let swept = tokio::task::spawn_blocking(move || sweep::before(&sweeping)).await;
     let answer = match swept.unwrap_or(Ok(())) {
@@ -212,12 +231,21 @@ impl Node {
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
         let settings = crate::io::config::load_settings(&dirs)?;
         let limits = settings.limits.clone().with(options.limits);
-        let disk = Arc::new(Disk::open_with(&dirs.store(), settings.memory.cache)?);
+        let disk = Disk::open_with(&dirs.store(), settings.memory.cache)
+            .map_err(|error| words::store_broken(&dirs, &error))?;
+        let disk = Arc::new(disk);
         let traffic = limits::traffic(&limits);
+        doctor::note_birth(&disk)?;
+        let list = dirs.state().join("roots");
         whole::sweep(&dirs.keys()).map_err(StoreError::file(&dirs.keys(), "reading"))?;
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
-            blobs: Blobs::open(&dirs.blobs(), disk.clone())?,
+            blobs: Blobs::open_all(
+                &dirs.blobs(),
+                &settings.blobs.roots,
+                Some(&list),
+                disk.clone(),
+            )?,
             evidence: Evidence::open(&dirs.state().join("evidence"))?,
             keys: Keys::at(&dirs.keys()),
             markers: Markers::open(&dirs.state().join("markers"))?,
@@ -248,6 +276,15 @@ impl Node {
             dirs,
             _lock: Arc::new(lock),
         })
+    }
+
+    /// Names the blob roots that are away.
+    async fn warn_of_roots(&self, events: &mpsc::Sender<Event>) {
+        for root in self.blobs.away_roots() {
+            let (message, hint) = words::away_root(root, self.dirs.state());
+            let hint = Some(hint);
+            tell(events, Event::Warning { message, hint }).await;
+        }
     }
 
     /// Writes everything to the disk.
@@ -282,6 +319,8 @@ impl Node {
             }
             Call::Unfollow { feed, purge } => follow::unfollow(self, &feed, purge, stop).await,
             Call::Sync { feed } => follow::sync(self, feed.as_deref(), events.clone(), stop).await,
+            Call::Rebuild(asked) => rebuild::in_place(self, asked, events, stop).await,
+            Call::Verify(asked) => verify::verify(self, *asked, events.clone(), stop).await,
             Call::Get {
                 target,
                 file,
@@ -343,6 +382,7 @@ impl Node {
             Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
             Call::Show { target } => show::show(&self, &target),
             Call::Status => show::status(&self),
+            Call::Doctor => doctor::doctor(&self),
             Call::ConfigCheck => Ok(config::check(&self.dirs)),
             Call::Token { is_new } => own::token(&self, is_new),
             Call::Prove { target, output } => {
@@ -358,6 +398,8 @@ impl Node {
             | Call::Unfollow { .. }
             | Call::Sync { .. }
             | Call::Get { .. }
+            | Call::Verify(_)
+            | Call::Rebuild(_)
             | Call::MirrorAdd { .. }
             | Call::MirrorRemove { .. }
             | Call::Mirrors { .. } => Err(Failure::new(

@@ -11,6 +11,8 @@ mod hostile;
 mod kill;
 mod machine;
 #[cfg(test)]
+mod mend;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod own;
@@ -21,3 +23,5 @@ mod terminal;
 mod transcript;
 #[cfg(test)]
 mod travel;
+#[cfg(test)]
+mod web;

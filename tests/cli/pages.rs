@@ -22,10 +22,12 @@ pages! {
     publishing_is_as_written: "publishing.md",
     following_is_as_written: "following.md",
     proofs_are_as_written: "proofs.md",
+    mending_is_as_written: "mending.md",
     moving_is_as_written: "moving.md",
     errors_are_as_written: "errors.md",
     json_is_as_written: "json.md",
     limits_are_as_written: "limits.md",
+    static_hosts_are_as_written: "static.md",
     serving_is_as_written: "serving.md",
 }
 

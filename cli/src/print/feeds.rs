@@ -8,7 +8,7 @@ use crate::screen::Screen;
 use crate::table::{Fields, Table};
 use crate::units;
 use levada_feed::record::{Body, Profile};
-use levada_peer::api::{FeedInfo, PeerInfo, SourceInfo, Status, Totals};
+use levada_peer::api::{FeedInfo, Finding, PeerInfo, SourceInfo, Status, Totals};
 
 /// One feed.
 pub(super) fn feed(screen: &mut Screen, info: &FeedInfo) {
@@ -161,6 +161,31 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
         .add_some("limits", traffic::limits(&status.traffic))
         .add_some("traffic", traffic::now(&status.traffic));
     screen.lines(fields.lines(""));
+    screen.lines(feeds_table(status).lines());
+    for key in &status.keys {
+        super::keys::trouble(screen, key);
+    }
+    let peers = status.sources.iter().flat_map(|source| {
+        let nickname = escape::plain(&source.nickname);
+        let troubled = source.peers.iter();
+        troubled.filter_map(move |peer| trouble(&nickname, peer))
+    });
+    screen.lines(peers);
+    // What is the matter with own feeds stands above.
+    let others = |finding: &&Finding| finding.kind != "own-feed";
+    let findings: Vec<&Finding> = status.findings.iter().filter(others).collect();
+    screen.lines(
+        findings
+            .iter()
+            .map(|finding| format!("to do: {}", escape::plain(&finding.what))),
+    );
+    if !findings.is_empty() {
+        screen.hint("`levada doctor` says why it matters and what to do");
+    }
+}
+
+/// Own and followed feeds, one in a row.
+fn feeds_table(status: &Status) -> Table {
     let mut table = Table::new(&[2]);
     for key in &status.keys {
         let state = match (key.trouble.is_some(), key.taken_over) {
@@ -180,16 +205,7 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
         let [nickname, records, state, _, feed, _] = source_row(source);
         table.row(["followed".to_owned(), nickname, records, state, feed]);
     }
-    screen.lines(table.lines());
-    let peers = status.sources.iter().flat_map(|source| {
-        let nickname = escape::plain(&source.nickname);
-        let troubled = source.peers.iter();
-        troubled.filter_map(move |peer| trouble(&nickname, peer))
-    });
-    screen.lines(peers);
-    for key in &status.keys {
-        super::keys::trouble(screen, key);
-    }
+    table
 }
 
 /// What is wrong with a peer, if anything is.

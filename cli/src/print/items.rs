@@ -78,6 +78,9 @@ fn held(files: &[HeldFile]) -> String {
     if files.is_empty() {
         return String::new();
     }
+    if files.iter().any(|file| file.away.is_some()) {
+        return "disk missing".to_owned();
+    }
     let sum = |of: fn(&HeldFile) -> u64| files.iter().map(|file| u128::from(of(file))).sum();
     here(
         sum(|file| file.held.min(file.file.size)),
@@ -173,9 +176,8 @@ pub(super) fn one(shown: &Shown) -> Vec<String> {
         .add_some("link hash", shown.link.map(|link| link.to_string()));
     let mut lines = fields.lines("");
     if let Some(Body::Item(item)) = &shown.body {
-        let held = |at: usize| shown.files.get(at).map(|held| held.held);
         let files = item.files.iter().enumerate();
-        lines.extend(files.flat_map(|(at, file)| self::file(file, held(at))));
+        lines.extend(files.flat_map(|(at, file)| self::file(file, shown.files.get(at))));
     }
     lines
 }
@@ -268,7 +270,7 @@ fn reference(reference: &Reference) -> String {
 }
 
 /// One file, as lines below its item; how much of it is here, if that is known.
-fn file(file: &File, held: Option<u64>) -> Vec<String> {
+fn file(file: &File, held: Option<&HeldFile>) -> Vec<String> {
     let File {
         hash,
         size,
@@ -294,7 +296,10 @@ fn file(file: &File, held: Option<u64>) -> Vec<String> {
             .flatten()
             .map(|text| escape::plain(text).into_owned()),
     );
-    facts.extend(held.map(|held| here(u128::from(held.min(*size)), u128::from(*size))));
+    facts.extend(held.map(|held| match &held.away {
+        Some(root) => format!("kept in {}, which is not there", escape::path(root)),
+        None => here(u128::from(held.held.min(*size)), u128::from(*size)),
+    }));
     let mut fields = Fields::default();
     fields
         .add_some(

@@ -24,6 +24,13 @@ pub enum AppendRefused {
 #[derive(Debug)]
 pub struct AuthorLog {
     secret: FeedSecret,
+    log: ReplayedLog,
+}
+
+/// A feed made again from its author's own file: checks heads and signs none, so it needs no key.
+#[derive(Debug)]
+pub struct ReplayedLog {
+    feed: FeedKey,
     list: GrowingList,
     first: Option<Hash>,
     last: Option<Hash>,
@@ -36,15 +43,8 @@ impl AuthorLog {
     /// A feed without records.
     #[must_use]
     pub fn new(secret: FeedSecret) -> Self {
-        Self {
-            secret,
-            list: GrowingList::new(),
-            first: None,
-            last: None,
-            bytes: 0,
-            media: 0,
-            appended: Vec::new(),
-        }
+        let log = ReplayedLog::new(secret.feed_key());
+        Self { secret, log }
     }
 
     /// Goes on after `head`, which must be the newest that this key signed. `None` when `pieces` lack the frontier or
@@ -66,15 +66,16 @@ impl AuthorLog {
             return Ok(None);
         }
         let (first, bytes, media) = (Some(body.first), body.bytes, body.media);
-        Ok(Some(Self {
-            secret,
+        let log = ReplayedLog {
+            feed: body.feed,
             list,
             first,
             last,
             bytes,
             media,
             appended: Vec::new(),
-        }))
+        };
+        Ok(Some(Self { secret, log }))
     }
 
     /// The feed.
@@ -86,13 +87,13 @@ impl AuthorLog {
     /// Index of the next record.
     #[must_use]
     pub fn length(&self) -> u64 {
-        self.list.length()
+        self.log.length()
     }
 
     /// The root of the list, with what was appended and not signed yet.
     #[must_use]
     pub fn root(&self) -> Hash {
-        self.list.root()
+        self.log.list.root()
     }
 
     /// Appends a record; gives its index and link hash. Nothing is signed yet.
@@ -102,8 +103,106 @@ impl AuthorLog {
     pub fn append(&mut self, record: Vec<u8>) -> Result<(u64, Hash), AppendRefused> {
         let index = self.length();
         let read = record::read(&record, index).map_err(AppendRefused::Unreadable)?;
-        let link = self.add(record, read.media())?;
+        let link = self.log.add(record, read.media())?;
         Ok((index, link))
+    }
+
+    /// Signs a head over all that was appended, or the same list again at a later time. `None` for a feed without
+    /// records. The head may leave the process only once the batch is durable.
+    #[must_use]
+    pub fn sign(&mut self, time: u64) -> Option<Batch> {
+        let log = &mut self.log;
+        let body = HeadBody {
+            feed: log.feed,
+            first: log.first?,
+            length: log.length(),
+            bytes: log.bytes,
+            media: log.media,
+            root: log.list.root(),
+            time,
+        };
+        Some(log.take(Head::sign(&self.secret, body)))
+    }
+
+    /// Replays one record of the author's own file: counted and linked, readable or not.
+    ///
+    /// # Errors
+    /// `Full`; the log is as before.
+    pub fn replay(&mut self, record: Vec<u8>) -> Result<(), AppendRefused> {
+        self.log.replay(record)
+    }
+
+    /// Replays a record of which the author's own file has the link hash alone. Whether it is the right one is told by the
+    /// head that covers it.
+    ///
+    /// # Errors
+    /// `Full`; the log is as before.
+    pub fn replay_link(&mut self, link: Hash) -> Result<(), AppendRefused> {
+        self.log.replay_link(link)
+    }
+
+    /// Takes a head of the author's own file over what was replayed, and its sums, which count records of other hands
+    /// too. `None` when it is not the head of this list.
+    #[must_use]
+    pub fn replay_head(&mut self, head: &Head) -> Option<Batch> {
+        self.log.replay_head(head)
+    }
+}
+
+impl ReplayedLog {
+    /// A feed of which nothing was replayed yet.
+    #[must_use]
+    pub fn new(feed: FeedKey) -> Self {
+        Self {
+            feed,
+            list: GrowingList::new(),
+            first: None,
+            last: None,
+            bytes: 0,
+            media: 0,
+            appended: Vec::new(),
+        }
+    }
+
+    /// Index of the next record.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.list.length()
+    }
+
+    /// Replays one record: counted and linked, readable or not.
+    ///
+    /// # Errors
+    /// `Full`; the log is as before.
+    pub fn replay(&mut self, record: Vec<u8>) -> Result<(), AppendRefused> {
+        let media = record::read(&record, self.length()).map_or(0, |record| record.media());
+        self.add(record, media).map(drop)
+    }
+
+    /// Takes a head over what was replayed. `None` when it is not the head of this list.
+    #[must_use]
+    pub fn replay_head(&mut self, head: &Head) -> Option<Batch> {
+        let body = head.body();
+        let is_ours = body.feed == self.feed
+            && Some(body.first) == self.first
+            && body.length == self.length()
+            && body.root == self.list.root();
+        if !is_ours {
+            return None;
+        }
+        (self.bytes, self.media) = (body.bytes, body.media);
+        Some(self.take(head.clone()))
+    }
+
+    fn take(&mut self, head: Head) -> Batch {
+        let changed = self.list.take_changed();
+        Batch {
+            head: Some(head),
+            records: std::mem::take(&mut self.appended),
+            leaves: changed.leaves,
+            nodes: changed.nodes,
+            ..Batch::new(self.feed)
+        }
     }
 
     fn add(&mut self, record: Vec<u8>, media: u64) -> Result<Hash, AppendRefused> {
@@ -113,7 +212,7 @@ impl AuthorLog {
         }
         let link = match &self.last {
             Some(last) => link_next(last, &record),
-            None => link_first(&self.feed(), &record),
+            None => link_first(&self.feed, &record),
         };
         let size = u64::try_from(record.len()).unwrap_or(u64::MAX);
         self.bytes = sum(self.bytes, size);
@@ -129,40 +228,6 @@ impl AuthorLog {
         self.list.push(link);
     }
 
-    /// Signs a head over all that was appended, or the same list again at a later time. `None` for a feed without
-    /// records. The head may leave the process only once the batch is durable.
-    #[must_use]
-    pub fn sign(&mut self, time: u64) -> Option<Batch> {
-        let body = HeadBody {
-            feed: self.feed(),
-            first: self.first?,
-            length: self.length(),
-            bytes: self.bytes,
-            media: self.media,
-            root: self.list.root(),
-            time,
-        };
-        let changed = self.list.take_changed();
-        Some(Batch {
-            head: Some(Head::sign(&self.secret, body)),
-            records: std::mem::take(&mut self.appended),
-            leaves: changed.leaves,
-            nodes: changed.nodes,
-            ..Batch::new(self.feed())
-        })
-    }
-}
-
-impl AuthorLog {
-    /// Replays one record of the author's own file: counted and linked, readable or not.
-    ///
-    /// # Errors
-    /// `Full`; the log is as before.
-    pub fn replay(&mut self, record: Vec<u8>) -> Result<(), AppendRefused> {
-        let media = record::read(&record, self.length()).map_or(0, |record| record.media());
-        self.add(record, media).map(drop)
-    }
-
     /// Replays a record of which the author's own file has the link hash alone. Whether it is the right one is told by the
     /// head that covers it.
     ///
@@ -174,29 +239,6 @@ impl AuthorLog {
         }
         self.push(link);
         Ok(())
-    }
-
-    /// Takes a head of the author's own file over what was replayed, and its sums, which count records of other hands
-    /// too. `None` when it is not the head of this list.
-    #[must_use]
-    pub fn replay_head(&mut self, head: &Head) -> Option<Batch> {
-        let body = head.body();
-        let is_ours = body.feed == self.feed()
-            && Some(body.first) == self.first
-            && body.length == self.length()
-            && body.root == self.list.root();
-        if !is_ours {
-            return None;
-        }
-        (self.bytes, self.media) = (body.bytes, body.media);
-        let changed = self.list.take_changed();
-        Some(Batch {
-            head: Some(head.clone()),
-            records: std::mem::take(&mut self.appended),
-            leaves: changed.leaves,
-            nodes: changed.nodes,
-            ..Batch::new(self.feed())
-        })
     }
 }
 

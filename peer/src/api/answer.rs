@@ -67,6 +67,12 @@ pub enum Answer {
     Feed(Box<FeedInfo>),
     /// Of `Status`.
     Status(Box<Status>),
+    /// Of `Verify`.
+    Verified(super::Verified),
+    /// Of `Doctor`.
+    Diagnosis(super::Diagnosis),
+    /// Of `Rebuild`.
+    Rebuilt(super::Rebuilt),
     /// Of `ConfigCheck`.
     Config(Box<ConfigInfo>),
     /// Of `Token`.
@@ -310,6 +316,9 @@ pub struct HeldFile {
     pub file: File,
     /// Verified bytes here.
     pub held: u64,
+    /// The blob root that it is kept in, when that is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away: Option<PathBuf>,
 }
 
 /// All about one feed.
@@ -360,6 +369,9 @@ pub struct Status {
     /// Limits of bandwidth and connections, and what goes through now.
     #[serde(default)]
     pub traffic: TrafficInfo,
+    /// What is to be done, as `doctor` tells it.
+    #[serde(default)]
+    pub findings: Vec<super::Finding>,
 }
 
 /// What media take, and what they may take.

@@ -1,6 +1,6 @@
 //! What happens while a call is carried out.
 
-use super::{Answer, Synced};
+use super::{Answer, Damaged, Synced};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -61,6 +61,8 @@ pub enum Event {
         /// It was retracted.
         is_retracted: bool,
     },
+    /// Something is damaged, or was and is mended.
+    Damaged(Box<Damaged>),
     /// What one source came to in a sync.
     Synced(Synced),
     /// Bytes for standard output.

@@ -131,6 +131,9 @@ fn answer(call: &Call, value: Value) -> Result<Answer, Error> {
         }
         Call::Show { .. } => Answer::Feed(Box::new(serde_json::from_value::<FeedInfo>(value)?)),
         Call::Status => Answer::Status(Box::new(serde_json::from_value::<Status>(value)?)),
+        Call::Verify(_) => Answer::Verified(serde_json::from_value(value)?),
+        Call::Doctor => Answer::Diagnosis(serde_json::from_value(value)?),
+        Call::Rebuild(_) => Answer::Rebuilt(serde_json::from_value(value)?),
         Call::ConfigCheck => Answer::Config(Box::new(serde_json::from_value::<ConfigInfo>(value)?)),
         Call::Token { .. } => Answer::Token(serde_json::from_value::<TokenInfo>(value)?),
         Call::Check { .. } => Answer::Checked(Box::new(serde_json::from_value::<Checked>(value)?)),

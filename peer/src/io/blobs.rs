@@ -9,14 +9,16 @@ mod import;
 mod partial;
 mod place;
 mod read;
+mod roots;
 #[cfg(test)]
 mod tests;
 mod used;
+mod verify;
 
 use crate::io::disk::Disk;
 use crate::runs::Runs;
 use crate::store::StoreError;
-use files::{Paths, Place, Reference};
+use files::{Place, Reference};
 use levada_feed::hash::Hash;
 use levada_feed::limits::INLINE_BYTES_MAX;
 use levada_feed::reject::Reject;
@@ -29,6 +31,9 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 pub use import::{ImportError, Imported, Mode};
 pub use partial::{Partial, Window};
 pub use read::{BlobReader, ReadError};
+pub use roots::{Away, AwayRoot};
+use roots::{Root, Roots};
+pub use verify::{Damage, DamageKind, Looked};
 
 /// All blobs of a node. Cheap to clone.
 #[derive(Clone)]
@@ -37,7 +42,7 @@ pub struct Blobs {
 }
 
 struct Inner {
-    root: PathBuf,
+    roots: Roots,
     disk: Arc<Disk>,
     /// Partial blobs that are open, so that all tasks share one state of each.
     open: Mutex<BTreeMap<Hash, Weak<Partial>>>,
@@ -98,14 +103,29 @@ pub enum ReceiveError {
 }
 
 impl Blobs {
-    /// Opens the folder of blobs. Nothing is read yet.
+    /// Opens one folder of blobs. Nothing is read yet.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn open(root: &Path, disk: Arc<Disk>) -> Result<Self, StoreError> {
-        files::open_temporary(root)?;
+        Self::open_all(root, &[], None, disk)
+    }
+
+    /// Opens the folder in the data directory and more, on other disks maybe. `list` is the file that remembers them.
+    /// A folder that is not there is no error: see `away_roots`.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn open_all(
+        own: &Path,
+        more: &[PathBuf],
+        list: Option<&Path>,
+        disk: Arc<Disk>,
+    ) -> Result<Self, StoreError> {
+        let roots = Roots::open(own, more, list)?;
+        roots.index(&disk)?;
         let inner = Inner {
-            root: root.to_owned(),
+            roots,
             disk,
             open: Mutex::default(),
             opening: Mutex::default(),
@@ -114,10 +134,6 @@ impl Blobs {
         Ok(Self {
             inner: Arc::new(inner),
         })
-    }
-
-    fn paths(&self, hash: &Hash) -> Paths {
-        Paths::of(&self.inner.root, hash)
     }
 
     /// What is here of a blob. `None`: nothing.
@@ -159,7 +175,7 @@ impl Blobs {
         if let Some(small) = self.inner.disk.small(hash)? {
             return Ok(Some(BlobReader::small(small)));
         }
-        let paths = self.paths(hash);
+        let paths = self.paths(hash)?;
         match self.place(hash)? {
             Found::Nowhere => Ok(None),
             Found::Copy { size } => BlobReader::copy(&paths, size).map(Some),
@@ -188,7 +204,7 @@ impl Blobs {
         if !is_held || leaves.end > shape.leaves() {
             return Ok(None);
         }
-        files::read_pairs(&self.paths(hash).outboard, shape, &[leaves]).map(Some)
+        files::read_pairs(&self.paths(hash)?.outboard, shape, &[leaves]).map(Some)
     }
 
     /// Takes up a blob with the proof of its size: the pairs and the bytes of its last leaf. Nothing is made before that
@@ -209,10 +225,14 @@ impl Blobs {
         if let Some(open) = self.resume_alone(hash)? {
             return Ok(open);
         }
-        let paths = self.paths(hash);
+        let paths = self.paths(hash)?;
         let partial = match paths.place()? {
             Place::Copy { size } if size == proven.bytes() => {
                 Partial::complete_copy(&paths, *hash, proven)?
+            }
+            Place::Nowhere => {
+                let paths = self.new_paths(hash, size)?;
+                Partial::begin(&paths, *hash, proven, pairs, leaf)?
             }
             _ => Partial::begin(&paths, *hash, proven, pairs, leaf)?,
         };
@@ -235,7 +255,7 @@ impl Blobs {
         if let Some(open) = self.shared(hash) {
             return Ok(Some(open));
         }
-        let paths = self.paths(hash);
+        let paths = self.paths(hash)?;
         if !matches!(paths.place()?, Place::Partial) {
             return Ok(None);
         }
@@ -245,7 +265,7 @@ impl Blobs {
 
     /// Where a large blob is, its partial state opened.
     fn place(&self, hash: &Hash) -> Result<Found, StoreError> {
-        let paths = self.paths(hash);
+        let paths = self.paths(hash)?;
         let mut place = paths.place()?;
         if matches!(place, Place::Partial) {
             if let Some(partial) = self.resume(hash)? {
@@ -309,7 +329,7 @@ impl Blobs {
         stop: &dyn Fn() -> bool,
     ) -> Result<u64, ReadError> {
         let reader = self.open_blob(hash)?.ok_or(ReadError::NotHeld)?;
-        read::export(&reader, &self.paths(hash), to, stop)
+        read::export(&reader, &self.paths(hash)?, to, stop)
     }
 
     /// Drops a blob. A file that was published in place is not touched.
@@ -320,39 +340,47 @@ impl Blobs {
         self.inner.disk.drop_small(hash)?;
         let _opening = self.opening();
         self.forget(hash);
-        self.paths(hash).remove()
+        self.paths(hash)?.remove()?;
+        self.inner.roots.forget(&self.inner.disk, hash)
     }
 
-    /// All large blobs of which anything is here; walks the folder.
+    /// All large blobs of which anything is here; walks the folders.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn each(&self, visit: &mut dyn FnMut(Hash)) -> Result<(), StoreError> {
-        files::each(&self.inner.root, visit)
+        self.large().try_for_each(|hash| hash.map(&mut *visit))
     }
 
-    /// Sums over all large blobs; walks the folder.
+    /// Sums over all large blobs; walks the folders.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn totals(&self) -> Result<Totals, StoreError> {
-        files::totals(&self.inner.root)
+        let mut totals = Totals::default();
+        for root in self.inner.roots.present() {
+            let of = files::totals(&root.path)?;
+            totals.complete += of.complete;
+            totals.partial += of.partial;
+            totals.bytes += of.bytes;
+        }
+        Ok(totals)
     }
 
-    /// Bytes free where blobs are.
+    /// Bytes free where blobs are, on all disks together.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn free_bytes(&self) -> Result<u64, StoreError> {
-        files::free_bytes(&self.inner.root)
+        self.inner.roots.free_bytes()
     }
 
-    /// Bytes of the whole disk where blobs are.
+    /// Bytes of the whole disks where blobs are.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn disk_bytes(&self) -> Result<u64, StoreError> {
-        files::disk_bytes(&self.inner.root)
+        self.inner.roots.disk_bytes()
     }
 }
 

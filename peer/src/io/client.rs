@@ -7,6 +7,7 @@ mod address;
 mod connect;
 mod error;
 mod hosted;
+mod request;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -22,11 +23,11 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::header;
 use hyper::{Method, Request, Response, StatusCode};
 use levada_feed::limits::REDIRECTS_MAX;
+use request::{Target, Wants, request};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -79,33 +80,6 @@ enum Reach {
     Global,
     /// The same, or on this machine.
     GlobalOrHere,
-}
-
-/// What a request asks for besides its address.
-#[derive(Clone, Default)]
-struct Wants {
-    /// Bytes of a blob.
-    range: Option<Range<u64>>,
-    /// Only something with another tag.
-    unless: Option<String>,
-    /// Only something that changed since this date, as the host wrote it.
-    since: Option<String>,
-}
-
-/// What is asked for, as a path.
-#[derive(Clone)]
-enum Target<'a> {
-    Wire(&'a Ask),
-    File(StaticFile),
-}
-
-impl fmt::Display for Target<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Wire(ask) => ask.fmt(f),
-            Self::File(file) => write!(f, "/{file}"),
-        }
-    }
 }
 
 /// All peers that this process talks to.
@@ -483,37 +457,4 @@ fn is_redirect(status: StatusCode) -> bool {
             | StatusCode::TEMPORARY_REDIRECT
             | StatusCode::PERMANENT_REDIRECT
     )
-}
-
-fn request(
-    method: &Method,
-    address: &Address,
-    target: &str,
-    wants: &Wants,
-    body: Bytes,
-) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(body));
-    *request.method_mut() = method.clone();
-    *request.uri_mut() = target
-        .parse()
-        .expect("a path that was parsed and a request that was printed make a path");
-    let headers = request.headers_mut();
-    let mut insert = |name: HeaderName, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(name, value);
-        }
-    };
-    insert(header::HOST, &address.header());
-    insert(header::ACCEPT_ENCODING, "identity");
-    if let Some(tag) = &wants.unless {
-        insert(header::IF_NONE_MATCH, tag);
-    }
-    if let Some(since) = &wants.since {
-        insert(header::IF_MODIFIED_SINCE, since);
-    }
-    if let Some(range) = &wants.range {
-        let last = range.end.saturating_sub(1);
-        insert(header::RANGE, &format!("bytes={}-{last}", range.start));
-    }
-    request
 }

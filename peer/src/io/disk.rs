@@ -10,6 +10,7 @@ mod close;
 mod drop;
 mod heads;
 mod ledger;
+mod mend;
 mod notes;
 mod pieces;
 mod rows;
@@ -89,8 +90,13 @@ impl From<fjall::Error> for StoreError {
             }
             Error::Poisoned => "a write failed before, so nothing more is written",
             Error::Locked => "another process uses it",
-            Error::InvalidVersion(_) => "another version of levada wrote it",
-            _ => "it is damaged",
+            Error::InvalidVersion(_) => "it is damaged, or another version of levada wrote it",
+            _ => {
+                return Self::Damaged {
+                    path: "store".into(),
+                    what: "its database cannot be read".into(),
+                };
+            }
         };
         Self::Database(what.to_owned())
     }
@@ -250,7 +256,7 @@ impl Disk {
                 state.head = Some(Arc::new(head.clone()));
             }
         }
-        self.write_rows(&mut write, number, batch)?;
+        self.write_rows(&mut write, number, batch.records(), batch.leaves())?;
         let mut value = number.to_be_bytes().to_vec();
         value.extend_from_slice(&state.held.to_bytes());
         write.insert(&self.feeds, batch.feed().as_bytes(), value);

@@ -19,10 +19,11 @@ use levada_feed::key::{FeedKey, FeedSecret};
 use levada_feed::log::{AppendRefused, AuthorLog};
 use levada_feed::record::{self, Body, Profile, Record};
 use open::{open_log, refuse_stopped};
-use replay::write_mark;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
+
+pub(super) use replay::{read_mark, write_mark};
 
 /// An own feed, open for signing.
 pub(super) struct Author {

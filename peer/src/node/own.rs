@@ -5,6 +5,7 @@
 use super::author::{Aside, Author, Trust, refusal};
 use super::{Node, Stop};
 use crate::api::{Answer, Code, Event, Failure, KeyInfo, TokenInfo};
+use crate::io::dirs::Dirs;
 use crate::io::keys::KeyEntry;
 use levada_feed::key::FeedKey;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,11 @@ use tokio::sync::mpsc;
 pub(super) const DEFAULT_NAME: &str = "main";
 
 pub(super) fn author_path(node: &Node, name: &str) -> PathBuf {
-    node.dirs.keys().join(format!("{name}.feed"))
+    author_path_in(&node.dirs, name)
+}
+
+pub(super) fn author_path_in(dirs: &Dirs, name: &str) -> PathBuf {
+    dirs.keys().join(format!("{name}.feed"))
 }
 
 /// The own key of this name or feed; the only one when `target` is absent.

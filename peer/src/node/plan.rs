@@ -183,6 +183,8 @@ impl Plan {
             if state.is_some_and(|state| matches!(state.held, Held::Complete)) {
                 page.held += 1;
                 page.here.push(file.hash);
+            } else if node.blobs.away(&file.hash)?.is_some() {
+                // It comes back with its disk; only who asks for it by name has it fetched again.
             } else {
                 page.missing.push(WantedBlob {
                     hash: file.hash,

@@ -301,7 +301,7 @@ enum Outcome {
 }
 
 /// Bytes that the answer of `bundles` bundles may have.
-fn limit(bundles: usize) -> u64 {
+pub(super) fn limit(bundles: usize) -> u64 {
     u64::try_from(bundles * BUNDLE_BYTES_MAX).unwrap_or(u64::MAX)
 }
 

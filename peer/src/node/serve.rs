@@ -56,6 +56,7 @@ pub async fn serve(
     mut stop: Stop,
 ) -> Result<(), Failure> {
     let node = open(options).await?;
+    node.warn_of_roots(&events).await;
     unlock::check(&node, &events).await?;
     let (for_peers, for_calls) = addresses(&node, named)?;
     let listeners = listen::bind(&for_peers, &events).await?;

@@ -9,9 +9,9 @@ use crate::query;
 use crate::store::{Row, RowKind, StoreError};
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
-use levada_feed::limits::BLOB_LEAF_BYTES;
 use levada_feed::link::{First, Link};
 use levada_feed::record::{self, Body, File, Record, Unreadable};
+use levada_feed::tree::Shape;
 
 /// Lists items of one feed or of all, newest first.
 pub(super) fn ls(
@@ -175,6 +175,10 @@ fn fill(
                 for file in &item.files {
                     shown.files.push(HeldFile {
                         held: held_bytes(node, file)?,
+                        away: node
+                            .blobs
+                            .away(&file.hash)?
+                            .map(|(root, _)| root.path.clone()),
                         file: file.clone(),
                     });
                 }
@@ -201,10 +205,10 @@ fn held_bytes(node: &Node, file: &File) -> Result<u64, StoreError> {
         None => 0,
         Some(state) => match state.held {
             Held::Complete => state.size,
-            Held::Partial(leaves) => leaves
-                .count()
-                .saturating_mul(BLOB_LEAF_BYTES)
-                .min(state.size),
+            Held::Partial(leaves) => Shape::of_blob(state.size).map_or(0, |shape| {
+                let runs = leaves.iter().map(|run| shape.bytes_of(&run));
+                runs.map(|bytes| bytes.end - bytes.start).sum()
+            }),
         },
     })
 }
@@ -333,5 +337,6 @@ pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
         },
         listen: served_at.map(ToString::to_string).collect(),
         traffic: super::limits::info(node),
+        findings: super::doctor::findings(node)?,
     })))
 }

@@ -75,6 +75,7 @@ async fn sync_once(
     // Records of an own feed come by taking over alone, under the lock of signing.
     if node.own_name(&source.feed).is_none() {
         let (came, via) = sync_records(node, source, &order, &events, &stop).await?;
+        super::doctor::note_reached(&node.disk, &source.feed)?;
         result.records_new = came.records;
         result.via = Some(via.name().to_owned());
         // Who answered is asked first for the media too.

@@ -2,8 +2,9 @@
 
 use crate::api::{Code, Failure};
 use crate::io::author::AuthorError;
+use crate::io::blobs::{Away, AwayRoot};
 use crate::io::config::ConfigError;
-use crate::io::dirs::LockError;
+use crate::io::dirs::{Dirs, LockError};
 use crate::io::keys::KeyError;
 use crate::io::local::TokenError;
 use crate::sources::FindError;
@@ -51,6 +52,62 @@ pub(super) fn lock_failure(error: &LockError) -> Failure {
     }
 }
 
+/// A blob root that is not used: what is the matter, and what to do.
+pub(super) fn away_root(root: &AwayRoot, state: &Path) -> (String, String) {
+    let path = root.path.display();
+    let list = state.join("roots");
+    let forget = || {
+        format!(
+            "to forget it for good, remove its line from {}: what was kept there is then fetched again",
+            list.display()
+        )
+    };
+    match &root.why {
+        Away::Missing => (
+            format!("{path}: this blob root is not there; what is kept in it is unavailable"),
+            format!(
+                "mount its disk and start again; if the disk is at another place now, write that into config.toml. {}",
+                forget()
+            ),
+        ),
+        Away::Unlisted => (
+            format!(
+                "{path}: this blob root is no longer in config.toml; what is kept in it is unavailable"
+            ),
+            format!("add it to roots in config.toml. {}", forget()),
+        ),
+        Away::Twice => (
+            format!(
+                "{path}: this is the same blob root as another one, or a copy of it; it is not used"
+            ),
+            "take one of the two out of config.toml".to_owned(),
+        ),
+        Away::Foreign => (
+            format!("{path}: other files are in this folder; it is not used as a blob root"),
+            "name an empty folder in config.toml".to_owned(),
+        ),
+        Away::Refused(why) => (
+            format!("{path}: this blob root cannot be used: {why}"),
+            "this user must be able to read and write there".to_owned(),
+        ),
+    }
+}
+
+/// The store does not open.
+pub(super) fn store_broken(dirs: &Dirs, error: &StoreError) -> Failure {
+    match error {
+        StoreError::Database(why) | StoreError::Damaged { what: why, .. } => Failure::new(
+            Code::Failed,
+            format!("{}: the store does not open: {why}", dirs.store().display()),
+        )
+        .hint(REBUILD),
+        _ => store_failure(error),
+    }
+}
+
+/// What helps when the store is damaged.
+pub(super) const REBUILD: &str = "`levada rebuild` sets it aside and makes it again from the authors' files, the blobs on disk and peers";
+
 /// The disk is full.
 pub(super) fn full(message: String) -> Failure {
     Failure::new(Code::OverQuota, message).hint(
@@ -86,6 +143,7 @@ pub(super) fn store_failure(error: &StoreError) -> Failure {
             }
             .hint("the file system is read-only; use another --data-dir")
         }
+        StoreError::Damaged { path, .. } if path.ends_with("store") => failure.hint(REBUILD),
         _ => failure,
     }
 }

@@ -23,7 +23,11 @@ fn shown(index: u64, state: State, body: Option<Body>) -> Shown {
         title: None,
         files: files
             .into_iter()
-            .map(|file| HeldFile { held: 512, file })
+            .map(|file| HeldFile {
+                held: 512,
+                file,
+                away: None,
+            })
             .collect(),
         body,
     }

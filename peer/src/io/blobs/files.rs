@@ -23,7 +23,7 @@ pub(super) const TEMPORARY: &str = "tmp";
 /// The files of one blob.
 #[derive(Clone, Debug)]
 pub(super) struct Paths {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     pub(super) folder: PathBuf,
     pub(super) data: PathBuf,
     pub(super) outboard: PathBuf,
@@ -56,7 +56,7 @@ impl Reference {
 }
 
 /// What stays as it is in a path: the rest is percent-encoded, since a path need not be text.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+pub(super) const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'.')
     .remove(b'-')
@@ -171,18 +171,30 @@ impl Paths {
             .map_err(StoreError::file(&self.folder, "syncing the folder"))
     }
 
+    /// Removes a copy of which nothing is worth keeping. A file in place that it was to take the place of stays what it is.
+    pub(super) fn remove_part(&self) -> Result<(), StoreError> {
+        if size_of(&self.reference)?.is_none() {
+            return self.remove();
+        }
+        remove_files(&[&self.data, &self.part])
+    }
+
     /// Removes all files. The state goes last: what is left of a crash in between is a partial blob of nothing.
     pub(super) fn remove(&self) -> Result<(), StoreError> {
-        for path in [&self.data, &self.reference, &self.outboard, &self.part] {
-            match std::fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(StoreError::file(path, "removing")(error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        remove_files(&[&self.data, &self.reference, &self.outboard, &self.part])
     }
+}
+
+fn remove_files(paths: &[&PathBuf]) -> Result<(), StoreError> {
+    for path in paths {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::file(path, "removing")(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Size of a plain file of our own; anything else in its place is named (store-3). `None` when nothing is there.
@@ -310,28 +322,60 @@ pub(super) fn free_bytes(path: &Path) -> Result<u64, StoreError> {
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
+/// The hash of a blob whose file this is, by its name; other files have none.
+fn hash_of(path: &Path) -> Option<Hash> {
+    let name = path.file_stem()?.to_str()?;
+    let bytes: [u8; 32] = data_encoding::HEXLOWER
+        .decode(name.as_bytes())
+        .ok()?
+        .try_into()
+        .ok()?;
+    Some(Hash(bytes))
+}
+
+/// The large blobs of which there are files in a root, by hash. Each once.
+pub(super) fn blobs_in(root: &Path) -> impl Iterator<Item = Result<Hash, StoreError>> {
+    let named = root.to_owned();
+    let mut last = None;
+    files_in(root).filter_map(move |entry| match entry {
+        Err(error) => {
+            let is_gone = error
+                .io_error()
+                .is_some_and(|error| error.kind() == io::ErrorKind::NotFound);
+            // What was dropped while we walk is no failure.
+            (!is_gone).then(|| Err(StoreError::file(&named, "reading")(error.into())))
+        }
+        Ok(entry) => {
+            let hash = hash_of(entry.path())?;
+            if last.replace(hash) == Some(hash) {
+                return None;
+            }
+            Some(Ok(hash))
+        }
+    })
+}
+
+/// The files two folders below a root, in order; folders that are none of ours are not looked into.
+fn files_in(root: &Path) -> impl Iterator<Item = walkdir::Result<walkdir::DirEntry>> {
+    let walk = walkdir::WalkDir::new(root)
+        .min_depth(1)
+        .max_depth(3)
+        .sort_by_file_name();
+    let entries = walk
+        .into_iter()
+        .filter_entry(|entry| entry.depth() == 3 || entry.file_name().len() == 2);
+    entries.filter(|entry| entry.as_ref().map_or(true, |entry| entry.depth() == 3))
+}
+
 pub(super) fn disk_bytes(path: &Path) -> Result<u64, StoreError> {
     let found = rustix::fs::statvfs(path)
         .map_err(|error| StoreError::file(path, "asking for its size")(error.into()))?;
     Ok(found.f_blocks.saturating_mul(found.f_frsize))
 }
 
-pub(super) fn each(root: &Path, visit: &mut dyn FnMut(Hash)) -> Result<(), StoreError> {
-    for entry in walkdir::WalkDir::new(root).min_depth(3).max_depth(3) {
-        let entry = entry.map_err(|error| StoreError::file(root, "reading")(error.into()))?;
-        let name = entry.path().file_name().and_then(|name| name.to_str());
-        // With an ending: the file beside it, or one that was published in place.
-        let name = name.map(|name| name.strip_suffix(".ref").unwrap_or(name));
-        if let Some(hash) = name.and_then(|name| name.parse().ok()) {
-            visit(hash);
-        }
-    }
-    Ok(())
-}
-
 pub(super) fn totals(root: &Path) -> Result<super::Totals, StoreError> {
     let mut totals = super::Totals::default();
-    for entry in walkdir::WalkDir::new(root).min_depth(3).max_depth(3) {
+    for entry in files_in(root) {
         let entry = entry.map_err(|error| StoreError::file(root, "reading")(error.into()))?;
         let Ok(found) = entry.metadata() else {
             continue;

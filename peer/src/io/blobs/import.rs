@@ -1,7 +1,7 @@
 //! Importing files: hashed on all cores, copied, reflinked or left in place.
 
 use super::files::{self, Place, Reference};
-use super::{Blobs, is_small};
+use super::{Blobs, Root, is_small};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::limits::{BLOB_LEAF_BYTES, INLINE_BYTES_MAX};
@@ -94,11 +94,11 @@ impl Blobs {
         }
         let shape = Shape::of_blob(size)
             .map_err(|_| ImportError::Source(io::ErrorKind::FileTooLarge.into()))?;
-        let (copy, is_reflink) = match mode {
-            Mode::InPlace => (None, false),
-            Mode::Copy => self.start_copy(path, size)?,
+        let (root, copy, is_reflink) = match mode {
+            Mode::InPlace => (self.inner.roots.roomiest()?, None, false),
+            Mode::Copy => self.start_copy(path, &source, size)?,
         };
-        let outboard = self.temporary()?;
+        let outboard = files::temporary(&root.path)?;
         let job = Job {
             source: copy
                 .as_ref()
@@ -119,53 +119,56 @@ impl Blobs {
         let absolute = std::path::absolute(path).map_err(ImportError::Source)?;
         let found = source.metadata().map_err(ImportError::Source)?;
         let reference = Reference::of(&absolute, &found);
-        self.keep(hash, copy, outboard, reference)?;
+        self.keep(root, hash, copy, outboard, &reference)?;
         Ok(Imported { hash, size })
     }
 
-    fn temporary(&self) -> Result<NamedTempFile, StoreError> {
-        files::temporary(&self.inner.root)
-    }
-
-    /// A file for the copy; already filled when the file system could share the blocks.
+    /// A file for the copy, and the root that it is for; already filled when the file system could share the blocks.
     fn start_copy(
         &self,
         path: &Path,
+        source: &File,
         size: u64,
-    ) -> Result<(Option<NamedTempFile>, bool), ImportError> {
-        let free = self.free_bytes()?;
-        let folder = self.inner.root.join(files::TEMPORARY);
-        if let Ok(shared) = files::reflink(path, &folder) {
+    ) -> Result<(&Root, Option<NamedTempFile>, bool), ImportError> {
+        let device = source.metadata().map_err(ImportError::Source)?.dev();
+        let beside = self.inner.roots.beside(device);
+        if let Some(root) = beside
+            && let Ok(shared) = files::reflink(path, &root.path.join(files::TEMPORARY))
+        {
             let file = files::open_own(&shared)?;
-            return Ok((Some(NamedTempFile::from_parts(file, shared)), true));
+            return Ok((root, Some(NamedTempFile::from_parts(file, shared)), true));
         }
+        let root = self.inner.roots.roomiest()?;
+        let free = files::free_bytes(&root.path)?;
         let needed = size.saturating_add(size / 256);
         if needed.saturating_add(RESERVE_BYTES) > free {
             return Err(ImportError::NoSpace { needed, free });
         }
-        Ok((Some(self.temporary()?), false))
+        Ok((root, Some(files::temporary(&root.path)?), false))
     }
 
     /// Moves what was written to its place: outboard first, data last, so that a crash leaves no blob without proof.
-    fn keep(
+    pub(super) fn keep(
         &self,
+        root: &Root,
         hash: Hash,
         copy: Option<NamedTempFile>,
         outboard: NamedTempFile,
-        reference: Reference,
+        reference: &Reference,
     ) -> Result<(), StoreError> {
-        let paths = self.paths(&hash);
         let _opening = self.opening();
-        paths.make_folder()?;
-        match (paths.place()?, &copy) {
+        let before = self.paths(&hash)?;
+        match before.place()? {
             // It is here already, and a copy is better than a reference.
-            (Place::Copy { .. }, _) => return Ok(()),
-            (Place::Partial, _) => {
+            Place::Copy { .. } => return Ok(()),
+            Place::Partial => {
                 self.forget(&hash);
-                paths.remove()?;
+                before.remove()?;
             }
             _ => {}
         }
+        let paths = root.paths(&hash);
+        paths.make_folder()?;
         let synced = |file: &NamedTempFile, path: &Path| {
             file.as_file()
                 .sync_data()
@@ -184,15 +187,22 @@ impl Blobs {
         match copy {
             Some(copy) => placed(copy, &paths.data)?,
             None => {
-                let text = serde_json::to_vec(&reference).expect("numbers and text become JSON");
-                let mut file = self.temporary()?;
+                let text = serde_json::to_vec(reference).expect("numbers and text become JSON");
+                let mut file = files::temporary(&root.path)?;
                 file.write_all(&text)
                     .map_err(StoreError::file(&paths.reference, "writing"))?;
                 synced(&file, &paths.reference)?;
                 placed(file, &paths.reference)?;
             }
         }
-        paths.sync_folder()
+        paths.sync_folder()?;
+        let roots = &self.inner.roots;
+        // Noted last: until then what was there before is found.
+        roots.note(&self.inner.disk, root, &hash, reference.size)?;
+        if before.root != paths.root {
+            before.remove()?;
+        }
+        Ok(())
     }
 
     /// Imports files of up to 16 KiB, on all cores, in one write to the store. Gives each one's bytes too.
@@ -236,6 +246,32 @@ fn read_small(path: &Path) -> Result<(Imported, Vec<u8>), ImportError> {
         },
         bytes,
     ))
+}
+
+/// Makes the outboard of a file again, in its place; gives the hash of the file.
+pub(super) fn hash_again(
+    source: &File,
+    shape: Shape,
+    root: &Path,
+    outboard_path: &Path,
+) -> Result<Hash, ImportError> {
+    let outboard = files::temporary(root)?;
+    let job = Job {
+        source,
+        copy: None,
+        outboard: &outboard,
+        shape,
+        done: AtomicU64::new(0),
+        progress: &|_| (),
+        stop: &|| false,
+    };
+    let hash = job.run()?;
+    let failed = || StoreError::file(outboard_path, "writing");
+    outboard.as_file().sync_data().map_err(failed())?;
+    outboard
+        .persist(outboard_path)
+        .map_err(|error| failed()(error.error))?;
+    Ok(hash)
 }
 
 struct Job<'a> {

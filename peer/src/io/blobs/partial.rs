@@ -15,7 +15,6 @@ use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::reject::Reject;
 use levada_feed::tree::{LeafVerifier, Proven, Shape, check_pairs, check_slice};
-#[cfg(test)]
 pub(super) use resume::encode as encode_part;
 use resume::encode;
 use rustix::fs::OFlags;
@@ -89,12 +88,7 @@ impl Partial {
         leaf: &[u8],
     ) -> Result<Self, StoreError> {
         paths.make_folder()?;
-        // The state first, durably (store-2): from here on nobody takes the data for complete.
-        paths.write_part(&encode(proven.bytes(), &Runs::new(), &Runs::new()))?;
-        paths.sync_folder()?;
-        let partial = Self::opened(paths, hash, proven, Runs::new())?;
-        // The size is proven, so the sparse file may have it.
-        partial.set_size()?;
+        let partial = Self::begin_empty(paths, hash, proven)?;
         let last = last_leaf(proven);
         files::write_pairs(
             &partial.outboard,
@@ -105,6 +99,21 @@ impl Partial {
         )?;
         partial.write(proven.leaf_bytes(last.start).start, leaf)?;
         partial.note()?;
+        Ok(partial)
+    }
+
+    /// Takes a blob up of which the size is proven, and no leaf is here yet.
+    pub(super) fn begin_empty(
+        paths: &Paths,
+        hash: Hash,
+        proven: Shape,
+    ) -> Result<Self, StoreError> {
+        // The state first, durably (store-2): from here on nobody takes the data for complete.
+        paths.write_part(&encode(proven.bytes(), &Runs::new(), &Runs::new()))?;
+        paths.sync_folder()?;
+        let partial = Self::opened(paths, hash, proven, Runs::new())?;
+        // The size is proven, so the sparse file may have it.
+        partial.set_size()?;
         Ok(partial)
     }
 

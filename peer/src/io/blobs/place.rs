@@ -19,7 +19,7 @@ impl Blobs {
         to: &Path,
         stop: &dyn Fn() -> bool,
     ) -> Result<(), ReadError> {
-        let paths = self.paths(hash);
+        let paths = self.paths(hash)?;
         if matches!(paths.place()?, Place::Copy { .. }) && share(&paths.data, to) {
             return Ok(());
         }
@@ -31,7 +31,7 @@ impl Blobs {
     /// # Errors
     /// Those of the file system, and `Damaged` when it is not as long as it has to be.
     pub fn place_outboard(&self, hash: &Hash, shape: Shape, to: &Path) -> Result<(), StoreError> {
-        let path = self.paths(hash).outboard;
+        let path = self.paths(hash)?.outboard;
         let size = files::size_of(&path)?.unwrap_or(0);
         if size != shape.pairs() * 64 {
             return Err(StoreError::Damaged {

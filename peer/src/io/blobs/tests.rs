@@ -1,9 +1,13 @@
-//! What is tested where: `import` (copies and files in place), `receive` (verified windows, resume after a crash). Here: what
+//! What is tested where: `import` (copies and files in place), `receive` (verified windows, resume after a crash),
+//! `roots` (several folders). Here: what
 //! both need, and what concerns all blobs.
 
 mod import;
 mod receive;
+mod roots;
+mod verify;
 
+use super::files::Paths;
 use super::*;
 use levada_feed::tree::{PIECE_LEAVES, check_slice, hash_piece, join_pieces};
 use std::fs;
@@ -66,7 +70,7 @@ impl Place {
     }
 
     fn paths(&self, hash: &Hash) -> Paths {
-        self.blobs.paths(hash)
+        self.blobs.paths(hash).unwrap()
     }
 
     /// As after a kill: nothing is closed, everything in memory is gone.
@@ -83,12 +87,12 @@ fn open(folder: &Path) -> Blobs {
     Blobs::open(&folder.join("blobs"), disk).unwrap()
 }
 
-/// All files below a folder.
+/// All files below a folder; that with the root's name left out.
 fn files_below(root: &Path) -> Vec<PathBuf> {
     walkdir::WalkDir::new(root)
         .into_iter()
         .map(Result::unwrap)
-        .filter(|entry| !entry.file_type().is_dir())
+        .filter(|entry| !entry.file_type().is_dir() && entry.file_name() != "levada-root")
         .map(walkdir::DirEntry::into_path)
         .collect()
 }

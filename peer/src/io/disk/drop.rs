@@ -121,7 +121,7 @@ impl Disk {
     }
 
     /// Removes entries, some thousands in one write.
-    fn remove_all(&self, keyspace: &Keyspace, entries: Iter) -> Result<(), StoreError> {
+    pub(super) fn remove_all(&self, keyspace: &Keyspace, entries: Iter) -> Result<(), StoreError> {
         let mut write = self.db.batch();
         for entry in entries {
             write.remove(keyspace, entry.key()?);

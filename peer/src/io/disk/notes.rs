@@ -19,6 +19,14 @@ impl Disk {
         Ok(write.commit()?)
     }
 
+    /// Makes what was written durable now, at the price of a sync.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        Ok(self.db.persist(fjall::PersistMode::SyncData)?)
+    }
+
     /// One note.
     ///
     /// # Errors

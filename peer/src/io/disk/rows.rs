@@ -14,7 +14,6 @@ use fjall::OwnedWriteBatch;
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::{HASH_BYTES, LIST_LEAF_HASHES};
-use levada_feed::log::Batch;
 use levada_feed::tree::Pieces;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -37,11 +36,12 @@ impl Disk {
         &self,
         write: &mut OwnedWriteBatch,
         number: u32,
-        batch: &Batch,
+        records: &[(u64, Vec<u8>)],
+        leaves: &[(u64, Vec<u8>)],
     ) -> Result<(), StoreError> {
         let mut changed: BTreeMap<u64, Stored> = BTreeMap::new();
-        let before = self.rows_before(number, batch)?;
-        for (index, record) in batch.records() {
+        let before = self.rows_before(number, records)?;
+        for (index, record) in records {
             let (change, named) = query::changes(record, *index);
             self.name_blobs(write, number, *index, &named);
             let target = match change {
@@ -51,7 +51,7 @@ impl Disk {
             let names_another = match change {
                 RowChange::Begin(_) => false,
                 RowChange::Edit(_, named) | RowChange::Retract(_, named) => self
-                    .link_with(number, batch, target)?
+                    .link_with(number, leaves, target)?
                     .is_some_and(|link| link != named),
             };
             if let RowChange::Edit(_, link) = change {
@@ -99,13 +99,16 @@ impl Disk {
     }
 
     /// Rows stored before within the range of a batch that has no gaps, read in one go.
-    fn rows_before(&self, number: u32, batch: &Batch) -> Result<Option<RowsBefore>, StoreError> {
-        let (Some((first, _)), Some((last, _))) = (batch.records().first(), batch.records().last())
-        else {
+    fn rows_before(
+        &self,
+        number: u32,
+        records: &[(u64, Vec<u8>)],
+    ) -> Result<Option<RowsBefore>, StoreError> {
+        let (Some((first, _)), Some((last, _))) = (records.first(), records.last()) else {
             return Ok(None);
         };
         let within = *first..last + 1;
-        if usize::try_from(within.end - within.start) != Ok(batch.records().len()) {
+        if usize::try_from(within.end - within.start) != Ok(records.len()) {
             return Ok(None);
         }
         let mut rows = BTreeMap::new();
@@ -125,7 +128,7 @@ impl Disk {
     fn link_with(
         &self,
         number: u32,
-        batch: &Batch,
+        leaves: &[(u64, Vec<u8>)],
         index: u64,
     ) -> Result<Option<Hash>, StoreError> {
         let leaf = index / LIST_LEAF_HASHES;
@@ -136,7 +139,7 @@ impl Disk {
             }
             .leaf(leaf)
         };
-        let bytes = match batch.leaves().iter().find(|(held, _)| *held == leaf) {
+        let bytes = match leaves.iter().find(|(held, _)| *held == leaf) {
             Some((_, bytes)) => Some(bytes.clone()),
             None => stored()?,
         };

@@ -160,7 +160,7 @@ impl Replay<'_> {
 }
 
 /// How far the store has followed the author's file.
-fn read_mark(node: &Node, feed: &FeedKey) -> Result<Option<Mark>, Failure> {
+pub(in crate::node) fn read_mark(node: &Node, feed: &FeedKey) -> Result<Option<Mark>, Failure> {
     let value = node.disk.note(&note_name(b"mark/", feed))?;
     Ok(value.and_then(|value| {
         let (offset, length) = value.split_at_checked(8)?;
@@ -172,7 +172,7 @@ fn read_mark(node: &Node, feed: &FeedKey) -> Result<Option<Mark>, Failure> {
     }))
 }
 
-pub(super) fn write_mark(node: &Node, feed: &FeedKey, mark: Mark) -> Result<(), Failure> {
+pub(in crate::node) fn write_mark(node: &Node, feed: &FeedKey, mark: Mark) -> Result<(), Failure> {
     let value = [mark.offset.to_be_bytes(), mark.length.to_be_bytes()].concat();
     node.disk
         .put_notes([(note_name(b"mark/", feed), value)])

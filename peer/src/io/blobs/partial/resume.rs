@@ -36,7 +36,7 @@ impl Partial {
             None => files::size_of(&paths.data)?.unwrap_or(0),
         };
         let Ok(shape) = Shape::of_blob(size) else {
-            paths.remove()?;
+            paths.remove_part()?;
             return Ok(None);
         };
         let partial = Self::opened(paths, hash, shape, Runs::new())?;
@@ -62,7 +62,7 @@ impl Partial {
             partial.recheck(run.clone(), &mut good)?;
         }
         if good.is_empty() || (!is_size_noted && !good.contains(shape.leaves() - 1)) {
-            paths.remove()?;
+            paths.remove_part()?;
             return Ok(None);
         }
         partial.state().held = good;
@@ -93,7 +93,7 @@ impl Partial {
                 Err(error) => return Err(error),
             };
             match proven {
-                Some(proven) => self.recheck_leaves(part, &proven, good)?,
+                Some(proven) => self.recheck_leaves(part, &proven, good),
                 // One missing pair spoils the window: halves are tried until single leaves.
                 None if part.end - part.start > 1 => {
                     let middle = part.start + (part.end - part.start) / 2;
@@ -106,24 +106,100 @@ impl Partial {
         Ok(())
     }
 
-    fn recheck_leaves(
-        &self,
-        leaves: Range<u64>,
-        proven: &Proven,
-        good: &mut Runs,
-    ) -> Result<(), StoreError> {
+    fn recheck_leaves(&self, leaves: Range<u64>, proven: &Proven, good: &mut Runs) {
         let mut buffer = Vec::new();
         for leaf in leaves {
             let bytes = self.shape.leaf_bytes(leaf);
             buffer.resize(usize::try_from(bytes.end - bytes.start).unwrap_or(0), 0);
-            self.data
-                .read_exact_at(&mut buffer, bytes.start)
-                .map_err(StoreError::file(&self.paths.data, "reading"))?;
+            // What the disk does not give back is not here.
+            if self.data.read_exact_at(&mut buffer, bytes.start).is_err() {
+                continue;
+            }
             if proven.leaf_hash(leaf) == Some(leaf_hash(self.shape, leaf, &buffer)) {
                 good.insert(leaf..leaf + 1);
             }
         }
-        Ok(())
+    }
+
+    /// Checks all that is held again; what is wrong is not held any more. Gives the bytes of that, or `None` when it was
+    /// stopped.
+    pub(in crate::io::blobs) fn look(
+        &self,
+        reading: &dyn Fn(u64),
+        noting: &dyn Fn() -> Result<(), StoreError>,
+        stopping: &dyn Fn() -> bool,
+    ) -> Result<Option<u64>, StoreError> {
+        let mut good = Runs::new();
+        let before = self.held();
+        for run in before.iter() {
+            let mut start = run.start;
+            while start < run.end {
+                if stopping() {
+                    return Ok(None);
+                }
+                let part = start..run.end.min(start + CHECK_LEAVES);
+                start = part.end;
+                let bytes = self.shape.bytes_of(&part);
+                self.recheck(part, &mut good)?;
+                reading(bytes.end - bytes.start);
+            }
+        }
+        let bad: Vec<Range<u64>> = before
+            .iter()
+            .flat_map(|run| good.missing(run).collect::<Vec<_>>())
+            .collect();
+        if bad.is_empty() {
+            return Ok(Some(0));
+        }
+        noting()?;
+        let mut wrong = 0;
+        {
+            let mut state = self.state();
+            for run in bad {
+                let bytes = self.shape.bytes_of(&run);
+                wrong += bytes.end - bytes.start;
+                state.held.remove(run.clone());
+                state.synced.remove(run);
+            }
+        }
+        self.sync_and_note()?;
+        Ok(Some(wrong))
+    }
+
+    /// Takes missing leaves from a file, if they are right there.
+    pub(in crate::io::blobs) fn fill_from(
+        &self,
+        source: &File,
+        stopping: &dyn Fn() -> bool,
+    ) -> Result<(), StoreError> {
+        let mut buffer = Vec::new();
+        for gap in self.missing(0..self.shape.leaves()) {
+            let mut start = gap.start;
+            while start < gap.end && !stopping() {
+                let part = start..gap.end.min(start + CHECK_LEAVES);
+                start = part.end;
+                let ranges = [part.clone()];
+                let pairs =
+                    files::read_pairs_of(&self.outboard, &self.paths.outboard, self.shape, &ranges);
+                let Some(proven) = pairs
+                    .ok()
+                    .and_then(|pairs| check_pairs(&self.hash, self.shape, &ranges, &pairs).ok())
+                else {
+                    continue;
+                };
+                for leaf in part {
+                    let bytes = self.shape.leaf_bytes(leaf);
+                    buffer.resize(usize::try_from(bytes.end - bytes.start).unwrap_or(0), 0);
+                    if source.read_exact_at(&mut buffer, bytes.start).is_ok()
+                        && proven.leaf_hash(leaf) == Some(leaf_hash(self.shape, leaf, &buffer))
+                    {
+                        self.write(bytes.start, &buffer)?;
+                        self.note_if_due()?;
+                    }
+                }
+            }
+        }
+        self.note()
     }
 }
 

@@ -1,0 +1,128 @@
+//! What mending needs of the store: small blobs in order, and pieces of a list that are wrong taken out.
+
+use super::{Disk, key};
+use crate::store::StoreError;
+use levada_feed::hash::Hash;
+use levada_feed::key::FeedKey;
+use std::ops::{Bound, Range};
+
+/// Records whose rows are made in one write: at most 32 MiB.
+const RECORDS_AT_ONCE: usize = 512;
+
+fn unfinished_name(feed: &FeedKey) -> Vec<u8> {
+    [b"rows/unfinished/".as_slice(), feed.as_bytes()].concat()
+}
+
+impl Disk {
+    /// Small blobs after a hash, in order, until `visit` says to stop. They are not hashed again here.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn small_after(
+        &self,
+        after: Option<&Hash>,
+        visit: &mut dyn FnMut(Hash, &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        let start = after.map_or(Bound::Unbounded, |hash| Bound::Excluded(hash.0));
+        for entry in self.small.range((start, Bound::Unbounded)) {
+            let (name, value) = entry.into_inner()?;
+            let hash = Hash::from_slice(&name).ok_or_else(|| self.damaged("the key of a blob"))?;
+            if !visit(hash, &value) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the rows of a feed again from its records; `progress` is told how many were read. Gives how many.
+    ///
+    /// # Errors
+    /// Those of the database; then, or after a kill, `has_unfinished_rows` says so until it was done.
+    pub fn rebuild_rows(
+        &self,
+        feed: &FeedKey,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<u64, StoreError> {
+        let Some(number) = self.number(feed) else {
+            return Ok(0);
+        };
+        self.put_notes([(unfinished_name(feed), Vec::new())])?;
+        self.remove_all(&self.rows, self.rows.prefix(number.to_be_bytes()))?;
+        let (mut next, mut done) = (0, 0);
+        loop {
+            let mut records = Vec::new();
+            self.records(feed, next..u64::MAX, &mut |index, bytes| {
+                records.push((index, bytes.to_vec()));
+                records.len() < RECORDS_AT_ONCE
+            })?;
+            let Some((last, _)) = records.last() else {
+                break;
+            };
+            next = last + 1;
+            {
+                // What is committed meanwhile changes rows too.
+                let _known = self.known();
+                let mut write = self.db.batch();
+                self.write_rows(&mut write, number, &records, &[])?;
+                write.commit()?;
+            }
+            done += u64::try_from(records.len()).unwrap_or(0);
+            progress(done);
+        }
+        self.drop_note(&unfinished_name(feed))?;
+        Ok(done)
+    }
+
+    /// Whether the rows of a feed were not made again to the end.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn has_unfinished_rows(&self, feed: &FeedKey) -> Result<bool, StoreError> {
+        Ok(self.note(&unfinished_name(feed))?.is_some())
+    }
+
+    /// Takes leaves of a feed's list out, so that right ones can come in.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn drop_leaves(&self, feed: &FeedKey, leaves: Range<u64>) -> Result<(), StoreError> {
+        let Some(number) = self.number(feed) else {
+            return Ok(());
+        };
+        for leaf in leaves {
+            self.leaves.remove(key(number, leaf))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Disk {
+    /// Makes the bytes of a record wrong, as a disk does.
+    pub(crate) fn spoil_record(&self, feed: &FeedKey, index: u64) {
+        let name = key(self.number(feed).unwrap(), index);
+        let mut bytes = self.records.get(name).unwrap().unwrap().to_vec();
+        bytes.reverse();
+        self.records.insert(name, bytes).unwrap();
+    }
+
+    /// Makes a leaf of the list wrong.
+    pub(crate) fn spoil_leaf(&self, feed: &FeedKey, leaf: u64) {
+        let name = key(self.number(feed).unwrap(), leaf);
+        let mut bytes = self.leaves.get(name).unwrap().unwrap().to_vec();
+        bytes[40] ^= 1;
+        self.leaves.insert(name, bytes).unwrap();
+    }
+
+    /// Makes a small blob wrong.
+    pub(crate) fn spoil_small(&self, hash: &Hash) {
+        self.small.insert(hash.0, b"wrong").unwrap();
+    }
+
+    /// Loses all rows of the index.
+    pub(crate) fn lose_rows(&self, feed: &FeedKey) {
+        let number = self.number(feed).unwrap();
+        let rows = self.rows.prefix(number.to_be_bytes());
+        self.remove_all(&self.rows, rows).unwrap();
+    }
+}

@@ -1,0 +1,191 @@
+//! `rebuild`: a store that is lost or damaged is set aside, and everything is made again: own feeds from their authors' files,
+//! blobs from their files, what is followed from peers. No head older than one that was verified before is believed.
+//!
+//! Nothing is removed: the old store stays under another name until the person removes it. A rebuild that is killed has made
+//! a store like any other; the same command begins again beside it.
+
+use super::replay;
+use super::words::REBUILD;
+use super::{Node, Options, Stop, own, tell};
+use crate::api::{Answer, Code, Event, Failure, Rebuild, Rebuilt, RebuiltFeed};
+use crate::io::clock;
+use crate::io::dirs::{Dirs, Lock, LockError};
+use chrono::DateTime;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Sets the store aside and makes it again.
+pub(super) async fn rebuild(
+    options: &Options,
+    events: &mpsc::Sender<Event>,
+    stop: Stop,
+) -> Result<(), Failure> {
+    let opening = options.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        let set_aside = set_aside(&opening)?;
+        let node = Node::open(&opening)?;
+        node.adopt()?;
+        Ok::<_, Failure>((set_aside, node))
+    });
+    let (set_aside, node) = opened
+        .await
+        .map_err(|_| Failure::new(Code::Failed, "the node could not be opened"))??;
+    let node = Arc::new(node);
+    let mut rebuilt = Rebuilt {
+        set_aside,
+        ..Rebuilt::default()
+    };
+    let working = node.clone();
+    let own = tokio::task::spawn_blocking(move || own_feeds(&working)).await;
+    rebuilt.own = own.map_err(|_| Failure::new(Code::Failed, "the work ended unexpectedly"))??;
+    let done = followed(&node, &mut rebuilt, events, &stop).await;
+    let closing = node.clone();
+    let counted = tokio::task::spawn_blocking(move || {
+        let blobs = closing.blobs.totals();
+        closing.close()?;
+        blobs
+    });
+    let counted = counted
+        .await
+        .map_err(|_| Failure::new(Code::Failed, "the store was not closed"))??;
+    done?;
+    rebuilt.blobs = counted.complete + counted.partial;
+    rebuilt.is_interrupted = *stop.borrow();
+    tell(events, Event::Answer(Box::new(Answer::Rebuilt(rebuilt)))).await;
+    Ok(())
+}
+
+/// Moves the store away, under the lock. `None`: there was none.
+fn set_aside(options: &Options) -> Result<Option<PathBuf>, Failure> {
+    let dirs = Dirs::find(options.data_dir.as_deref())
+        .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+    let lock = dirs
+        .create_all()
+        .map_err(LockError::from)
+        .and_then(|()| Lock::take(&dirs));
+    let _lock = lock.map_err(|error| super::words::lock_failure(&error))?;
+    let store = dirs.store();
+    if std::fs::symlink_metadata(&store).is_err() {
+        return Ok(None);
+    }
+    let to = free_name(&store);
+    std::fs::rename(&store, &to).map_err(|error| super::words::file_failure(&store, &error))?;
+    Ok(Some(to))
+}
+
+/// `store.broken-DATE`, with a number when there is one already.
+fn free_name(store: &Path) -> PathBuf {
+    let now = i64::try_from(clock::now_ms()).unwrap_or(0);
+    let date = DateTime::from_timestamp_millis(now).unwrap_or_default();
+    let named = format!("store.broken-{}", date.format("%Y-%m-%d"));
+    let mut to = store.with_file_name(&named);
+    let mut number = 2;
+    while std::fs::symlink_metadata(&to).is_ok() {
+        to = store.with_file_name(format!("{named}-{number}"));
+        number += 1;
+    }
+    to
+}
+
+/// Own feeds, each from its author's file. One that cannot be made again is told and does not stop the others.
+fn own_feeds(node: &Node) -> Result<Vec<RebuiltFeed>, Failure> {
+    let mut feeds = Vec::new();
+    for key in node.keys.list()? {
+        let path = own::author_path(node, &key.name);
+        let known: Vec<_> = node.remembered(&key.feed).into_iter().collect();
+        let replayed = if path.exists() {
+            replay::replay(node, &key.feed, &path, &known)
+        } else if known.is_empty() {
+            continue;
+        } else {
+            Err(Failure::new(
+                Code::NotFound,
+                format!("{}: the author's file is gone", path.display()),
+            ))
+        };
+        let (records, error) = match replayed {
+            Ok(replayed) => (replayed.records, None),
+            Err(failure) => (0, Some(failure.message)),
+        };
+        feeds.push(RebuiltFeed {
+            feed: key.feed,
+            nickname: key.name,
+            records,
+            error,
+        });
+    }
+    Ok(feeds)
+}
+
+/// What is followed, from peers; blobs that are on disk are found there.
+async fn followed(
+    node: &Arc<Node>,
+    rebuilt: &mut Rebuilt,
+    events: &mpsc::Sender<Event>,
+    stop: &Stop,
+) -> Result<(), Failure> {
+    for source in node.sources()?.list() {
+        if *stop.borrow() {
+            return Ok(());
+        }
+        let synced = super::sync::sync_source(node, source, events.clone(), stop.clone()).await;
+        let error = match synced {
+            Ok(synced) => synced.error,
+            Err(failure) => Some(failure.message),
+        };
+        rebuilt.followed.push(RebuiltFeed {
+            feed: source.feed,
+            nickname: source.nickname.clone(),
+            records: node.disk.held(&source.feed).count(),
+            error,
+        });
+    }
+    Ok(())
+}
+
+/// `rebuild --index`: rows again from the records, in the store that is open.
+pub(super) async fn in_place(
+    node: &Arc<Node>,
+    asked: Rebuild,
+    events: &mpsc::Sender<Event>,
+    stop: Stop,
+) -> Result<Answer, Failure> {
+    if !asked.only_index {
+        return Err(Failure::new(
+            Code::Locked,
+            format!("{}: the store is in use", node.dirs.home().display()),
+        )
+        .hint("stop `levada serve`, then run the same command again"));
+    }
+    let (working, telling) = (node.clone(), events.clone());
+    let work = tokio::task::spawn_blocking(move || {
+        let mut rows = 0;
+        for feed in working.disk.feeds() {
+            if *stop.borrow() {
+                break;
+            }
+            rows += working.disk.rebuild_rows(&feed, &mut |records| {
+                let progress = crate::api::Progress {
+                    what: "index".into(),
+                    of: working.nickname(&feed),
+                    count: records,
+                    ..Default::default()
+                };
+                // A report that finds no room is one of many.
+                let _ = telling.try_send(Event::Progress(progress));
+            })?;
+        }
+        Ok::<_, crate::store::StoreError>((rows, *stop.borrow()))
+    });
+    let done = work
+        .await
+        .map_err(|_| Failure::new(Code::Failed, "the work ended unexpectedly"))?;
+    let (rows, is_interrupted) =
+        done.map_err(|error| super::words::store_failure(&error).hint(REBUILD))?;
+    Ok(Answer::Rebuilt(Rebuilt {
+        rows,
+        is_interrupted,
+        ..Rebuilt::default()
+    }))
+}
