@@ -165,6 +165,7 @@ impl TestNode {
             via: Vec::new(),
             keep: keep.map(str::to_owned),
             max_size: None,
+            retractions: None,
         })
     }
 

@@ -7,6 +7,7 @@ mod config;
 mod export;
 mod follow;
 mod get;
+mod keeping;
 mod key;
 mod mend;
 mod mirror;
@@ -17,6 +18,7 @@ pub(crate) use config::Config;
 pub(crate) use export::{Export, ExportStatic};
 pub(crate) use follow::Follow;
 pub(crate) use get::Get;
+pub(crate) use keeping::{Drop, Edit, Retract, Says};
 pub(crate) use key::{Init, Key};
 pub(crate) use mend::{Rebuild, Verify};
 pub(crate) use mirror::Mirror;
@@ -135,6 +137,9 @@ pub(crate) enum Command {
     Sync {
         /// Only this feed
         feed: Option<String>,
+        /// Fetch what was dropped too
+        #[arg(long)]
+        again: bool,
         /// Fetch at most so many bytes a second, or none for no limit [default: as set]
         #[arg(long, value_name = "RATE", value_parser = crate::ask::rate)]
         down: Option<crate::ask::Rate>,
@@ -157,10 +162,36 @@ pub(crate) enum Command {
         /// FEED or FEED/INDEX, as `levada ls` prints it
         #[arg(value_name = "FEED[/INDEX]")]
         target: String,
+        /// All states of an item, oldest first
+        #[arg(long)]
+        history: bool,
     },
     /// Get a file of an item, whole or a range of it
     #[command(after_help = examples::GET)]
     Get(Get),
+    /// Keep an item or a feed, whatever its source, the quota or its author say
+    #[command(after_help = examples::PIN)]
+    Pin {
+        /// FEED or FEED/INDEX
+        #[arg(value_name = "FEED[/INDEX]")]
+        target: String,
+    },
+    /// Let what was pinned go again
+    #[command(after_help = examples::UNPIN)]
+    Unpin {
+        /// FEED or FEED/INDEX
+        #[arg(value_name = "FEED[/INDEX]")]
+        target: String,
+    },
+    /// Drop the media of an item or a feed; they are not fetched again until asked for
+    #[command(after_help = examples::DROP)]
+    Drop(Drop),
+    /// Say an own item anew, without a new file
+    #[command(after_help = examples::EDIT)]
+    Edit(Edit),
+    /// Take an own item back
+    #[command(after_help = examples::RETRACT)]
+    Retract(Retract),
     /// Serve what is held to others until told to stop
     #[command(after_help = examples::SERVE)]
     Serve(Serve),

@@ -2,7 +2,10 @@
 //!
 //! Makes paths absolute and reads the small form (`A-B`); everything else is for the node to judge.
 
-use crate::args::{Command, Config, Export, ExportStatic, Get, Init, Key, Mirror, Publish, Verify};
+use crate::args::{
+    Command, Config, Drop, Edit, Export, ExportStatic, Get, Init, Key, Mirror, Publish, Retract,
+    Says, Verify,
+};
 use clap_complete::Shell;
 use levada_feed::link::Link;
 use levada_peer::api::{Call, Code, Failure};
@@ -62,12 +65,18 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
             via: args.via,
             keep: args.keep,
             max_size: args.max_size,
+            retractions: args.retractions,
         },
         Command::Unfollow { feed, purge } => Call::Unfollow { feed, purge },
         Command::Sources => Call::Sources,
-        Command::Sync { feed, .. } => Call::Sync { feed },
+        Command::Sync { feed, again, .. } => Call::Sync { feed, again },
         Command::Ls { feed, limit, all } => Call::Ls { feed, limit, all },
-        Command::Show { target } => Call::Show { target },
+        Command::Show { target, history } => Call::Show { target, history },
+        Command::Pin { target } => Call::Pin { target },
+        Command::Unpin { target } => Call::Unpin { target },
+        Command::Drop(Drop { target, yes }) => Call::Drop { target, yes },
+        Command::Edit(args) => edit(args),
+        Command::Retract(Retract { target, reason }) => Call::Retract { target, reason },
         Command::Get(args) => return get(args),
         Command::Serve(args) => {
             return Ok(Ask::Serve(Serve {
@@ -191,6 +200,26 @@ fn publish(args: Publish) -> Result<Call, Failure> {
         retract_missing: args.retract_missing,
         insist: args.insist,
     })))
+}
+
+fn edit(args: Edit) -> Call {
+    let Says {
+        title,
+        text,
+        tags,
+        creators,
+        language,
+        licence,
+    } = args.says;
+    Call::Edit(Box::new(levada_peer::api::Edit {
+        target: args.target,
+        title,
+        text,
+        tags,
+        creators,
+        language,
+        licence,
+    }))
 }
 
 fn get(args: Get) -> Result<Ask, Failure> {

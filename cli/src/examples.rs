@@ -61,7 +61,8 @@ Quote the link: a shell gives a meaning of its own to ? and &. `levada sync` fet
 Examples:
   levada follow 'levada:lev1…?first=…&via=http://192.0.2.7:9327'
   levada follow lev1… --via http://192.0.2.7:9327
-  levada follow 'levada:lev1…' --keep all --max-size 200GiB";
+  levada follow 'levada:lev1…' --keep all --max-size 200GiB
+  levada follow ana --retractions never     keep what its author takes back";
 
 /// Of `unfollow`.
 pub(crate) const UNFOLLOW: &str = "\
@@ -80,6 +81,7 @@ pub(crate) const SYNC: &str = "\
 Examples:
   levada sync                               all that is followed
   levada sync ana
+  levada sync ana --again                   fetch what was dropped too
   levada sync --down 500KiB                 bytes a second at most";
 
 /// Of `ls`.
@@ -93,7 +95,8 @@ Examples:
 pub(crate) const SHOW: &str = "\
 Examples:
   levada show ana                           the feed: link, head, profile
-  levada show ana/3                         one item and its files";
+  levada show ana/3                         one item and its files
+  levada show ana/3 --history               its edits, oldest first";
 
 /// Of `get`.
 pub(crate) const GET: &str = "\
@@ -105,6 +108,44 @@ Examples:
   levada get ana/3 -o - | mpv -
   levada get ana/3 --file cover -o covers/
   levada get ana/3 --range 1000000-1999999 -o -";
+
+/// Of `pin`.
+pub(crate) const PIN: &str = "\
+What is pinned stays through the quota, `unfollow` and a retraction, and is fetched if it is not here.
+
+Examples:
+  levada pin ana/3                          one item
+  levada pin ana                            all of a feed, what is to come too";
+
+/// Of `unpin`.
+pub(crate) const UNPIN: &str = "\
+Examples:
+  levada unpin ana/3                        its source and the quota decide again";
+
+/// Of `drop`.
+pub(crate) const DROP: &str = "\
+Frees the space at once. A file that was published in place is not touched. `get` and `pin` fetch an
+item again, `sync --again` all that was dropped.
+
+Examples:
+  levada drop ana/3
+  levada drop ana --yes                     the media of all its items";
+
+/// Of `edit`.
+pub(crate) const EDIT: &str = "\
+What is not named stays as it is. `levada publish` takes a changed file.
+
+Examples:
+  levada edit main/3 --title 'The sea, again'
+  levada edit main/3 --tag sea --tag winter";
+
+/// Of `retract`.
+pub(crate) const RETRACT: &str = "\
+Others are asked to drop it; whoever has a copy may keep it. The same file published again is a new item.
+
+Examples:
+  levada retract main/3
+  levada retract main/3 --reason 'wrong file'";
 
 /// Of `serve`.
 pub(crate) const SERVE: &str = "\

@@ -8,6 +8,7 @@ mod export;
 mod feeds;
 mod heads;
 mod items;
+mod keeping;
 mod keys;
 mod mend;
 mod mirrors;
@@ -53,6 +54,9 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
         Answer::Sources { sources } => feeds::sources(screen, spelling, sources),
         Answer::Items { items } => items::list(screen, spelling, call, items),
         Answer::Item(item) => screen.lines(items::one(item)),
+        Answer::Kept(kept) => keeping::kept(screen, kept),
+        Answer::Revised(revised) => keeping::revised(screen, revised),
+        Answer::History(history) => keeping::history(screen, history),
         Answer::Feed(feed) => feeds::feed(screen, feed),
         Answer::Status(status) => feeds::status(screen, status),
         Answer::Verified(verified) => mend::verified(screen, spelling, verified),

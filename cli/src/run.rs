@@ -312,6 +312,7 @@ fn is_long(call: &Call) -> bool {
         Call::Publish(_)
             | Call::Follow { .. }
             | Call::Sync { .. }
+            | Call::Pin { .. }
             | Call::Get { .. }
             | Call::Verify(_)
             | Call::Rebuild(_)

@@ -7,20 +7,25 @@ mod answer;
 mod event;
 mod export;
 mod failure;
+mod keeping;
 mod mend;
 mod mirror;
 pub mod pipe;
 mod setup;
 mod traffic;
 
-pub use crate::keep::Totals;
+pub use crate::keep::{Class, Totals};
+pub use crate::sources::Retractions;
 pub use answer::{
-    Answer, Checked, FeedInfo, HeldFile, KeyInfo, PeerInfo, PublishSummary, RoomInfo, Shown,
-    SourceInfo, State, Status, Synced, Written,
+    Answer, Checked, FeedInfo, KeyInfo, PeerInfo, PublishSummary, Shown, SourceInfo, State, Status,
+    Synced, Written,
 };
 pub use event::{Change, Event, Progress};
 pub use export::{ExportStatic, Exported, ExportedFeed};
 pub use failure::{Code, Failure};
+pub use keeping::{
+    Edit, HeldFile, History, Kept, KeptAs, Revised, RoomInfo, Spared, Stage, StageChange,
+};
 pub use mend::{Damaged, Diagnosis, Finding, Rebuild, Rebuilt, RebuiltFeed, Verified, Verify};
 pub use mirror::{MirrorInfo, MirrorState};
 pub use setup::{ConfigFile, ConfigInfo, Folder, Setting, TokenInfo};
@@ -108,6 +113,9 @@ pub enum Call {
         keep: Option<String>,
         /// Bytes of media to keep at most, as `2GiB`.
         max_size: Option<String>,
+        /// What becomes of what its author retracts: `honour` or `never`; as before when absent.
+        #[serde(default)]
+        retractions: Option<String>,
     },
     /// Ends a subscription.
     Unfollow {
@@ -123,6 +131,9 @@ pub enum Call {
     Sync {
         /// The feed; all when absent.
         feed: Option<String>,
+        /// Fetch what was dropped too.
+        #[serde(default)]
+        again: bool,
     },
     /// Lists items, newest first.
     Ls {
@@ -139,7 +150,37 @@ pub enum Call {
     Show {
         /// FEED or FEED/INDEX.
         target: String,
+        /// All states of an item instead of the newest.
+        #[serde(default)]
+        history: bool,
     },
+    /// Keeps an item or a feed, whatever its source, the quota or its author say.
+    Pin {
+        /// FEED or FEED/INDEX.
+        target: String,
+    },
+    /// Ends a pin.
+    Unpin {
+        /// FEED or FEED/INDEX.
+        target: String,
+    },
+    /// Drops the media of an item or a feed; they are not fetched again until asked for.
+    Drop {
+        /// FEED or FEED/INDEX.
+        target: String,
+        /// Even what may never come back.
+        #[serde(default)]
+        yes: bool,
+    },
+    /// Takes something of an own feed back.
+    Retract {
+        /// FEED/INDEX.
+        target: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Says an own item anew, without a new file.
+    Edit(Box<Edit>),
     /// Gets a file of an item, from the store or from peers.
     Get {
         /// FEED/INDEX.

@@ -7,12 +7,14 @@ mod append;
 mod author;
 mod conduct;
 mod config;
+mod discard;
 mod doctor;
 mod export;
 mod find;
 mod follow;
 mod get;
 mod guard;
+mod history;
 mod leave;
 mod limits;
 mod listen;
@@ -22,12 +24,14 @@ mod media;
 mod mirrors;
 mod output;
 mod own;
+mod pin;
 mod plan;
 mod prove;
 mod publish;
 mod rebuild;
 mod records;
 mod replay;
+mod revise;
 mod room;
 mod serve;
 mod show;
@@ -55,6 +59,7 @@ use crate::io::whole;
 use crate::settings::{Limits, Settings};
 use crate::standing::Standings;
 use crate::store::StoreError;
+use author::Aside;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::log::FollowedLog;
@@ -131,9 +136,7 @@ pub async fn call(
     if !matches!(call, Call::Doctor | Call::Status) {
         node.warn_of_roots(&events).await;
     }
-    let sweeping = node.clone();
-    let swept = tokio::task::spawn_blocking(move || sweep::before(&sweeping)).await;
-    let answer = match swept.unwrap_or(Ok(())) {
+    let answer = match sweep::before(&node).await {
         Ok(()) => node.run(call, &events, stop).await,
         Err(error) => Err(error.into()),
     };
@@ -300,25 +303,12 @@ impl Node {
         stop: Stop,
     ) -> Result<Answer, Failure> {
         match call {
-            Call::Follow {
-                feed,
-                via,
-                keep,
-                max_size,
-            } => {
-                follow::follow(
-                    self,
-                    &feed,
-                    &via,
-                    keep.as_deref(),
-                    max_size.as_deref(),
-                    events.clone(),
-                    stop,
-                )
-                .await
-            }
+            call @ Call::Follow { .. } => follow::follow(self, call, events.clone(), stop).await,
+            Call::Pin { target } => pin::pin(self, &target, events.clone(), stop).await,
             Call::Unfollow { feed, purge } => follow::unfollow(self, &feed, purge, stop).await,
-            Call::Sync { feed } => follow::sync(self, feed.as_deref(), events.clone(), stop).await,
+            Call::Sync { feed, again } => {
+                follow::sync(self, feed.as_deref(), again, events.clone(), stop).await
+            }
             Call::Rebuild(asked) => rebuild::in_place(self, asked, events, stop).await,
             Call::Verify(asked) => verify::verify(self, *asked, events.clone(), stop).await,
             Call::Get {
@@ -380,7 +370,18 @@ impl Node {
             Call::ExportStatic(args) => export::export(&self, &args, events, stop),
             Call::Sources => show::sources(&self).map(|sources| Answer::Sources { sources }),
             Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
-            Call::Show { target } => show::show(&self, &target),
+            Call::Show {
+                target,
+                history: true,
+            } => history::history(&self, &target),
+            Call::Show { target, .. } => show::show(&self, &target),
+            Call::Unpin { target } => pin::unpin(&self, &target, stop),
+            Call::Drop { target, yes } => discard::discard(&self, &target, yes, stop),
+            Call::Retract { target, reason } => {
+                let aside = Aside::to(events, stop);
+                revise::retract(&self, &target, reason.as_deref(), &aside)
+            }
+            Call::Edit(edit) => revise::edit(&self, &edit, &Aside::to(events, stop)),
             Call::Status => show::status(&self),
             Call::Doctor => doctor::doctor(&self),
             Call::ConfigCheck => Ok(config::check(&self.dirs)),
@@ -397,6 +398,7 @@ impl Node {
             Call::Follow { .. }
             | Call::Unfollow { .. }
             | Call::Sync { .. }
+            | Call::Pin { .. }
             | Call::Get { .. }
             | Call::Verify(_)
             | Call::Rebuild(_)

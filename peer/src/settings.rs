@@ -41,7 +41,8 @@ pub struct Quota {
     /// Bytes of followed and cached media; absent: the smaller of 20 GiB and half of what is free.
     #[serde(deserialize_with = "size")]
     pub size: Option<u64>,
-    /// Bytes of free space that are left to others, own and pinned media included; absent: 1 GiB.
+    /// Bytes of free space that are left to others, own and pinned media included; absent: the smaller
+    /// of 1 GiB and a twentieth of the disk.
     #[serde(deserialize_with = "size")]
     pub reserve: Option<u64>,
 }
@@ -151,7 +152,10 @@ impl Settings {
                 "quota.size",
                 bytes(self.quota.size, "20 GiB, at most half of the room there is"),
             ),
-            ("quota.reserve", bytes(self.quota.reserve, "1 GiB")),
+            (
+                "quota.reserve",
+                bytes(self.quota.reserve, "1 GiB, at most a twentieth of the disk"),
+            ),
             (
                 "blobs.roots",
                 texts(&roots.collect::<Vec<_>>(), "the data directory alone"),

@@ -4,7 +4,10 @@
 //! `io::config`'s; following is `node`'s.
 
 mod own;
+mod retractions;
 mod written;
+
+pub use retractions::{NotRetractions, Retractions};
 
 use levada_feed::key::FeedKey;
 use levada_feed::link::{First, Link};
@@ -117,39 +120,6 @@ pub fn print_size(bytes: u64) -> String {
         |(unit, factor)| format!("{}{unit}", bytes / factor),
     )
 }
-
-/// What becomes of what an author retracts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Retractions {
-    /// It is let go after the days of grace.
-    #[default]
-    Honour,
-    /// It stays here, unserved.
-    Never,
-}
-
-impl Retractions {
-    fn is_honoured(&self) -> bool {
-        *self == Self::Honour
-    }
-}
-
-impl FromStr for Retractions {
-    type Err = NotRetractions;
-    fn from_str(text: &str) -> Result<Self, NotRetractions> {
-        match text {
-            "honour" => Ok(Self::Honour),
-            "never" => Ok(Self::Never),
-            _ => Err(NotRetractions(text.to_owned())),
-        }
-    }
-}
-
-/// The text is none of these.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}: what to do with retractions is honour or never")]
-pub struct NotRetractions(String);
 
 /// One subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,6 +8,8 @@ mod disk;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod keeping;
+#[cfg(test)]
 mod kill;
 mod machine;
 #[cfg(test)]

@@ -18,6 +18,7 @@ macro_rules! pages {
 
 pages! {
     first_steps_go_as_written: "first-steps.md",
+    keeping_is_as_written: "keeping.md",
     keys_are_as_written: "keys.md",
     publishing_is_as_written: "publishing.md",
     following_is_as_written: "following.md",

@@ -152,7 +152,10 @@ fn words(text: &str) -> Vec<(&str, &str)> {
 fn without_times(line: &str) -> String {
     for name in [
         "free ",
+        "quota  ",
         "\"free_bytes\":",
+        "\"quota\":",
+        "\"reserve\":",
         "\"connections_max\":",
         "\"connections_each_max\":",
         "another levada (process",

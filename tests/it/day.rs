@@ -111,7 +111,12 @@ fn is_whole(item: &Shown) -> bool {
 
 fn root(node: &TestNode, feed: &FeedKey) -> (u64, Hash) {
     let target = feed.to_string();
-    let shown = node.call(Call::Show { target }).answer();
+    let shown = node
+        .call(Call::Show {
+            target,
+            history: false,
+        })
+        .answer();
     let Answer::Feed(info) = shown else {
         panic!("{shown:?}")
     };
@@ -202,7 +207,12 @@ fn day_of_an_author_and_five_followers_ends_with_one_feed() {
     assert_eq!(truth.0.0, author.records);
     for follower in [&archivist, &restarted, &sleeper, &deceived] {
         // What a running node still fetches is here when a sync of its own has ended.
-        let _ = follower.call(Call::Sync { feed: None }).answer();
+        let _ = follower
+            .call(Call::Sync {
+                feed: None,
+                again: false,
+            })
+            .answer();
         let (seen_root, seen) = (root(follower, &feed), rows(follower, u64::MAX));
         assert_eq!(seen_root, truth.0);
         assert_eq!(seen.len(), truth.1.len());
@@ -211,7 +221,12 @@ fn day_of_an_author_and_five_followers_ends_with_one_feed() {
         assert_eq!(told.length, author.records);
         assert!(!told.is_disputed);
     }
-    let _ = reader.call(Call::Sync { feed: None }).answer();
+    let _ = reader
+        .call(Call::Sync {
+            feed: None,
+            again: false,
+        })
+        .answer();
     assert_eq!(root(&reader, &feed), truth.0);
     assert_eq!(rows(&reader, 50), rows(&author.node, 50));
     assert!(source(&reader).records < author.records);

@@ -5,6 +5,8 @@ mod day;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod keeping;
+#[cfg(test)]
 mod layout;
 mod live;
 #[cfg(test)]

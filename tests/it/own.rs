@@ -288,6 +288,7 @@ fn two_machines_that_signed_apart_both_stop_and_so_do_followers() {
     // The proof was handed to the mirror, which had seen one history only.
     let shown = mirror.call(Call::Show {
         target: feed.to_string(),
+        history: false,
     });
     let Answer::Feed(shown) = shown.answer() else {
         panic!("no feed")

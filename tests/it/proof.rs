@@ -85,6 +85,7 @@ fn two_histories_under_one_key_are_found_kept_as_proof_and_the_feed_stays_readab
     assert_eq!(failure.code, Code::NotVerified);
     let show = Call::Show {
         target: feed.clone(),
+        history: false,
     };
     let Answer::Feed(shown) = follower.call(show).answer() else {
         panic!("no feed")

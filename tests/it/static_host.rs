@@ -82,7 +82,10 @@ fn followed(node: &TestNode, link: &str, keep: Option<&str>) -> Synced {
 
 /// Syncs the only source.
 fn synced(node: &TestNode) -> Synced {
-    let outcome = node.call(Call::Sync { feed: None });
+    let outcome = node.call(Call::Sync {
+        feed: None,
+        again: false,
+    });
     let events = outcome.events.into_iter();
     let mut synced = events.filter_map(|event| match event {
         Event::Synced(synced) => Some(synced),
@@ -140,7 +143,10 @@ fn feed_on_a_web_host_is_followed_while_its_author_is_away_and_updates_are_seen(
             (22, 22, 21),
             "{manners:?}"
         );
-        let outcome = follower.call(Call::Sync { feed: None });
+        let outcome = follower.call(Call::Sync {
+            feed: None,
+            again: false,
+        });
         assert!(outcome.result.is_ok());
         author.publish(20..22);
         author.export();
@@ -251,7 +257,10 @@ fn changed_byte_is_refused_and_named() {
         bytes[at] ^= 0x10;
         std::fs::write(&path, bytes).unwrap();
         let outcome = if is_late {
-            follower.call(Call::Sync { feed: None })
+            follower.call(Call::Sync {
+                feed: None,
+                again: false,
+            })
         } else {
             follower.follow(&via, Some("all"))
         };
@@ -296,7 +305,10 @@ fn host_that_was_rolled_back_is_stale_and_one_that_is_half_uploaded_is_not_yet()
     let _ = followed(&late, &link, Some("all"));
     let head = find(&author.site, "/head");
     std::fs::copy(&head, find(&served, "/head")).unwrap();
-    let outcome = late.call(Call::Sync { feed: None });
+    let outcome = late.call(Call::Sync {
+        feed: None,
+        again: false,
+    });
     let said = format!("{outcome:?}");
     assert!(said.contains("being uploaded"), "{said}");
     assert!(!said.contains("NotVerified"), "{said}");

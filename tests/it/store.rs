@@ -8,6 +8,7 @@ use levada_feed::tree::{self, Shape};
 use levada_peer::io::blobs::{Blobs, Mode};
 use levada_peer::io::disk::Disk;
 use levada_peer::io::heads::HeadsFile;
+use levada_peer::pins::Pins;
 use levada_peer::settings::Settings;
 use levada_peer::sources::Sources;
 use std::collections::BTreeSet;
@@ -129,6 +130,16 @@ fn settings_are_those_of_the_page() {
         error.contains("line 6") && error.contains("unknown"),
         "{error}"
     );
+}
+
+#[test]
+fn pins_file_is_that_of_the_page() {
+    let feed = FeedSecret::from_bytes(&[1; 32]).feed_key();
+    let mut pins = Pins::default();
+    pins.add(&feed, Some(3), 1_767_225_600_000);
+    pins.drop_feed(&feed, 3);
+    assert_eq!(block("toml pins"), pins.write().unwrap());
+    assert_eq!(Pins::read(&block("toml pins")), Ok(pins));
 }
 
 /// Ids like `store-3` in a text.

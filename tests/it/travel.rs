@@ -98,6 +98,7 @@ fn range_of_a_large_file_is_read_before_the_file_is_complete() {
         via: Vec::new(),
         keep: Some("newest:1".into()),
         max_size: Some("1MiB".into()),
+        retractions: None,
     };
     let _ = follower.call(sync).answer();
     let item = &items(&follower)[0];
@@ -124,6 +125,7 @@ fn interrupted_sync_goes_on_where_it_was() {
         via: Vec::new(),
         keep: None,
         max_size: None,
+        retractions: None,
     };
     let has_begun =
         |event: &Event| matches!(event, Event::Progress(progress) if progress.what == "media");
@@ -131,7 +133,10 @@ fn interrupted_sync_goes_on_where_it_was() {
     assert_eq!(failure.code, Code::Interrupted);
     let before = items(&follower)[0].files[0].held;
     assert!((1..64 << 20).contains(&before), "{before}");
-    let outcome = follower.call(Call::Sync { feed: None });
+    let outcome = follower.call(Call::Sync {
+        feed: None,
+        again: false,
+    });
     let synced = outcome.events.iter().find_map(|event| match event {
         Event::Synced(synced) => Some(synced),
         _ => None,

@@ -17,6 +17,9 @@ pub(crate) struct Follow {
     /// Media to keep at most [default: 2GiB]
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_size: Option<String>,
+    /// What becomes of what its author retracts: honour or never [default: honour]
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) retractions: Option<String>,
     /// Fetch at most so many bytes a second, or none for no limit [default: as set]
     #[arg(long, value_name = "RATE", value_parser = crate::ask::rate)]
     pub(crate) down: Option<crate::ask::Rate>,

@@ -1,14 +1,13 @@
 //! Feeds, subscriptions and the node as a whole.
 
-use super::heads;
-use super::traffic;
+use super::{heads, keeping, traffic};
 use crate::escape;
 use crate::quote::Spelling;
 use crate::screen::Screen;
 use crate::table::{Fields, Table};
 use crate::units;
 use levada_feed::record::{Body, Profile};
-use levada_peer::api::{FeedInfo, Finding, PeerInfo, SourceInfo, Status, Totals};
+use levada_peer::api::{FeedInfo, Finding, PeerInfo, Retractions, SourceInfo, Status};
 
 /// One feed.
 pub(super) fn feed(screen: &mut Screen, info: &FeedInfo) {
@@ -21,6 +20,7 @@ pub(super) fn feed(screen: &mut Screen, info: &FeedInfo) {
     if let Some(Body::Profile(profile)) = &info.profile {
         self::profile(&mut fields, profile);
     }
+    fields.add_some("pinned", info.is_pinned.then_some("all of it"));
     if let Some(head) = &info.head {
         fields
             .add("records", held(info.records, head.length))
@@ -87,9 +87,13 @@ fn source_row(source: &SourceInfo) -> [String; 6] {
         held_of(source),
         state,
         format!(
-            "keeps {} up to {}",
+            "keeps {} up to {}{}",
             escape::plain(&source.keep),
-            units::size(source.max_size)
+            units::size(source.max_size),
+            match source.retractions {
+                Retractions::Honour => "",
+                Retractions::Never => ", and what is retracted",
+            }
         ),
         source.feed.to_string(),
         via.join(" "),
@@ -102,18 +106,6 @@ fn held_of(source: &SourceInfo) -> String {
         (records, length) if records == length => units::count(length, "record"),
         (records, length) => format!("{records} of {}", units::count(length, "record")),
     }
-}
-
-/// What media are kept as, with what they take; nothing when there are none.
-fn kept(kept: &Totals) -> Option<String> {
-    let words = ["cache", "followed", "pinned", "own"];
-    let classes = words.iter().zip(&kept.bytes).zip(&kept.blobs);
-    let parts: Vec<String> = classes
-        .rev()
-        .filter(|(_, blobs)| **blobs > 0)
-        .map(|((word, bytes), _)| format!("{word} {}", units::size(*bytes)))
-        .collect();
-    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// What the node holds.
@@ -137,19 +129,12 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
                 units::count(status.blobs, "file")
             ),
         )
-        .add_some("kept", kept(&status.room.kept))
-        .add(
-            "quota",
-            format!(
-                "{} for followed and cache, {} of it taken",
-                units::size(status.room.quota),
-                units::size(status.room.kept.bounded())
-            ),
-        )
+        .add_some("kept", keeping::classes(&status.room.kept))
+        .add("quota", keeping::quota(&status.room))
         .add(
             "free",
             format!(
-                "{}, of which {} stay free",
+                "{}; {} of it stay free",
                 units::size(status.free_bytes),
                 units::size(status.room.reserve)
             ),
@@ -162,6 +147,7 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
         .add_some("traffic", traffic::now(&status.traffic));
     screen.lines(fields.lines(""));
     screen.lines(feeds_table(status).lines());
+    keeping::spared(screen, &status.room.spared);
     for key in &status.keys {
         super::keys::trouble(screen, key);
     }

@@ -6,10 +6,10 @@ use crate::screen::Screen;
 use crate::table::{Fields, Table};
 use crate::units;
 use levada_feed::record::{Body, File, Item, Reference, Role};
-use levada_peer::api::{Call, HeldFile, Shown, State};
+use levada_peer::api::{Call, Class, HeldFile, Shown, State};
 
 /// Columns of a title in a list.
-const TITLE_COLUMNS: usize = 72;
+pub(super) const TITLE_COLUMNS: usize = 72;
 /// Columns of a nickname in a list.
 const NAME_COLUMNS: usize = 40;
 
@@ -63,7 +63,7 @@ fn state(item: &Shown) -> String {
     }
 }
 
-fn state_word(state: State) -> &'static str {
+pub(super) fn state_word(state: State) -> &'static str {
     match state {
         State::Readable => "readable",
         State::Retracted => "retracted",
@@ -154,6 +154,12 @@ pub(super) fn one(shown: &Shown) -> Vec<String> {
             format!("{}/{}", escape::plain(&shown.nickname), shown.index),
         )
         .add("state", state_word(shown.state))
+        .add_some(
+            "dropped",
+            shown
+                .is_dropped
+                .then_some("here; not fetched until asked for"),
+        )
         .add_some("reason", shown.reason.as_ref().map(safe))
         .add_some("why", shown.unreadable.as_ref().map(safe))
         .add_some(
@@ -270,7 +276,7 @@ fn reference(reference: &Reference) -> String {
 }
 
 /// One file, as lines below its item; how much of it is here, if that is known.
-fn file(file: &File, held: Option<&HeldFile>) -> Vec<String> {
+fn file(file: &File, here: Option<&HeldFile>) -> Vec<String> {
     let File {
         hash,
         size,
@@ -296,9 +302,9 @@ fn file(file: &File, held: Option<&HeldFile>) -> Vec<String> {
             .flatten()
             .map(|text| escape::plain(text).into_owned()),
     );
-    facts.extend(held.map(|held| match &held.away {
+    facts.extend(here.map(|here| match &here.away {
         Some(root) => format!("kept in {}, which is not there", escape::path(root)),
-        None => here(u128::from(held.held.min(*size)), u128::from(*size)),
+        None => self::here(u128::from(here.held.min(*size)), u128::from(*size)),
     }));
     let mut fields = Fields::default();
     fields
@@ -307,10 +313,23 @@ fn file(file: &File, held: Option<&HeldFile>) -> Vec<String> {
             name.as_ref().map(|name| escape::plain(name).into_owned()),
         )
         .add("facts", facts.join(", "))
+        .add_some("kept", here.and_then(kept))
         .add("hash", hash.to_string());
     let mut lines = vec![format!("file: {}", role_word(role))];
     lines.extend(fields.lines("  "));
     lines
+}
+
+/// What a file is kept as, and when it was used last.
+fn kept(here: &HeldFile) -> Option<String> {
+    let class = match here.kept? {
+        Class::Own => return Some("own".to_owned()),
+        Class::Pinned => "pinned",
+        Class::Followed => "followed",
+        Class::Cache => "cache",
+    };
+    let used = here.used.map(|used| format!(", last used {}", utc(used)));
+    Some(format!("{class}{}", used.unwrap_or_default()))
 }
 
 fn role_word(role: &Role) -> String {

@@ -1,14 +1,15 @@
 //! Answers: what a call came to.
 
 use super::Exported;
+use super::keeping::{HeldFile, History, Kept, Revised, RoomInfo};
 use super::setup::{ConfigInfo, TokenInfo};
 use super::{Failure, MirrorInfo, TrafficInfo};
-use crate::keep::Totals;
+use crate::sources::Retractions;
 use crate::standing::Standing;
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
-use levada_feed::record::{Body, File};
+use levada_feed::record::Body;
 use serde::{Deserialize, Serialize};
 use std::ops::Not;
 use std::path::PathBuf;
@@ -77,6 +78,12 @@ pub enum Answer {
     Config(Box<ConfigInfo>),
     /// Of `Token`.
     Token(TokenInfo),
+    /// Of `Pin`, `Unpin`, `Drop`.
+    Kept(Kept),
+    /// Of `Retract`, `Edit`.
+    Revised(Revised),
+    /// Of `Show` for the history of an item.
+    History(History),
     /// Of `Check`.
     Checked(Box<Checked>),
 }
@@ -215,6 +222,9 @@ pub struct SourceInfo {
     pub keep: String,
     /// Bytes of media at most.
     pub max_size: u64,
+    /// What becomes of what its author retracts.
+    #[serde(default)]
+    pub retractions: Retractions,
     /// Records in all; 0 when never synced.
     pub length: u64,
     /// Records held.
@@ -269,6 +279,9 @@ pub struct Shown {
     pub files: Vec<HeldFile>,
     /// Its newest state, when it can be read.
     pub body: Option<Body>,
+    /// It was dropped here, and is not fetched by itself.
+    #[serde(default)]
+    pub is_dropped: bool,
 }
 
 impl Shown {
@@ -308,19 +321,6 @@ pub enum State {
     Missing,
 }
 
-/// A file and how much of it is here.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct HeldFile {
-    /// The file.
-    #[serde(flatten)]
-    pub file: File,
-    /// Verified bytes here.
-    pub held: u64,
-    /// The blob root that it is kept in, when that is not there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub away: Option<PathBuf>,
-}
-
 /// All about one feed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FeedInfo {
@@ -330,6 +330,9 @@ pub struct FeedInfo {
     pub nickname: String,
     /// It is written here.
     pub is_own: bool,
+    /// All of it is pinned.
+    #[serde(default)]
+    pub is_pinned: bool,
     /// The link to give away.
     pub link: String,
     /// The newest profile.
@@ -372,17 +375,6 @@ pub struct Status {
     /// What is to be done, as `doctor` tells it.
     #[serde(default)]
     pub findings: Vec<super::Finding>,
-}
-
-/// What media take, and what they may take.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RoomInfo {
-    /// Bytes and blobs in the order cache, followed, pinned, own.
-    pub kept: Totals,
-    /// Bytes that cache and followed may take together.
-    pub quota: u64,
-    /// Bytes that are to stay free on the disk.
-    pub reserve: u64,
 }
 
 /// What a checked file proves.

@@ -7,6 +7,7 @@ use super::{
     Answer, Call, Checked, ConfigInfo, Event, Exported, Failure, FeedInfo, KeyInfo, PublishSummary,
     Shown,
 };
+use super::{History, Kept, Revised};
 use super::{SourceInfo, Status, Synced, TokenInfo, Written};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
@@ -125,6 +126,15 @@ fn answer(call: &Call, value: Value) -> Result<Answer, Error> {
         Call::Ls { .. } => Answer::Items {
             items: field::<Vec<Shown>>(value, "items")?,
         },
+        Call::Pin { .. } | Call::Unpin { .. } | Call::Drop { .. } => {
+            Answer::Kept(serde_json::from_value::<Kept>(value)?)
+        }
+        Call::Retract { .. } | Call::Edit(_) => {
+            Answer::Revised(serde_json::from_value::<Revised>(value)?)
+        }
+        Call::Show { history: true, .. } => {
+            Answer::History(serde_json::from_value::<History>(value)?)
+        }
         // A feed has a nickname and a link, a thing in it has an index too.
         Call::Show { .. } if value.get("index").is_some() => {
             Answer::Item(Box::new(serde_json::from_value::<Shown>(value)?))

@@ -2,7 +2,7 @@
 
 use super::sync::{failure, sync_source};
 use super::{Node, Stop};
-use crate::api::{Answer, Code, Event, Failure};
+use crate::api::{Answer, Call, Code, Event, Failure, Retractions};
 use crate::io::clock;
 use levada_feed::key::FeedKey;
 use levada_feed::link::Link;
@@ -12,14 +12,25 @@ use tokio::sync::mpsc;
 /// Subscribes and syncs once.
 pub(super) async fn follow(
     node: &Arc<Node>,
-    target: &str,
-    via: &[String],
-    keep: Option<&str>,
-    max_size: Option<&str>,
+    call: Call,
     events: mpsc::Sender<Event>,
     stop: Stop,
 ) -> Result<Answer, Failure> {
-    let link = read_target(target)?;
+    let Call::Follow {
+        feed: target,
+        via,
+        keep,
+        max_size,
+        retractions,
+    } = call
+    else {
+        return Err(Failure::new(Code::Failed, "this call is another one"));
+    };
+    let retractions = retractions.map(|text| text.parse::<Retractions>());
+    let retractions = retractions
+        .transpose()
+        .map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
+    let link = read_target(&target)?;
     if node.own_name(&link.feed).is_some() {
         return Err(Failure::new(
             Code::Usage,
@@ -30,15 +41,23 @@ pub(super) async fn follow(
         )
         .hint("who else has it is named with: levada mirror add URL"));
     }
-    for hint in via {
+    for hint in &via {
         let known = node.client.remote(hint);
         known.map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
     }
     let source = node.change_sources(|sources| {
-        sources
-            .add(&link, via, keep, max_size, clock::now_ms())
-            .map_err(|error| Failure::new(Code::Usage, error.to_string()))
+        let (keep, max_size) = (keep.as_deref(), max_size.as_deref());
+        let added = sources.add(&link, &via, keep, max_size, clock::now_ms());
+        let added = added.map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
+        if let Some(retractions) = retractions {
+            sources.set_retractions(&link.feed, retractions);
+        }
+        Ok(added)
     })?;
+    node.leave_never(&link.feed)?;
+    if retractions == Some(Retractions::Honour) {
+        node.honour(&link.feed)?;
+    }
     if source.via.is_empty() {
         return Err(Failure::new(
             Code::NotFound,
@@ -77,6 +96,7 @@ fn read_target(target: &str) -> Result<Link, Failure> {
 pub(super) async fn sync(
     node: &Arc<Node>,
     target: Option<&str>,
+    again: bool,
     events: mpsc::Sender<Event>,
     stop: Stop,
 ) -> Result<Answer, Failure> {
@@ -87,6 +107,13 @@ pub(super) async fn sync(
         }],
         None => node.sources()?.list().to_vec(),
     };
+    if again {
+        node.change_pins(|pins| {
+            for source in &sources {
+                pins.want_again(&source.feed, None);
+            }
+        })?;
+    }
     let (mut synced, mut failures) = (0, Vec::new());
     for source in &sources {
         match sync_source(node, source, events.clone(), stop.clone()).await {

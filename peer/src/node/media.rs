@@ -149,9 +149,18 @@ impl MediaFetch {
             while under_way.len() < LARGE_MAX
                 && let Some(blob) = wanted.next()
             {
+                // One after the other, so that the newest, which come first, have their room first.
+                let holding = match self.room_for(&blob, None).await {
+                    Ok(holding) => holding,
+                    Err(SyncError::NoRoom(_)) => {
+                        self.came.no_room.fetch_add(1, Ordering::Relaxed);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
                 let fetch = self.clone();
                 under_way.spawn(async move {
-                    let came = fetch.large(&blob, None).await;
+                    let came = fetch.large_held(&blob, None, holding).await;
                     (blob, came)
                 });
             }
@@ -163,9 +172,6 @@ impl MediaFetch {
                 Some(Ok((blob, Ok(false)))) => {
                     self.warn(&format!("nobody who was asked has {}", blob.name))
                         .await;
-                }
-                Some(Ok((_, Err(SyncError::NoRoom(_))))) => {
-                    self.came.no_room.fetch_add(1, Ordering::Relaxed);
                 }
                 Some(Ok((
                     blob,

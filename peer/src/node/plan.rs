@@ -6,6 +6,7 @@ use super::Node;
 use super::media::WantedBlob;
 use crate::io::blobs::Held;
 use crate::io::clock;
+use crate::io::disk::Entry;
 use crate::keep::Class;
 use crate::pins::Pins;
 use crate::query;
@@ -19,6 +20,8 @@ use std::sync::Arc;
 
 /// Items looked at together.
 const PAGE_ITEMS: usize = 4_096;
+/// Items in a row, past those that are kept, that have nothing to let go.
+const PAST_ITEMS: usize = 64;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Walks the items of a source from the newest back.
@@ -44,8 +47,8 @@ pub(super) struct Page {
     /// Files left out because of the limit.
     pub(super) over_limit: u64,
     pub(super) missing: Vec<WantedBlob>,
-    /// Blobs that are here.
-    here: Vec<Hash>,
+    /// Those of them.
+    pub(super) here: Vec<Hash>,
 }
 
 /// The newest state of an item.
@@ -127,6 +130,58 @@ impl Plan {
         }
         node.raise(&page.here, self.class)?;
         Ok(Some(page))
+    }
+
+    /// What the policy kept until newer items came is cache from now on: items below those looked at, until some in a row
+    /// have nothing that is followed.
+    pub(super) fn past(&self, node: &Node) -> Result<(), StoreError> {
+        let mut rows = Vec::new();
+        let mut start = self.looked_at;
+        let mut without = 0;
+        while start > 0 && without < PAST_ITEMS {
+            rows.clear();
+            node.disk.rows(&self.feed, 0..start, &mut |kind, row| {
+                rows.push((kind, row));
+                rows.len() < PAST_ITEMS
+            })?;
+            start = rows.last().map_or(0, |(_, row)| row.index);
+            for (kind, row) in &rows {
+                let is_one = *kind == RowKind::Item && self.lets_go(node, row.newest)?;
+                without = if is_one { 0 } else { without + 1 };
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the followed media of one record cache, unless another record names them; says whether there were any.
+    fn lets_go(&self, node: &Node, newest: u64) -> Result<bool, StoreError> {
+        let Some(bytes) = node.disk.record(&self.feed, newest)? else {
+            return Ok(false);
+        };
+        let mut had_any = false;
+        for hash in query::changes(&bytes, newest).1 {
+            let entry = node.disk.entry(&hash)?;
+            if entry.is_none_or(|entry| entry.class != Class::Followed) {
+                continue;
+            }
+            let mut is_alone = true;
+            node.disk.named_by(&hash, &mut |feed, index| {
+                is_alone = feed == self.feed && index < self.looked_at;
+                is_alone
+            })?;
+            if is_alone {
+                had_any = true;
+                node.disk
+                    .change_entries([&hash], |entry| match entry.class {
+                        Class::Followed => Entry {
+                            class: Class::Cache,
+                            ..entry
+                        },
+                        _ => entry,
+                    })?;
+            }
+        }
+        Ok(had_any)
     }
 
     /// The newest states of items, as far as they are here, can be read and are wanted.

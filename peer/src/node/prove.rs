@@ -209,6 +209,7 @@ fn of_slot(feed: FeedKey, slot: &Slot<'_>, index: u64, link: Hash, head_time: u6
         title: None,
         files: Vec::new(),
         body: None,
+        is_dropped: false,
     };
     match slot {
         Slot::Record(bytes) => match record::read(bytes, index) {

@@ -10,6 +10,9 @@ mod entry;
 mod item;
 mod reading;
 
+pub(super) use asked::check_words;
+pub(super) use item::describe;
+
 use super::author::{Aside, Author, Trust};
 use super::{Node, Stop};
 use crate::api::{Answer, Change, Event, Failure, Progress, Publish, PublishSummary};

@@ -1,7 +1,7 @@
 //! Room for media: what is about to come is promised its bytes here before the first of them is written, and what has to
 //! go for it goes here. One lock, so that fetches at the same time cannot pass the quota together.
 //!
-//! Who goes is decided in `keep`. The ledger is never below the disk: an entry is written before its file is begun and
+//! Who goes is decided in `keep` (store-21). The ledger is never below the disk: an entry is written before its file is begun and
 //! taken out after the file is gone. A crash in between leaves an entry that counts too much, and the blob is the next to go
 //! or to be fetched.
 

@@ -108,6 +108,7 @@ fn empty(node: &Node, feed: &FeedKey, index: u64) -> Shown {
         title: None,
         files: Vec::new(),
         body: None,
+        is_dropped: node.pins().is_ok_and(|pins| pins.is_dropped(feed, index)),
     }
 }
 
@@ -173,6 +174,7 @@ fn fill(
         Some(Ok(record)) => {
             if let Body::Item(item) = &record.body {
                 for file in &item.files {
+                    let entry = node.disk.entry(&file.hash)?;
                     shown.files.push(HeldFile {
                         held: held_bytes(node, file)?,
                         away: node
@@ -180,6 +182,8 @@ fn fill(
                             .away(&file.hash)?
                             .map(|(root, _)| root.path.clone()),
                         file: file.clone(),
+                        kept: entry.map(|entry| entry.class),
+                        used: entry.map(|entry| entry.used),
                     });
                 }
             }
@@ -254,6 +258,7 @@ fn feed_info(node: &Node, feed: &FeedKey) -> Result<FeedInfo, StoreError> {
         feed: *feed,
         nickname: node.nickname(feed),
         is_own: node.own_name(feed).is_some(),
+        is_pinned: node.pins().is_ok_and(|pins| pins.has_feed(feed)),
         link: link(node, feed)?.to_string(),
         profile: node
             .profile(feed)?
@@ -294,6 +299,7 @@ pub(super) fn sources(node: &Node) -> Result<Vec<SourceInfo>, Failure> {
             via: source.via.clone(),
             keep: source.keep.to_string(),
             max_size: source.max_size,
+            retractions: source.retractions,
             length: head.as_ref().map_or(0, |head| head.body().length),
             records: node.disk.held(&source.feed).count(),
             time: head.map(|head| head.body().time),
@@ -334,6 +340,7 @@ pub(super) fn status(node: &Node) -> Result<Answer, Failure> {
             kept: node.disk.totals(),
             quota: room.quota(),
             reserve: room.reserve(),
+            spared: node.spared()?,
         },
         listen: served_at.map(ToString::to_string).collect(),
         traffic: super::limits::info(node),

@@ -1,10 +1,11 @@
 //! What a node does by itself from time to time: goes on with what is being left, lets go of what was retracted long
-//! enough ago, drops what nothing names.
+//! enough ago, drops what nothing names (store-23).
 //!
 //! Before a command for half a second at most, in a serving node to the end, and then again each hour. Everything is taken
 //! up where it ended; with nothing to do it costs a look at each list.
 
 use super::{Node, Stop};
+use crate::api::Spared;
 use crate::io::clock;
 use crate::io::disk::Due;
 use crate::pins::Pins;
@@ -23,12 +24,20 @@ const PAUSE: Duration = Duration::from_secs(60 * 60);
 const PAGE: usize = 1_000;
 /// Edits of one item that go together with it.
 const EDITS_MAX: usize = 100_000;
+/// Retractions that wait for a person, looked at together.
+const SPARED_MAX: usize = 10_000;
+/// Of those, how many are told.
+const SPARED_SHOWN: usize = 20;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Sweeps before a command, for a moment.
-pub(super) fn before(node: &Node) -> Result<(), StoreError> {
+pub(super) async fn before(node: &Arc<Node>) -> Result<(), StoreError> {
     let begun = clock::tick();
-    node.sweep(&|| clock::since(begun).as_millis() >= BEFORE_MS)
+    let sweeping = node.clone();
+    let sweep = move || sweeping.sweep(&|| clock::since(begun).as_millis() >= BEFORE_MS);
+    let swept = tokio::task::spawn_blocking(sweep).await;
+    // The work ends early only with the process.
+    swept.unwrap_or(Ok(()))
 }
 
 /// Sweeps while serving, until told to stop.
@@ -122,6 +131,40 @@ impl Node {
             return Ok(Fate::Stays);
         }
         Ok(Fate::Goes(self.states(feed, *index, link)?))
+    }
+
+    /// What was spared because a source honours no retractions is due again.
+    pub(super) fn honour(&self, feed: &FeedKey) -> Result<(), StoreError> {
+        for spared in self.disk.spared(Some(feed), SPARED_MAX)? {
+            self.disk.unspare(&spared, true)?;
+        }
+        Ok(())
+    }
+
+    /// Retracted items that stay until their user says otherwise; the first few.
+    pub(super) fn spared(&self) -> Result<Vec<Spared>, StoreError> {
+        let Ok(pins) = self.pins() else {
+            return Ok(Vec::new());
+        };
+        let mut told = Vec::new();
+        for Due { since, feed, index } in self.disk.spared(None, SPARED_MAX)? {
+            let is_own = self.own_name(&feed).is_some();
+            // What a source never lets go was decided when it was followed.
+            if !is_own && !pins.has(&feed, index) {
+                continue;
+            }
+            told.push(Spared {
+                feed,
+                nickname: self.nickname(&feed),
+                index,
+                is_own,
+                since,
+            });
+            if told.len() >= SPARED_SHOWN {
+                break;
+            }
+        }
+        Ok(told)
     }
 
     /// The records of an item: the first, and the edits that name it.

@@ -8,6 +8,7 @@ use super::{Node, Stop};
 use crate::api::{Code, Event, Failure, Synced};
 use crate::io::client::{AskError, Remote, Unreachable};
 use crate::io::clock;
+use crate::keep::Class;
 use crate::session::Wanted;
 use crate::sources::{Keep, Source};
 use levada_feed::reject::Reject;
@@ -124,6 +125,8 @@ async fn sync_records(
     stop: &Stop,
 ) -> Result<(Came, Remote), Failure> {
     let mut worst: Option<SyncError> = None;
+    let is_pinned = node.pins()?.has_feed(&source.feed);
+    let keep = if is_pinned { Keep::All } else { source.keep };
     let fork = node.evidence.fork(&source.feed)?;
     if let Some(proof) = &fork
         && node.disk.head(&source.feed)?.is_none()
@@ -139,7 +142,7 @@ async fn sync_records(
                 node,
                 feed: source.feed,
                 first: source.first,
-                wanted: wanted(source.keep),
+                wanted: wanted(keep),
                 remote: remote.clone(),
                 nickname: source.nickname.clone(),
                 is_disputed: fork.is_some(),
@@ -283,6 +286,7 @@ async fn sync_media(
         stop.clone(),
     );
     let mut plan = Plan::of(source, &pins);
+    let mut over_quota = 0;
     loop {
         let planning = node.clone();
         let planned = blocking(move || {
@@ -300,9 +304,32 @@ async fn sync_media(
         let came = fetch.page(page.missing).await;
         result.bytes_new = fetch.bytes();
         result.files += came.map_err(|error| failure(source, &error))?;
+        // What was here may have made room for what came.
+        let looking = node.clone();
+        let gone = blocking(move || looking.gone_since(&page.here)).await;
+        let gone = gone.map_err(|error| failure(source, &error))?;
+        result.files -= gone;
+        result.files_wanted -= gone;
+        over_quota += gone;
     }
-    result.files_over_quota = fetch.no_room();
+    result.files_over_quota = over_quota + fetch.no_room();
     result.files_wanted -= fetch.no_room();
+    let (looking, feed) = (node.clone(), source.feed);
+    let pinned = blocking(move || {
+        plan.past(&looking)?;
+        let (missing, here) = super::pin::pinned(&looking, &pins, &feed)?;
+        looking.raise(&here, Class::Pinned)?;
+        Ok(missing)
+    });
+    let missing = pinned.await.map_err(|error| failure(source, &error))?;
+    if !missing.is_empty() {
+        let name = source.nickname.clone();
+        let fetch = MediaFetch::new(node, remotes, name, Purpose::Pin, events, stop);
+        result.files_wanted += u64::try_from(missing.len()).unwrap_or(0);
+        let came = fetch.page(missing).await;
+        result.bytes_new += fetch.bytes();
+        result.files += came.map_err(|error| failure(source, &error))?;
+    }
     if result.files < result.files_wanted {
         result.error = Some(match result.files_wanted - result.files {
             1 => "1 file is not here yet".to_owned(),

@@ -120,6 +120,7 @@ fn key_alone_goes_on_where_a_mirror_says_that_its_feed_ends() {
     // The media of what was taken over come when they are asked for.
     let sync = Call::Sync {
         feed: Some("main".to_owned()),
+        again: false,
     };
     let _ = other.call(sync).answer();
     drop(serving);
@@ -239,7 +240,13 @@ fn restore_key(from: &TestNode, to: &TestNode, is_unused: bool) -> Outcome {
 /// Time of the newest head.
 fn signed(node: &TestNode, feed: &FeedKey) -> u64 {
     let target = feed.to_string();
-    match node.call(Call::Show { target }).answer() {
+    match node
+        .call(Call::Show {
+            target,
+            history: false,
+        })
+        .answer()
+    {
         Answer::Feed(info) => info.head.map_or(0, |head| head.time),
         other => panic!("{other:?}"),
     }

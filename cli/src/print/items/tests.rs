@@ -27,9 +27,12 @@ fn shown(index: u64, state: State, body: Option<Body>) -> Shown {
                 held: 512,
                 file,
                 away: None,
+                kept: None,
+                used: None,
             })
             .collect(),
         body,
+        is_dropped: false,
     }
 }
 

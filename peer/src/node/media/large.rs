@@ -6,6 +6,7 @@ use crate::frame::Ask;
 use crate::io::blobs::{Held, Partial, ReceiveError};
 use crate::io::client::{AskError, Remote, Transfer, Unreachable};
 use crate::node::records::{SyncError, blocking, unless_stopped};
+use crate::node::room::Holding;
 use bytes::Bytes;
 use levada_feed::hash::Hash;
 use levada_feed::tree::{Shape, check_slice};
@@ -32,7 +33,17 @@ impl MediaFetch {
         blob: &WantedBlob,
         bytes: Option<Range<u64>>,
     ) -> Result<bool, SyncError> {
-        let part = bytes.as_ref().map(|bytes| bytes.end - bytes.start);
+        let holding = self.room_for(blob, bytes.as_ref()).await?;
+        self.large_held(blob, bytes, holding).await
+    }
+
+    /// Makes room for a blob, or for a range of it.
+    pub(super) async fn room_for(
+        &self,
+        blob: &WantedBlob,
+        bytes: Option<&Range<u64>>,
+    ) -> Result<Holding, SyncError> {
+        let part = bytes.map(|bytes| bytes.end - bytes.start);
         let (node, purpose) = (self.node.clone(), self.purpose);
         let coming = [blob.coming(part)];
         let reserving = blocking(move || node.reserve(&coming, purpose));
@@ -40,6 +51,16 @@ impl MediaFetch {
         if let Some(no_room) = refusals.into_iter().flatten().next() {
             return Err(SyncError::NoRoom(no_room));
         }
+        Ok(holding)
+    }
+
+    /// Fetches bytes of a blob that has its room.
+    pub(super) async fn large_held(
+        self: &Arc<Self>,
+        blob: &WantedBlob,
+        bytes: Option<Range<u64>>,
+        holding: Holding,
+    ) -> Result<bool, SyncError> {
         let came = self.large_from_all(blob, bytes).await;
         let node = self.node.clone();
         blocking(move || node.settle(holding)).await?;

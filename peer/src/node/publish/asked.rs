@@ -19,8 +19,16 @@ pub(super) fn check(args: &Publish) -> Result<(), Failure> {
             "nothing to publish: name files or folders",
         ));
     }
+    check_words(args.licence.as_deref(), args.language.as_deref())
+}
+
+/// Refuses a licence or a language that readers could make nothing of.
+pub(in crate::node) fn check_words(
+    licence: Option<&str>,
+    language: Option<&str>,
+) -> Result<(), Failure> {
     let wrong = |what: String, hint: &str| Failure::new(Code::Usage, what).hint(hint);
-    if let Some(licence) = &args.licence {
+    if let Some(licence) = licence {
         let is_url = licence.starts_with("https://") || licence.starts_with("http://");
         if !is_url && spdx::Expression::parse(licence).is_err() {
             return Err(wrong(
@@ -29,8 +37,8 @@ pub(super) fn check(args: &Publish) -> Result<(), Failure> {
             ));
         }
     }
-    if let Some(language) = &args.language
-        && oxilangtag::LanguageTag::parse(language.as_str()).is_err()
+    if let Some(language) = language
+        && oxilangtag::LanguageTag::parse(language).is_err()
     {
         return Err(wrong(
             format!("{language}: this is no language tag"),

@@ -68,7 +68,7 @@ pub(super) fn edited(
 }
 
 /// What the command says about every item.
-fn describe(item: &mut Item, args: &Publish) {
+pub(in crate::node) fn describe(item: &mut Item, args: &Publish) {
     if let Some(title) = &args.title {
         item.title.clone_from(title);
     }

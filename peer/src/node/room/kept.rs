@@ -63,6 +63,15 @@ impl Node {
         Ok(here)
     }
 
+    /// How many of these blobs, which were here, were evicted since.
+    pub(in crate::node) fn gone_since(&self, hashes: &[Hash]) -> Result<u64, StoreError> {
+        let mut gone = 0;
+        for hash in hashes {
+            gone += u64::from(self.disk.entry(hash)?.is_none());
+        }
+        Ok(gone)
+    }
+
     /// Commits records of an own feed; what they name is one's own from now on.
     pub(in crate::node) fn commit_own(&self, batch: &Batch) -> Result<(), StoreError> {
         self.disk.commit(batch)?;
@@ -85,6 +94,18 @@ impl Node {
         }
         // So that it is there, however little was found.
         self.disk.put_entries([])
+    }
+
+    /// Drops a blob that nobody fetches or reads now; says whether it is gone.
+    pub(in crate::node) fn drop_unless_busy(&self, hash: &Hash) -> Result<bool, StoreError> {
+        let busy = self.room.busy();
+        if busy.contains_key(hash) {
+            return Ok(false);
+        }
+        // The file before the note.
+        self.blobs.drop_blob(hash)?;
+        self.disk.put_entries([(*hash, None)])?;
+        Ok(true)
     }
 
     /// Drops what dropped records named, where no kept record of any feed names it and it is neither own nor pinned. Gives
