@@ -136,7 +136,13 @@ fn fork_proof_travels_along_the_streams_and_the_feed_stays_readable() {
     assert_eq!((sources[0].length, sources[0].records), (2, 2));
     // The author's own node names it too; nothing that was verified is lost.
     let target = format!("{}/1", summary.feed);
-    let Answer::Item(item) = third.call(Call::Show { target }).answer() else {
+    let Answer::Item(item) = third
+        .call(Call::Show {
+            target,
+            history: false,
+        })
+        .answer()
+    else {
         panic!("no item")
     };
     assert_eq!(item.title.as_deref(), Some("a"));
@@ -160,6 +166,7 @@ fn peer_that_is_away_is_named_in_status_and_the_feed_comes_from_another() {
             via: vec![away.clone()],
             keep: None,
             max_size: None,
+            retractions: None,
         })
         .answer();
     let follower_serves = follower.serve();
@@ -233,7 +240,12 @@ fn follower_that_shares_is_found_by_others_when_the_author_is_gone() {
         author_serves.wait_a_second(&summary.feed);
     }
     drop(author_serves);
-    let synced = other.call(Call::Sync { feed: None }).answer();
+    let synced = other
+        .call(Call::Sync {
+            feed: None,
+            again: false,
+        })
+        .answer();
     assert!(
         matches!(synced, Answer::Sync { synced: 1, .. }),
         "{synced:?}"

@@ -77,6 +77,7 @@ fn file_comes_from_several_peers_and_a_liar_costs_one_window() {
             via: vec![liar, mirror_serves.url()],
             keep: Some("all".into()),
             max_size: None,
+            retractions: None,
         })
         .answer();
     let Answer::Followed(synced) = followed else {
