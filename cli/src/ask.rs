@@ -49,17 +49,7 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
         },
         Command::Key { command } => key(command)?,
         Command::Mirror { command } => mirror(command),
-        Command::Publish(args) => {
-            let serve = args.serve.then(|| Serve {
-                listen: args.listen.clone(),
-                api: args.api.clone(),
-            });
-            let call = publish(args)?;
-            return Ok(match serve {
-                Some(serve) => Ask::PublishAndServe(call, serve),
-                None => Ask::Call(call),
-            });
-        }
+        Command::Publish(args) => return publish_and(args),
         Command::Follow(args) => Call::Follow {
             feed: args.feed,
             via: args.via,
@@ -97,22 +87,37 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
         Command::Completions { shell } => return Ok(Ask::Completions(shell)),
         Command::Man { folder } => return Ok(Ask::Man(folder)),
         Command::Token { new } => Call::Token { is_new: new },
-        Command::Prove { target, output } => {
-            let output = output.unwrap_or_else(|| bundle_name(&target).into());
-            let output = target_file(&output)?;
-            let is_bytes = output.is_none();
-            let call = Call::Prove { target, output };
-            return Ok(if is_bytes {
-                Ask::Bytes(call)
-            } else {
-                Ask::Call(call)
-            });
-        }
+        Command::Prove { target, output } => return prove(target, output),
         Command::Check { file } => Call::Check {
             file: absolute(&file)?,
         },
     };
     Ok(Ask::Call(call))
+}
+
+/// Publishes, and serves afterwards if that was asked for.
+fn publish_and(args: Publish) -> Result<Ask, Failure> {
+    let serve = args.serve.then(|| Serve {
+        listen: args.listen.clone(),
+        api: args.api.clone(),
+    });
+    let call = publish(args)?;
+    Ok(match serve {
+        Some(serve) => Ask::PublishAndServe(call, serve),
+        None => Ask::Call(call),
+    })
+}
+
+fn prove(target: String, output: Option<PathBuf>) -> Result<Ask, Failure> {
+    let output = output.unwrap_or_else(|| bundle_name(&target).into());
+    let output = target_file(&output)?;
+    let is_bytes = output.is_none();
+    let call = Call::Prove { target, output };
+    Ok(if is_bytes {
+        Ask::Bytes(call)
+    } else {
+        Ask::Call(call)
+    })
 }
 
 /// What a command says of limits.

@@ -5,7 +5,7 @@
 //! time of use, so that an older item never takes the place of a newer one, and what was evicted does not come back by
 //! itself: the one order decides both. A person who asks for a file takes precedence over anything that may go.
 //!
-//! Reading the ledger and removing files is `node::room`'s. The rule of the quota in words: spec/store.md, Room (store-22).
+//! Reading the ledger and removing files is `node::room`'s. The rule of the quota in words: spec/store.md, Room (store-32).
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ mod author;
 mod conduct;
 mod config;
 mod discard;
+mod dispatch;
 mod doctor;
 mod export;
 mod find;
@@ -40,7 +41,7 @@ mod sync;
 mod verify;
 mod words;
 
-use crate::api::{Answer, Call, Code, Event, Failure, Rebuild};
+use crate::api::{Call, Code, Event, Failure, Rebuild};
 use crate::io::blobs::Blobs;
 use crate::io::client::Client;
 use crate::io::config::{ReadPins, ReadSources};
@@ -59,7 +60,6 @@ use crate::io::whole;
 use crate::settings::{Limits, Settings};
 use crate::standing::Standings;
 use crate::store::StoreError;
-use author::Aside;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::log::FollowedLog;
@@ -294,121 +294,6 @@ impl Node {
     fn close(&self) -> Result<(), StoreError> {
         self.blobs.note_used()?;
         self.disk.close()
-    }
-
-    async fn run(
-        self: &Arc<Self>,
-        call: Call,
-        events: &mpsc::Sender<Event>,
-        stop: Stop,
-    ) -> Result<Answer, Failure> {
-        match call {
-            call @ Call::Follow { .. } => follow::follow(self, call, events.clone(), stop).await,
-            Call::Pin { target } => pin::pin(self, &target, events.clone(), stop).await,
-            Call::Unfollow { feed, purge } => follow::unfollow(self, &feed, purge, stop).await,
-            Call::Sync { feed, again } => {
-                follow::sync(self, feed.as_deref(), again, events.clone(), stop).await
-            }
-            Call::Rebuild(asked) => rebuild::in_place(self, asked, events, stop).await,
-            Call::Verify(asked) => verify::verify(self, *asked, events.clone(), stop).await,
-            Call::Get {
-                target,
-                file,
-                range,
-                output,
-            } => {
-                let (file, output) = (file.as_deref(), output.as_deref());
-                get::get(
-                    self,
-                    get::Get {
-                        target: &target,
-                        file,
-                        range,
-                        output,
-                    },
-                    events.clone(),
-                    stop,
-                )
-                .await
-            }
-            Call::MirrorAdd { mirror, feed } => mirrors::add(self, &mirror, feed, stop).await,
-            Call::MirrorRemove { mirror, feed } => mirrors::remove(self, &mirror, feed).await,
-            Call::Mirrors { feed } => mirrors::list(self, feed, stop).await,
-            other => {
-                let (node, events) = (self.clone(), events.clone());
-                let work =
-                    tokio::task::spawn_blocking(move || node.run_blocking(other, &events, &stop));
-                work.await
-                    .map_err(|_| Failure::new(Code::Failed, "the work ended unexpectedly"))?
-            }
-        }
-    }
-
-    fn run_blocking(
-        self: Arc<Self>,
-        call: Call,
-        events: &mpsc::Sender<Event>,
-        stop: &Stop,
-    ) -> Result<Answer, Failure> {
-        match call {
-            Call::Init {
-                name,
-                title,
-                encrypt,
-            } => own::init(&self, name.as_deref(), title.as_deref(), encrypt),
-            Call::KeyList => own::list(&self).map(|keys| Answer::Keys { keys }),
-            Call::KeyShow { feed } => own::show(&self, feed.as_deref()),
-            Call::KeyBackup { feed, output } => own::backup(&self, feed.as_deref(), &output),
-            Call::KeyRestore {
-                file,
-                name,
-                is_unused,
-                title,
-            } => own::restore(&self, &file, name.as_deref(), is_unused, title.as_deref()),
-            Call::KeyTakeOver { feed } => own::take_over(&self, feed.as_deref(), events, stop),
-            Call::Publish(args) => publish::publish(&self, &args, events, stop),
-            Call::ExportStatic(args) => export::export(&self, &args, events, stop),
-            Call::Sources => show::sources(&self).map(|sources| Answer::Sources { sources }),
-            Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
-            Call::Show {
-                target,
-                history: true,
-            } => history::history(&self, &target),
-            Call::Show { target, .. } => show::show(&self, &target),
-            Call::Unpin { target } => pin::unpin(&self, &target, stop),
-            Call::Drop { target, yes } => discard::discard(&self, &target, yes, stop),
-            Call::Retract { target, reason } => {
-                let aside = Aside::to(events, stop);
-                revise::retract(&self, &target, reason.as_deref(), &aside)
-            }
-            Call::Edit(edit) => revise::edit(&self, &edit, &Aside::to(events, stop)),
-            Call::Status => show::status(&self),
-            Call::Doctor => doctor::doctor(&self),
-            Call::ConfigCheck => Ok(config::check(&self.dirs)),
-            Call::Token { is_new } => own::token(&self, is_new),
-            Call::Prove { target, output } => {
-                let (bytes, answer) = prove::prove(&self, &target, output.as_deref())?;
-                if let Some(bytes) = bytes {
-                    // Nobody reads the output any more: the answer says the same.
-                    let _ = events.blocking_send(bytes);
-                }
-                Ok(answer)
-            }
-            Call::Check { file } => prove::check(&file),
-            Call::Follow { .. }
-            | Call::Unfollow { .. }
-            | Call::Sync { .. }
-            | Call::Pin { .. }
-            | Call::Get { .. }
-            | Call::Verify(_)
-            | Call::Rebuild(_)
-            | Call::MirrorAdd { .. }
-            | Call::MirrorRemove { .. }
-            | Call::Mirrors { .. } => Err(Failure::new(
-                Code::Failed,
-                "this call is carried out elsewhere",
-            )),
-        }
     }
 
     /// The log of a followed feed, at the highest head that was verified.

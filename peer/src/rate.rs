@@ -19,8 +19,10 @@ const PIECE_BYTES_MAX: u64 = 64 << 10;
 const PIECE_BYTES_MIN: u64 = 1 << 10;
 /// Pieces a second that are meant, between these bounds: what makes a low rate even.
 const PIECES_A_SECOND: u64 = 32;
-/// A full bucket, as a part of a second: what a late timer may make up for.
-const BURST_PART: u64 = 50;
+/// A full bucket, as a part of a second: what may go at once after a silence.
+const BURST_PART: u64 = 20;
+/// How much more gathers while somebody waits, as a part of a second: what a late timer makes up for.
+const LATE_PART: u64 = 4;
 /// Pieces of what goes first for each one of the rest, when both wait.
 const FIRST_SHARE: u64 = 3;
 
@@ -83,6 +85,8 @@ impl Bucket {
         let Some(piece) = self.piece() else {
             return Some(bytes);
         };
+        // Before anybody stands in line for this: a silence gives no more than a full bucket.
+        self.fill(now);
         let wait = Wait {
             ticket,
             bytes: bytes.min(piece),
@@ -181,7 +185,12 @@ impl Bucket {
         self.at = self.at.max(now);
         if let Some(rate) = self.rate {
             let more = i128::from(passed) * i128::from(rate);
-            self.credit = self.credit.saturating_add(more).min(self.full());
+            // Who waits did not get his turn in time, because a timer was late: then nothing is lost.
+            let late = match self.is_firsts_turn() {
+                Some(_) => i128::from(rate / LATE_PART) * i128::from(SECOND_US),
+                None => 0,
+            };
+            self.credit = self.credit.saturating_add(more).min(self.full() + late);
         }
     }
 }

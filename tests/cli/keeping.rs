@@ -57,9 +57,9 @@ fn purge_that_was_killed_goes_on_with_the_next_command() {
     assert_eq!(counted(&follower), FILES * COST);
     assert_eq!(bytes(&follower), FILES * COST);
     let all = blobs(&follower).len();
-    let mut purging = follower.start(&["unfollow", "main", "--purge"]);
+    let mut purging = follower.start(&["unfollow", serving.link(), "--purge", "--json"]);
     // The first file is gone: this is the middle of it.
-    while blobs(&follower).len() == all {
+    while blobs(&follower).len() == all && !purging.has_ended() {
         std::thread::yield_now();
     }
     purging.kill();
@@ -92,7 +92,7 @@ fn sync_that_was_killed_while_it_evicted_counts_no_less_than_is_there() {
     let before: Vec<PathBuf> = blobs(&follower);
     let mut syncing = follower.start(&["follow", serving.link(), "--keep", "all"]);
     let is_evicting = || before.iter().any(|path| !path.exists());
-    while !is_evicting() {
+    while !is_evicting() && !syncing.has_ended() {
         assert!(bytes(&follower) <= quota);
         std::thread::yield_now();
     }

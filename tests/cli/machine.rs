@@ -243,6 +243,12 @@ impl Running {
         self.child.wait().expect("a child can be waited for");
     }
 
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let waited = self.child.try_wait();
+        waited.expect("a child can be waited for").is_some()
+    }
+
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Ran {
         let mut out = Vec::new();

@@ -203,9 +203,16 @@ fn day_of_an_author_and_five_followers_ends_with_one_feed() {
         serves.wait_for(&feed, author.records);
     }
 
-    let truth = (root(&author.node, &feed), rows(&author.node, u64::MAX));
+    let all = [&archivist, &restarted, &sleeper, &deceived];
+    sees_the_truth(&author, &feed, &all, &reader);
+    drop(author_serves);
+}
+
+/// Who keeps all has all and says so, and the reader has the newest.
+fn sees_the_truth(author: &Author, feed: &FeedKey, all: &[&TestNode], reader: &TestNode) {
+    let truth = (root(&author.node, feed), rows(&author.node, u64::MAX));
     assert_eq!(truth.0.0, author.records);
-    for follower in [&archivist, &restarted, &sleeper, &deceived] {
+    for follower in all {
         // What a running node still fetches is here when a sync of its own has ended.
         let _ = follower
             .call(Call::Sync {
@@ -213,7 +220,7 @@ fn day_of_an_author_and_five_followers_ends_with_one_feed() {
                 again: false,
             })
             .answer();
-        let (seen_root, seen) = (root(follower, &feed), rows(follower, u64::MAX));
+        let (seen_root, seen) = (root(follower, feed), rows(follower, u64::MAX));
         assert_eq!(seen_root, truth.0);
         assert_eq!(seen.len(), truth.1.len());
         assert_eq!(seen, truth.1);
@@ -227,8 +234,7 @@ fn day_of_an_author_and_five_followers_ends_with_one_feed() {
             again: false,
         })
         .answer();
-    assert_eq!(root(&reader, &feed), truth.0);
-    assert_eq!(rows(&reader, 50), rows(&author.node, 50));
-    assert!(source(&reader).records < author.records);
-    drop(author_serves);
+    assert_eq!(root(reader, feed), truth.0);
+    assert_eq!(rows(reader, 50), rows(&author.node, 50));
+    assert!(source(reader).records < author.records);
 }

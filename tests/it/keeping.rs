@@ -1,4 +1,5 @@
-//! What is kept and what goes: the quota, pins, drops, and what becomes of what is retracted.
+//! What is kept and what goes: the quota, pins, drops, and what becomes of what is retracted. It is one thing: the helpers that look
+//! at a disk serve all of it.
 
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;

@@ -177,6 +177,45 @@ fn host_without_ranges_is_told_once() {
 }
 
 #[test]
+fn whole_file_that_comes_for_a_part_is_read_once_for_all_parts() {
+    let (author, follower) = (Author::new(), TestNode::new());
+    author.node.write("film.bin", &noise(5, 4 << 20));
+    author.publish(0..0);
+    author.export();
+    let host = Host::serve(&author.site, Manners::PLAIN);
+    let link = author.link(&host);
+    let feed = followed(&follower, &link, Some("none")).feed;
+    let sync = |keep: &str, size: &str| {
+        let call = Call::Follow {
+            feed: link.clone(),
+            via: Vec::new(),
+            keep: Some(keep.to_owned()),
+            max_size: Some(size.to_owned()),
+            retractions: None,
+        };
+        let _ = follower.call(call).answer();
+    };
+    sync("newest:1", "1KiB");
+    // A part in the middle leaves a gap on each side of it.
+    let part = follower.call(Call::Get {
+        target: format!("{feed}/1"),
+        file: None,
+        range: Some((1_000_000, Some(2_000_000))),
+        output: None,
+    });
+    assert!(
+        part.bytes() == noise(5, 4 << 20)[1_000_000..=2_000_000],
+        "{:?}",
+        part.result
+    );
+    let _ = host.asked();
+    sync("newest:1", "1GiB");
+    let (asked, _) = host.asked();
+    let is_data = |path: &&String| path.starts_with("/blobs/") && !path.ends_with(".obao");
+    assert_eq!(asked.iter().filter(is_data).count(), 1, "{asked:?}");
+}
+
+#[test]
 fn serving_follower_sees_an_update_of_a_static_host_and_passes_it_on() {
     let (author, follower) = (Author::new(), TestNode::new());
     author.publish(0..2);

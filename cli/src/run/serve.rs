@@ -67,16 +67,17 @@ impl Session<'_> {
         loop {
             tokio::select! {
                 biased;
+                // First, since what was said before it listened is to stand before that.
+                event = events.recv() => match event {
+                    Some(event) => self.event(&event, false),
+                    None => break,
+                },
                 serving = &mut ready, if !is_ready => {
                     is_ready = true;
                     if let Ok(serving) = serving {
                         let data_dir = data_dir.as_deref();
                         print::serving(self.screen, &self.spelling, data_dir, &serving, published);
                     }
-                },
-                event = events.recv() => match event {
-                    Some(event) => self.event(&event, false),
-                    None => break,
                 },
                 Ok(()) = self.hangups.changed() => self.screen.warning(
                     "SIGHUP changes nothing: settings are read when serving begins",

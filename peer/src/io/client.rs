@@ -23,10 +23,9 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
-use hyper::header;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, header};
 use levada_feed::limits::REDIRECTS_MAX;
-use request::{Target, Wants, request};
+use request::{Target, Wants, first_line, is_redirect, request};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -359,8 +358,7 @@ impl Remote {
             Target::Wire(Ask::Head { wait, .. }) => STALL_TIMEOUT + Duration::from_secs(*wait),
             _ => STALL_TIMEOUT,
         };
-        let is_media = matches!(asked, Target::Wire(Ask::Blob { .. }));
-        connection.turns.begin(is_media);
+        connection.turns.begin(asked.is_media());
         let answer = connection.sender.send_request(request);
         let answer = transfer::patient(patience, &connection.turns, answer).await;
         answer.ok_or_else(|| Unreachable::Stalled {
@@ -437,24 +435,4 @@ impl Remote {
 /// Whether the answer to a request is an array (spec/wire.md, Grammar).
 fn is_structure(ask: &Ask) -> bool {
     !matches!(ask, Ask::Health | Ask::Blob { .. } | Ask::Proof { .. })
-}
-
-/// What a peer says of itself, fit for a terminal.
-fn first_line(text: &[u8]) -> String {
-    text.iter()
-        .take_while(|byte| **byte != b'\n')
-        .filter(|byte| byte.is_ascii_graphic() || **byte == b' ')
-        .map(|byte| char::from(*byte))
-        .collect()
-}
-
-fn is_redirect(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::MOVED_PERMANENTLY
-            | StatusCode::FOUND
-            | StatusCode::SEE_OTHER
-            | StatusCode::TEMPORARY_REDIRECT
-            | StatusCode::PERMANENT_REDIRECT
-    )
 }

@@ -66,6 +66,12 @@ pub fn tick() -> Instant {
     Instant::now() + ahead()
 }
 
+/// Now, as timers have it: tests may hold it still.
+#[must_use]
+pub fn timer() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
 /// How long ago that was.
 #[must_use]
 pub fn since(tick: Instant) -> Duration {

@@ -1,7 +1,7 @@
 //! Reads the settings; reads and writes subscriptions and pins as files, whole or not at all (spec/store.md, Sources).
 //!
 //! What the text means is `sources`'. A file that cannot be read is named and left as it is: nothing is
-//! written over it (store-9, store-20).
+//! written over it (store-9, store-30).
 
 use crate::io::dirs::Dirs;
 use crate::io::whole;

@@ -16,6 +16,8 @@ mod pieces;
 mod rows;
 mod small;
 #[cfg(test)]
+mod spoil;
+#[cfg(test)]
 mod tests;
 mod uses;
 

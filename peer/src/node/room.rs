@@ -1,7 +1,7 @@
 //! Room for media: what is about to come is promised its bytes here before the first of them is written, and what has to
 //! go for it goes here. One lock, so that fetches at the same time cannot pass the quota together.
 //!
-//! Who goes is decided in `keep` (store-21). The ledger is never below the disk: an entry is written before its file is begun and
+//! Who goes is decided in `keep` (store-31). The ledger is never below the disk: an entry is written before its file is begun and
 //! taken out after the file is gone. A crash in between leaves an entry that counts too much, and the blob is the next to go
 //! or to be fetched.
 
@@ -220,7 +220,9 @@ impl Node {
                 .any(|feed| self.disk.is_named_by(hash, feed).unwrap_or(true))
         };
         while short > 0 {
-            let stays = |hash: &Hash| busy.contains_key(hash) || is_own(hash);
+            // On a disk that is not there it cannot be dropped.
+            let is_away = |hash: &Hash| !self.blobs.away(hash).is_ok_and(|away| away.is_none());
+            let stays = |hash: &Hash| busy.contains_key(hash) || is_own(hash) || is_away(hash);
             let order = self.disk.in_order();
             let Some(chosen) = keep::victims(short, order, asker, stays, VICTIMS)? else {
                 return Ok(false);

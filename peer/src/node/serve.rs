@@ -57,6 +57,7 @@ pub async fn serve(
 ) -> Result<(), Failure> {
     let node = open(options).await?;
     node.warn_of_roots(&events).await;
+    super::sweep::before(&node).await?;
     unlock::check(&node, &events).await?;
     let (for_peers, for_calls) = addresses(&node, named)?;
     let listeners = listen::bind(&for_peers, &events).await?;

@@ -1,5 +1,5 @@
 //! What a node does by itself from time to time: goes on with what is being left, lets go of what was retracted long
-//! enough ago, drops what nothing names (store-23).
+//! enough ago, drops what nothing names (store-33).
 //!
 //! Before a command for half a second at most, in a serving node to the end, and then again each hour. Everything is taken
 //! up where it ended; with nothing to do it costs a look at each list.
@@ -70,6 +70,10 @@ impl Node {
     /// Does what is due, until told to stop.
     pub(super) fn sweep(&self, is_stopped: &dyn Fn() -> bool) -> Result<(), StoreError> {
         self.adopt()?;
+        if self.sources().is_err() || self.pins().is_err() || self.keys.list().is_err() {
+            // What cannot be read may say that something stays.
+            return Ok(());
+        }
         self.leave_all(is_stopped)?;
         self.let_go(is_stopped)?;
         self.drop_loose(is_stopped)?;

@@ -165,3 +165,24 @@ fn meter_tells_the_mean_of_the_last_seconds() {
     assert_eq!(meter.rate(29 * SECOND_US + SECOND_US / 2), 60);
     assert_eq!(meter.rate(60 * SECOND_US), 0);
 }
+
+#[test]
+fn timer_that_is_always_late_loses_nothing() {
+    for rate in [64 << 10, 1 << 20, 20 << 20] {
+        let mut play = Play::new(rate);
+        for ticket in 0..5 {
+            play.ask(ticket, 1 << 20, false);
+        }
+        while play.now < 10 * SECOND_US {
+            play.now = play.bucket.wake().unwrap().max(play.now) + 15_000;
+            while let Some((ticket, bytes)) = play.bucket.next(play.now) {
+                *play.got.entry(ticket).or_default() += bytes;
+                let given = play.bucket.ask(ticket, 1 << 20, false, play.now);
+                *play.got.entry(ticket).or_default() += given.unwrap_or(0);
+            }
+        }
+        let due = u128::from(rate) * u128::from(play.now) / u128::from(SECOND_US);
+        let off = due.abs_diff(u128::from(play.sum()));
+        assert!(off <= u128::from(rate / LATE_PART), "{rate}: {off}");
+    }
+}

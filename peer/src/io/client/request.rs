@@ -1,4 +1,4 @@
-//! A request as it is sent: what is asked for, and with which conditions.
+//! Requests as they are put, and the first look at what comes back.
 
 use super::address::Address;
 use crate::frame::Ask;
@@ -6,7 +6,7 @@ use crate::static_layout::StaticFile;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::{Method, Request};
+use hyper::{Method, Request, StatusCode};
 use std::fmt;
 use std::ops::Range;
 
@@ -35,6 +35,36 @@ impl fmt::Display for Target<'_> {
             Self::File(file) => write!(f, "/{file}"),
         }
     }
+}
+
+impl Target<'_> {
+    /// Bytes of media, which wait for everything else.
+    pub(super) fn is_media(&self) -> bool {
+        matches!(
+            self,
+            Self::Wire(Ask::Blob { .. }) | Self::File(StaticFile::Blob { .. })
+        )
+    }
+}
+
+/// What a peer says of itself, fit for a terminal.
+pub(super) fn first_line(text: &[u8]) -> String {
+    text.iter()
+        .take_while(|byte| **byte != b'\n')
+        .filter(|byte| byte.is_ascii_graphic() || **byte == b' ')
+        .map(|byte| char::from(*byte))
+        .collect()
+}
+
+pub(super) fn is_redirect(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::SEE_OTHER
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT
+    )
 }
 
 pub(super) fn request(

@@ -31,6 +31,8 @@ pub struct Transfer {
     pace: Pace,
     /// Time without a byte after which the peer counts as gone.
     patience: Duration,
+    /// Bytes that were given back.
+    held: Option<Bytes>,
     /// Bytes that come before the range that was asked for.
     pub skip: u64,
 }
@@ -52,6 +54,7 @@ impl Transfer {
             connection: is_kept.then_some(connection),
             pace: Pace::default(),
             patience: STALL_TIMEOUT,
+            held: None,
             skip: 0,
         };
         transfer.release_at_end();
@@ -98,6 +101,19 @@ impl Transfer {
         read_number(self.text(header::CONTENT_RANGE)?.rsplit_once('/')?.1)
     }
 
+    /// The whole comes, whatever part of it was asked for.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.status != StatusCode::PARTIAL_CONTENT
+    }
+
+    /// Takes bytes back that are for later.
+    pub fn give_back(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.held = Some(bytes);
+        }
+    }
+
     fn release_at_end(&mut self) {
         if self.body.is_end_stream()
             && let Some(connection) = self.connection.take()
@@ -111,6 +127,9 @@ impl Transfer {
     /// # Errors
     /// `Stalled`, `Protocol`.
     pub async fn next(&mut self) -> Result<Option<Bytes>, AskError> {
+        if let Some(held) = self.held.take() {
+            return Ok(Some(held));
+        }
         let peer = || self.remote.name().to_owned();
         let (started, turns_before) = (clock::tick(), self.turns.waited());
         loop {

@@ -1,11 +1,12 @@
 //! A connection that ends when its reader takes nothing any more: hyper waits for such a reader for ever.
 
+use crate::io::clock;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
 /// Time in which a reader who lets us wait has to take some bytes.
 const PACE_TIME: Duration = Duration::from_secs(30);
@@ -46,7 +47,7 @@ impl<S> Paced<S> {
         match written {
             Poll::Ready(Ok(bytes)) => {
                 if let Some(limit) = self.limit.take() {
-                    self.left = limit.deadline().saturating_duration_since(Instant::now());
+                    self.left = limit.deadline().saturating_duration_since(clock::timer());
                 }
                 self.taken += bytes;
                 if self.taken >= PACE_BYTES {

@@ -217,15 +217,23 @@ impl MediaFetch {
         shape: Shape,
         blob: &WantedBlob,
         leaves: Range<u64>,
+        whole: &mut Option<Whole>,
     ) -> Result<(), SyncError> {
         let rejected = |reject| SyncError::Ask(remote.wrong_blob(&blob.hash, reject));
         let bytes = shape.bytes_of(&leaves);
         let pairs_max = (leaves.end - leaves.start + 64) * 64;
         let data = Ask::Blob { hash: blob.hash };
-        let (pairs, transfer) = unless_stopped(&self.stop, async {
+        let going_on = whole.take().and_then(|whole| whole.to(bytes.start));
+        let (pairs, mut transfer) = unless_stopped(&self.stop, async {
+            let stream = async {
+                match going_on {
+                    Some(transfer) => Ok(transfer),
+                    None => remote.stream(&data, bytes.clone()).await,
+                }
+            };
             Ok(tokio::try_join!(
                 remote.pairs(blob.hash, shape.bytes(), bytes.clone(), pairs_max),
-                remote.stream(&data, bytes.clone())
+                stream
             )?)
         })
         .await?;
@@ -240,12 +248,18 @@ impl MediaFetch {
             }
             window.finish()
         });
-        let read = self.read(transfer, bytes.end - bytes.start, sender).await;
+        let read = self
+            .read(&mut transfer, bytes.end - bytes.start, sender)
+            .await;
         let written = writer.await.map_err(|_| SyncError::Interrupted)?;
         // A transfer that broke off leaves bytes missing too; why it broke off says more.
         read?;
         match written {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                let at = bytes.end;
+                *whole = transfer.is_whole().then_some(Whole { at, transfer });
+                Ok(())
+            }
             Err(ReceiveError::Rejected(reject)) => Err(rejected(reject)),
             Err(ReceiveError::Store(error)) => Err(error.into()),
         }
@@ -254,7 +268,7 @@ impl MediaFetch {
     /// Hands what comes to the writer, until all has come, the writer refuses or the person wants to stop.
     async fn read(
         &self,
-        mut transfer: Transfer,
+        transfer: &mut Transfer,
         mut left: u64,
         writer: mpsc::Sender<Vec<Bytes>>,
     ) -> Result<(), SyncError> {
@@ -272,7 +286,12 @@ impl MediaFetch {
                 }
             };
             let part = skip(part, &mut transfer.skip);
-            let part = part.slice(..part.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
+            if part.is_empty() {
+                continue;
+            }
+            let end = part.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            transfer.give_back(part.slice(end..));
+            let part = part.slice(..end);
             let size = u64::try_from(part.len()).unwrap_or(0);
             left -= size;
             gathered += part.len();
@@ -288,6 +307,23 @@ impl MediaFetch {
         }
         let _ = writer.send(parts).await;
         Ok(())
+    }
+}
+
+/// The rest of a whole blob that is on its way, though parts of it were asked for: asked again, it would come from its
+/// start again.
+pub(super) struct Whole {
+    /// The byte that comes next.
+    at: u64,
+    transfer: Transfer,
+}
+
+impl Whole {
+    /// The same from a later byte on; `None` when that has passed.
+    fn to(self, start: u64) -> Option<Transfer> {
+        let mut transfer = self.transfer;
+        transfer.skip = start.checked_sub(self.at)?;
+        Some(transfer)
     }
 }
 

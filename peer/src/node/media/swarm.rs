@@ -123,7 +123,9 @@ impl<'a> Swarm<'a> {
             let (media, blob, partial) = (self.media.clone(), self.blob.clone(), partial.clone());
             let window = leaves.clone();
             let running = async move {
-                let asking = media.window(&remote, &partial, shape, &blob, window.clone());
+                let mut whole = None;
+                let asking =
+                    media.window(&remote, &partial, shape, &blob, window.clone(), &mut whole);
                 let came = asking.await;
                 (source, window, came)
             };

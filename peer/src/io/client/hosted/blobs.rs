@@ -32,7 +32,11 @@ impl Remote {
     ) -> Result<Bytes, AskError> {
         if !self.is_static() {
             let (from, to) = (bytes.start, bytes.end);
-            return self.get(&Ask::Proof { hash, from, to }, limit).await;
+            let answer = self.get(&Ask::Proof { hash, from, to }, limit).await;
+            // What it is may have turned out just now.
+            if !self.is_static() {
+                return answer;
+            }
         }
         let file = StaticFile::Outboard { hash };
         let rejected = |reject| self.wrong(&file, reject);
