@@ -5,10 +5,7 @@ use levada_feed::record::Unreadable;
 use levada_feed::reject::Reject;
 
 /// MUSTs without a vector, each with the reason.
-pub const REASONS: &[Reason] = &[(
-    "wire-2",
-    "the limit is that of a request, and reading stops before there is a whole answer to judge",
-)];
+pub const REASONS: &[Reason] = &[];
 
 /// The ids of all MUSTs, in the order of the spec pages.
 #[must_use]

@@ -250,6 +250,27 @@ impl TestServe {
 }
 
 impl TestServe {
+    /// Waits for news of a feed for a second, as a peer does: for what nobody tells when it is done.
+    ///
+    /// # Panics
+    /// When the node does not answer.
+    pub fn wait_a_second(&self, feed: &FeedKey) {
+        let address = self.told.listen.first().expect("it listens");
+        let ask = |tag: &str| {
+            let request = format!(
+                "GET /v1/feeds/{feed}/head?wait=1 HTTP/1.1\r\nhost: x\r\nif-none-match: {tag}\r\nconnection: close\r\n\r\n"
+            );
+            let mut stream = TcpStream::connect(address).expect("it listens");
+            stream.write_all(request.as_bytes()).expect("it reads");
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).expect("it answers");
+            String::from_utf8_lossy(&answer).into_owned()
+        };
+        let first = ask("");
+        let tag = first.lines().find_map(|line| line.strip_prefix("etag: "));
+        ask(tag.expect("a head has a tag"));
+    }
+
     /// Waits until this node has a head of a feed with at least this length, by asking as a peer does.
     ///
     /// # Panics

@@ -23,6 +23,7 @@ mod sign;
 mod slice;
 mod static_host;
 mod succession;
+mod watch;
 mod wire;
 
 use std::fmt::Display;

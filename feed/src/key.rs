@@ -7,6 +7,7 @@ use crate::reject::Reject;
 use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32m, Hrp};
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -79,6 +80,13 @@ impl FeedKey {
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
         key.verify_strict(&context.message(body), &signature)
             .map_err(|_| Reject::BadSignature)
+    }
+}
+
+impl Borrow<[u8; 32]> for FeedKey {
+    /// What a stranger names can be looked up among keys that were checked, without being checked.
+    fn borrow(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 

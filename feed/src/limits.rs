@@ -55,6 +55,14 @@ pub const FORK_BYTES_MAX: usize = 8_192;
 pub const PROOF_WINDOW_BYTES_MAX: u64 = 256 << 20;
 /// Hashes in one batch request for small blobs (spec/wire.md).
 pub const BATCH_HASHES_MAX: usize = 512;
+/// Feeds that one stream of news may watch (spec/wire.md).
+pub const WATCH_FEEDS_MAX: usize = 4_096;
+/// Bytes of one frame of such a stream, without its length (spec/wire.md).
+pub const WATCH_FRAME_BYTES_MAX: usize = 16_384;
+/// Addresses in the list of those who serve a feed (spec/wire.md).
+pub const PEERS_MAX: usize = 32;
+/// Bytes of one such address at most (spec/wire.md).
+pub const PEER_BYTES_MAX: usize = 255;
 /// Feeds in one page of the list of shared feeds (spec/wire.md).
 pub const FEEDS_PAGE_MAX: usize = 512;
 /// Redirects that a client follows, never to another host (spec/wire.md).

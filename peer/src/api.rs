@@ -17,8 +17,8 @@ mod traffic;
 pub use crate::keep::{Class, Totals};
 pub use crate::sources::Retractions;
 pub use answer::{
-    Answer, Checked, FeedInfo, KeyInfo, PublishSummary, Shown, SourceInfo, State, Status, Synced,
-    Written,
+    Answer, Checked, FeedInfo, KeyInfo, PeerInfo, PublishSummary, Shown, SourceInfo, State, Status,
+    Synced, Written,
 };
 pub use event::{Change, Event, Progress};
 pub use export::{ExportStatic, Exported, ExportedFeed};

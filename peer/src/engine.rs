@@ -1,206 +1,162 @@
-//! When whom is asked for what: live follow, catching up, backing off, being quiet.
+//! When whom is asked for what: live follow, catching up, backing off, waking up, being quiet.
 //!
-//! Pure: events in, actions out, `now` as an argument. Every feed that is followed is asked about at a few of its peers, by
-//! a long poll each, so that nothing is said while nothing happens. News of one peer lead to a sync; a peer that fails is
-//! left alone for longer each time. What an answer is worth is judged elsewhere.
+//! Pure: events in, actions out, `now` as an argument. Every feed that is followed is watched at a few of its peers, by one
+//! stream for each peer; where a peer does not know streams, or there are too many, by a long poll for each feed. So nothing
+//! is said while nothing happens. News of one peer lead to a sync; a peer that fails is left alone for longer each time,
+//! and others take its place. What an answer is worth is judged elsewhere, and told as the rank of a peer.
+//!
+//! What is due stands in queues by its time: an event costs the feeds that it is about, not all.
+
+mod choose;
+mod event;
+mod pace;
+mod peers;
+mod queue;
+#[cfg(test)]
+mod tests;
 
 use levada_feed::key::FeedKey;
+use pace::{back_off, seed_of_feed};
+use peers::{PeerId, Peers};
+use queue::Queue;
 use std::collections::BTreeMap;
 
+pub use event::{Action, Ending, Event, Outcome, Told};
+
 /// Peers of one feed that are asked at a time.
-const POLLED_MAX: usize = 2;
+const ASKED_MAX: usize = 2;
 /// Syncs under way at a time.
 const SYNCS_MAX: usize = 8;
+/// Polls under way at a time.
+const POLLS_MAX: usize = 256;
+/// Streams that are being opened at a time.
+const OPENING_MAX: usize = 16;
+/// Streams at a time; feeds of further peers are polled.
+const STREAMS_MAX: usize = 512;
+/// Feeds for which peers are chosen again in one step.
+const CHOICES_MAX: usize = 256;
 /// Seconds that a peer may wait for news.
 const WAIT_S: u64 = 50;
 /// A peer that answers sooner than this without news does not know how to wait.
 const WAITED_MS_MIN: u64 = 5_000;
 /// Rest after an answer of a peer that does not know how to wait.
 const REST_MS: u64 = 60_000;
-/// Rest after the first failure; twice as long after each further one.
-const BACK_OFF_MS_MIN: u64 = 2_000;
-const BACK_OFF_MS_MAX: u64 = 3_600_000;
 /// Rest of a feed of which something was not to be had.
 const RETRY_MS: u64 = 300_000;
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A feed is followed, at these peers, best first; again when they change.
-    Following {
-        /// The feed.
-        feed: FeedKey,
-        /// Its peers.
-        peers: Vec<String>,
-    },
-    /// A feed is not followed any more.
-    Unfollowed {
-        /// The feed.
-        feed: FeedKey,
-    },
-    /// A peer answered a poll, or did not.
-    Polled {
-        /// The feed.
-        feed: FeedKey,
-        /// The peer.
-        peer: String,
-        /// What came of it.
-        outcome: Outcome,
-    },
-    /// A sync ended.
-    Synced {
-        /// The feed.
-        feed: FeedKey,
-        /// The peer that had told of news; `None` for a sync that was due by itself.
-        peer: Option<String>,
-        /// What came of it.
-        outcome: Outcome,
-    },
-}
-
-/// What came of a poll or a sync.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// There is something new, or the sync brought all that is wanted.
-    News,
-    /// There is nothing new, or the sync left something to be had later.
-    Nothing,
-    /// The peer is away, or it lied.
-    Failed,
-}
-
-/// What to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Ask a peer whether it has a newer head, and let it wait.
-    Poll {
-        /// The feed.
-        feed: FeedKey,
-        /// The peer.
-        peer: String,
-        /// Seconds to wait.
-        wait_s: u64,
-    },
-    /// Sync a feed, asking this peer first.
-    Sync {
-        /// The feed.
-        feed: FeedKey,
-        /// The peer that has news.
-        peer: Option<String>,
-    },
-}
+/// Rest of a peer that does not have a feed.
+const LACKS_MS: u64 = 1_800_000;
+/// Time in which the engine looks at the clock at least, while it has streams.
+const TICK_MS: u64 = 60_000;
+/// A longer time than this, and the machine slept: what was connected is not any more.
+const SLEPT_MS: u64 = 2 * TICK_MS;
 
 /// The state of everything that is followed.
 #[derive(Debug, Default)]
 pub struct Engine {
     feeds: BTreeMap<FeedKey, Feed>,
-    syncs: usize,
+    peers: Peers,
+    /// Feeds that are due for a sync; none of one that is running.
+    syncs: Queue<FeedKey>,
+    syncing: usize,
+    polls: Queue<(FeedKey, PeerId)>,
+    polling: usize,
+    /// Feeds whose peers are to be chosen again.
+    choices: Queue<FeedKey>,
+    /// When the clock was looked at last.
+    seen: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Feed {
-    peers: Vec<Peer>,
-    sync: Sync,
+    links: Vec<Link>,
+    /// The peer that told of news.
+    news: Option<PeerId>,
+    is_syncing: bool,
     failures: u32,
 }
 
+/// One feed at one of its peers.
 #[derive(Debug)]
-struct Peer {
-    name: String,
+struct Link {
+    peer: PeerId,
     state: State,
     failures: u32,
+    /// Others are asked before it until then.
+    until: u64,
+    /// It is not polled before.
+    next_poll: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Nothing is asked before this time.
-    Resting(u64),
-    /// Asked at this time.
+    /// Nothing is asked here.
+    Idle,
+    /// On the stream with this peer.
+    Watched,
+    /// To be polled, once it is due and no sync is running.
+    Queued,
+    /// Polled at this time.
     Asked(u64),
-    /// It has news; it is asked again once they are here.
-    HasNews,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Sync {
-    /// Not before this time; `u64::MAX` when nothing calls for it.
-    Due(u64, Option<String>),
-    /// Under way; more news came meanwhile, from this peer.
-    Running(Option<String>),
 }
 
 impl Engine {
-    /// Takes note of what happened at `now`, in milliseconds of a clock that only goes forward.
+    /// Takes note of what happened at `now`, in milliseconds of a clock that only goes forward, also while the machine
+    /// sleeps.
     pub fn note(&mut self, event: Event, now: u64) {
+        self.look(now);
         match event {
-            Event::Following { feed, peers } => self.follow(feed, peers, now),
-            Event::Unfollowed { feed } => {
-                if let Some(gone) = self.feeds.remove(&feed) {
-                    self.syncs -= usize::from(matches!(gone.sync, Sync::Running(_)));
-                }
-            }
+            Event::Following { feed, peers } => self.follow(feed, &peers, now),
+            Event::Unfollowed { feed } => self.unfollow(&feed, now),
+            Event::Watched { peer, stream, told } => self.watched(&peer, stream, told, now),
             Event::Polled {
                 feed,
                 peer,
                 outcome,
             } => {
-                if let Some(known) = self.feeds.get_mut(&feed) {
-                    known.polled(&feed, &peer, outcome, now);
-                }
+                self.polling = self.polling.saturating_sub(1);
+                self.polled(feed, &peer, outcome, now);
             }
             Event::Synced {
                 feed,
                 peer,
                 outcome,
             } => {
-                let Some(known) = self.feeds.get_mut(&feed) else {
-                    return;
-                };
-                if matches!(known.sync, Sync::Running(_)) {
-                    self.syncs = self.syncs.saturating_sub(1);
-                    known.synced(&feed, peer.as_deref(), outcome, now);
+                self.syncing = self.syncing.saturating_sub(1);
+                self.synced(feed, peer.as_deref(), outcome, now);
+            }
+            Event::Ranked { peer, rank } => {
+                for feed in self.peers.ranked(&peer, rank) {
+                    self.choices.hurry(feed, now);
                 }
             }
         }
     }
 
-    fn follow(&mut self, feed: FeedKey, peers: Vec<String>, now: u64) {
-        let known = self.feeds.entry(feed).or_insert_with(|| Feed {
-            peers: Vec::new(),
-            sync: Sync::Due(now, None),
-            failures: 0,
-        });
-        let mut before = std::mem::take(&mut known.peers);
-        known.peers = peers
-            .into_iter()
-            .map(|name| {
-                let old = before.iter().position(|peer| peer.name == name);
-                old.map_or(
-                    Peer {
-                        name,
-                        state: State::Resting(now),
-                        failures: 0,
-                    },
-                    |at| before.swap_remove(at),
-                )
-            })
-            .collect();
-    }
-
-    /// What is to be done now.
+    /// What is to be done now. More may be due at once: see `wake`.
     pub fn next(&mut self, now: u64) -> Vec<Action> {
-        let mut actions = Vec::new();
-        for (feed, known) in &mut self.feeds {
-            if let Sync::Due(at, peer) = &mut known.sync
-                && *at <= now
-                && self.syncs < SYNCS_MAX
-            {
-                let peer = peer.take();
-                self.syncs += 1;
-                known.sync = Sync::Running(None);
-                actions.push(Action::Sync { feed: *feed, peer });
+        self.look(now);
+        for _ in 0..CHOICES_MAX {
+            match self.choices.pop(now) {
+                Some(feed) => self.choose(feed, now),
+                None => break,
             }
-            known.poll(*feed, now, &mut actions);
+        }
+        let mut actions = self.peers.open(now);
+        while self.syncing < SYNCS_MAX
+            && let Some(feed) = self.syncs.pop(now)
+        {
+            if let Some(known) = self.feeds.get_mut(&feed) {
+                self.syncing += 1;
+                known.is_syncing = true;
+                let news = known.news.take();
+                let (peer, order) = self.order(feed, news, now);
+                actions.push(Action::Sync { feed, peer, order });
+            }
+        }
+        while self.polling < POLLS_MAX
+            && let Some((feed, peer)) = self.polls.pop(now)
+        {
+            actions.extend(self.poll(feed, peer, now));
         }
         actions
     }
@@ -208,142 +164,190 @@ impl Engine {
     /// When something is due next, if nothing happens before.
     #[must_use]
     pub fn wake(&self) -> Option<u64> {
-        let syncs = self.feeds.values().filter_map(|feed| match feed.sync {
-            Sync::Due(at, _) if at < u64::MAX && self.syncs < SYNCS_MAX => Some(at),
-            _ => None,
-        });
-        let polls = self.feeds.values().filter_map(Feed::next_poll);
-        syncs.chain(polls).min()
-    }
-}
-
-impl Feed {
-    fn asked(&self) -> usize {
-        let is_asked = |peer: &&Peer| !matches!(peer.state, State::Resting(_));
-        self.peers.iter().filter(is_asked).count()
+        let free = |is_free: bool, first: Option<u64>| first.filter(|_| is_free);
+        let times = [
+            self.choices.first(),
+            self.peers.first(),
+            free(self.syncing < SYNCS_MAX, self.syncs.first()),
+            free(self.polling < POLLS_MAX, self.polls.first()),
+            self.peers.are_streaming().then_some(self.seen + TICK_MS),
+        ];
+        times.into_iter().flatten().min()
     }
 
-    /// Peers that rest, the one with the fewest failures first; in their order among equals.
-    fn next_peer(&self, now: u64) -> Option<usize> {
-        let is_due = |peer: &Peer| matches!(peer.state, State::Resting(until) if until <= now);
-        let due = self
-            .peers
-            .iter()
-            .enumerate()
-            .filter(|(_, peer)| is_due(peer));
-        due.min_by_key(|(at, peer)| (peer.failures, *at))
-            .map(|(at, _)| at)
-    }
-
-    fn next_poll(&self) -> Option<u64> {
-        if self.asked() >= POLLED_MAX || matches!(self.sync, Sync::Running(_)) {
-            return None;
+    /// Looks at the clock: after a sleep all streams are taken for dead, and opened again one after the other.
+    fn look(&mut self, now: u64) {
+        if now.saturating_sub(self.seen) > SLEPT_MS && self.peers.are_streaming() {
+            self.peers.slept(now);
         }
-        let rests = self.peers.iter().filter_map(|peer| match peer.state {
-            State::Resting(until) => Some(until),
-            _ => None,
-        });
-        rests.min()
+        self.seen = self.seen.max(now);
     }
 
-    fn poll(&mut self, feed: FeedKey, now: u64, actions: &mut Vec<Action>) {
-        // What a sync brings would only be told as news.
-        if matches!(self.sync, Sync::Running(_)) {
-            return;
+    fn follow(&mut self, feed: FeedKey, names: &[String], now: u64) {
+        if !self.feeds.contains_key(&feed) {
+            self.syncs.set(feed, now);
         }
-        while self.asked() < POLLED_MAX
-            && let Some(peer) = self.next_peer(now).and_then(|at| self.peers.get_mut(at))
-        {
-            peer.state = State::Asked(now);
-            actions.push(Action::Poll {
-                feed,
-                peer: peer.name.clone(),
-                wait_s: WAIT_S,
-            });
+        let known = self.feeds.entry(feed).or_default();
+        let mut before = std::mem::take(&mut known.links);
+        for name in names {
+            let peer = self.peers.id(name);
+            let old = before.iter().position(|link| link.peer == peer);
+            let link = old.map(|at| before.swap_remove(at));
+            self.peers.list(peer, feed);
+            known.links.push(link.unwrap_or(Link {
+                peer,
+                state: State::Idle,
+                failures: 0,
+                until: 0,
+                next_poll: 0,
+            }));
+        }
+        for gone in before {
+            self.leave(feed, &gone, now);
+        }
+        self.choose(feed, now);
+    }
+
+    fn unfollow(&mut self, feed: &FeedKey, now: u64) {
+        self.syncs.remove(feed);
+        self.choices.remove(feed);
+        let gone = self.feeds.remove(feed).unwrap_or_default();
+        for link in &gone.links {
+            self.leave(*feed, link, now);
         }
     }
 
-    fn polled(&mut self, feed: &FeedKey, name: &str, outcome: Outcome, now: u64) {
-        let Some(peer) = self.peers.iter_mut().find(|peer| peer.name == name) else {
+    /// Nothing of this feed is asked at a peer any more.
+    fn leave(&mut self, feed: FeedKey, link: &Link, now: u64) {
+        self.polls.remove(&(feed, link.peer));
+        self.peers.unwant(link.peer, &feed, now);
+        self.peers.unlist(link.peer, &feed, now);
+    }
+
+    fn watched(&mut self, name: &str, stream: u64, told: Told, now: u64) {
+        let Some(peer) = self.peers.streaming(name, stream) else {
             return;
         };
-        let State::Asked(asked) = peer.state else {
-            return;
-        };
-        match outcome {
-            Outcome::News => {
-                peer.failures = 0;
-                peer.state = State::HasNews;
-                match &mut self.sync {
-                    Sync::Due(at, from) => {
-                        *at = now.min(*at);
-                        from.get_or_insert_with(|| name.to_owned());
-                    }
-                    Sync::Running(more) => {
-                        more.get_or_insert_with(|| name.to_owned());
-                    }
+        match told {
+            Told::Open => {
+                for feed in self.peers.opened(peer, now) {
+                    self.choices.hurry(feed, now);
                 }
             }
-            Outcome::Nothing => {
-                peer.failures = 0;
-                let knows_to_wait = now.saturating_sub(asked) >= WAITED_MS_MIN;
-                peer.state = State::Resting(if knows_to_wait { now } else { now + REST_MS });
+            Told::News(feed) => {
+                if let Some(link) = self.link(&feed, peer) {
+                    (link.until, link.failures) = (0, 0);
+                    self.news(feed, peer, now);
+                }
             }
-            Outcome::Failed => {
-                peer.failures = peer.failures.saturating_add(1);
-                let rest = back_off(peer.failures, seed(feed, name));
-                peer.state = State::Resting(now.saturating_add(rest));
+            Told::Lacks(feed) => {
+                if let Some(link) = self.link(&feed, peer) {
+                    link.until = now.saturating_add(LACKS_MS);
+                    self.choose(feed, now);
+                }
+            }
+            Told::Ended(ending) => {
+                for feed in self.peers.ended(peer, ending, now) {
+                    self.choices.hurry(feed, now);
+                }
             }
         }
     }
 
-    fn synced(&mut self, feed: &FeedKey, name: Option<&str>, outcome: Outcome, now: u64) {
-        let more = match &mut self.sync {
-            Sync::Running(more) => more.take(),
-            Sync::Due(..) => None,
+    fn link(&mut self, feed: &FeedKey, peer: PeerId) -> Option<&mut Link> {
+        let known = self.feeds.get_mut(feed)?;
+        known.links.iter_mut().find(|link| link.peer == peer)
+    }
+
+    /// A peer has something new: it is fetched now, or after the sync that is running.
+    fn news(&mut self, feed: FeedKey, peer: PeerId, now: u64) {
+        if let Some(known) = self.feeds.get_mut(&feed) {
+            known.news.get_or_insert(peer);
+            if !known.is_syncing {
+                self.syncs.hurry(feed, now);
+            }
+        }
+    }
+
+    fn poll(&mut self, feed: FeedKey, peer: PeerId, now: u64) -> Option<Action> {
+        // What a sync brings would only be told as news: the end of the sync queues it again.
+        let is_syncing = self.feeds.get(&feed)?.is_syncing;
+        let name = self.peers.name(peer)?.to_owned();
+        let link = self.link(&feed, peer)?;
+        if is_syncing || link.state != State::Queued {
+            return None;
+        }
+        link.state = State::Asked(now);
+        self.polling += 1;
+        // Who waits keeps a place: with more feeds than places each is asked in its turn.
+        let is_full = self.polls.len() >= POLLS_MAX;
+        Some(Action::Poll {
+            feed,
+            peer: name,
+            wait_s: if is_full { 0 } else { WAIT_S },
+        })
+    }
+
+    fn polled(&mut self, feed: FeedKey, name: &str, outcome: Outcome, now: u64) {
+        let Some(peer) = self.peers.known(name) else {
+            return;
         };
-        self.failures = match outcome {
-            Outcome::Failed => self.failures.saturating_add(1),
+        let Some(link) = self.link(&feed, peer) else {
+            return;
+        };
+        let State::Asked(asked) = link.state else {
+            return;
+        };
+        link.state = State::Idle;
+        match outcome {
+            Outcome::News => {
+                (link.failures, link.until, link.next_poll) = (0, 0, now);
+                self.news(feed, peer, now);
+            }
+            Outcome::Nothing => {
+                let knows_to_wait = now.saturating_sub(asked) >= WAITED_MS_MIN;
+                (link.failures, link.until) = (0, 0);
+                link.next_poll = if knows_to_wait { now } else { now + REST_MS };
+            }
+            Outcome::Failed => link.failed(feed, now),
+        }
+        self.choose(feed, now);
+    }
+
+    fn synced(&mut self, feed: FeedKey, name: Option<&str>, outcome: Outcome, now: u64) {
+        let told = name.and_then(|name| self.peers.known(name));
+        let Some(known) = self.feeds.get_mut(&feed).filter(|known| known.is_syncing) else {
+            return;
+        };
+        known.is_syncing = false;
+        known.failures = match outcome {
+            Outcome::Failed => known.failures.saturating_add(1),
             _ => 0,
         };
-        for peer in &mut self.peers {
-            if peer.state == State::HasNews && more.as_deref() != Some(peer.name.as_str()) {
+        let due = match outcome {
+            _ if known.news.is_some() => Some(now),
+            Outcome::News => None,
+            Outcome::Nothing => Some(now + RETRY_MS),
+            Outcome::Failed => Some(now + back_off(known.failures, seed_of_feed(&feed, 0))),
+        };
+        if let Some(due) = due {
+            self.syncs.set(feed, due);
+        }
+        if let Some(link) = told.and_then(|peer| self.link(&feed, peer)) {
+            match outcome {
                 // One that told of news and then did not have them is asked less.
-                let is_to_blame = outcome == Outcome::Failed && name == Some(peer.name.as_str());
-                peer.failures = if is_to_blame { peer.failures + 1 } else { 0 };
-                let rest = match peer.failures {
-                    0 => 0,
-                    failures => back_off(failures, seed(feed, &peer.name)),
-                };
-                peer.state = State::Resting(now.saturating_add(rest));
+                Outcome::Failed => link.failed(feed, now),
+                _ => link.failures = 0,
             }
         }
-        let due = match (more.is_some(), outcome) {
-            (true, _) => now,
-            (false, Outcome::News) => u64::MAX,
-            (false, Outcome::Nothing) => now.saturating_add(RETRY_MS),
-            (false, Outcome::Failed) => now.saturating_add(back_off(self.failures, seed(feed, ""))),
-        };
-        self.sync = Sync::Due(due, more);
+        self.choose(feed, now);
     }
 }
 
-/// Twice as long each time, give or take a quarter, so that many do not come back at once.
-fn back_off(failures: u32, seed: u64) -> u64 {
-    let steps = failures.saturating_sub(1).min(16);
-    let rest = (BACK_OFF_MS_MIN << steps).min(BACK_OFF_MS_MAX);
-    let spread = rest / 2;
-    let mixed = (seed ^ u64::from(failures)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    rest - spread / 2 + mixed % spread.max(1)
+impl Link {
+    fn failed(&mut self, feed: FeedKey, now: u64) {
+        self.failures = self.failures.saturating_add(1);
+        self.until = now.saturating_add(back_off(self.failures, seed_of_feed(&feed, self.peer)));
+        self.next_poll = self.until;
+    }
 }
-
-/// A number that differs from feed to feed and from peer to peer, and is the same each time.
-fn seed(feed: &FeedKey, peer: &str) -> u64 {
-    let bytes = feed.as_bytes().iter().chain(peer.as_bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
-#[cfg(test)]
-mod tests;

@@ -4,8 +4,10 @@
 //! proofs are `levada_feed`'s.
 
 mod ask;
+mod peers;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use crate::runs::Runs;
 use levada_feed::codec::{self, Writer};
@@ -14,6 +16,11 @@ use levada_feed::limits::{BATCH_HASHES_MAX, FEEDS_PAGE_MAX, HASH_BYTES, INLINE_B
 use levada_feed::reject::Reject;
 
 pub use ask::{Ask, BadAsk, WAIT_SECONDS_MAX, read_number};
+pub use peers::{ANNOUNCE_BYTES_MAX, read_announce, read_peers, write_announce, write_peers};
+pub use watch::{
+    Frame, Frames, News, WATCH_BYTES_MAX, Watched, head_tag_bytes, read_watch, write_alive,
+    write_frame, write_watch,
+};
 
 /// The list of shared feeds: `[1, [head, …]]`.
 #[must_use]

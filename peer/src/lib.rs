@@ -13,5 +13,7 @@ pub mod runs;
 pub mod session;
 pub mod settings;
 pub mod sources;
+pub mod standing;
 pub mod static_layout;
 pub mod store;
+pub mod swarm;

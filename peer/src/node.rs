@@ -2,8 +2,10 @@
 //!
 //! What each call does is in the files below this one; this file only opens, finds and hands over.
 
+mod announce;
 mod append;
 mod author;
+mod conduct;
 mod config;
 mod discard;
 mod dispatch;
@@ -48,12 +50,15 @@ use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
 use crate::io::heads::HeadsFile;
 use crate::io::keys::Keys;
+use crate::io::learned::Learned;
 use crate::io::local::Token;
 use crate::io::marker::Markers;
+use crate::io::news::News;
 use crate::io::server::Places;
 use crate::io::traffic::Traffic;
 use crate::io::whole;
 use crate::settings::{Limits, Settings};
+use crate::standing::Standings;
 use crate::store::StoreError;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
@@ -202,7 +207,12 @@ struct Node {
     /// Held while the list of subscriptions is changed.
     changing: Arc<Mutex<()>>,
     passphrase: Option<Zeroizing<String>>,
-    news: watch::Sender<u64>,
+    /// Told of every new head, fork proof and succession.
+    news: Arc<News>,
+    /// Peers that others named.
+    learned: Arc<Learned>,
+    /// How peers behaved since this node was opened.
+    standings: Arc<Mutex<Standings>>,
     /// Changes whenever the list of subscriptions does.
     changes: Arc<watch::Sender<u64>>,
     /// Feeds that are listed for everybody: own ones.
@@ -257,7 +267,9 @@ impl Node {
             room: Arc::default(),
             changing: Arc::default(),
             passphrase: options.passphrase.clone(),
-            news: watch::Sender::new(0),
+            news: Arc::default(),
+            standings: Arc::default(),
+            learned: Arc::new(Learned::open(&dirs.state().join("peers"))?),
             changes: Arc::new(watch::Sender::new(0)),
             listed: watch::Sender::default(),
             served_at: Arc::default(),
@@ -300,7 +312,7 @@ impl Node {
                 .lock()
                 .expect("nobody panics while holding this lock")
                 .put(head)?;
-            self.news.send_modify(|count| *count += 1);
+            self.news.head(&head.body().feed);
         }
         Ok(())
     }

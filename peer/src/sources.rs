@@ -141,6 +141,9 @@ pub struct Source {
     /// Bytes of media at most.
     #[serde(serialize_with = "write_size", deserialize_with = "parse_size")]
     pub max_size: u64,
+    /// It is listed for everybody, and announced to the peers it comes from.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub share: bool,
     /// What becomes of what its author retracts.
     #[serde(default, skip_serializing_if = "Retractions::is_honoured")]
     pub retractions: Retractions,
@@ -258,6 +261,7 @@ impl Sources {
             via: without_doubles(hints.cloned().collect()),
             keep: keep.unwrap_or(Keep::Newest(KEEP_ITEMS)),
             max_size: max_size.unwrap_or(MAX_SIZE),
+            share: false,
             retractions: Retractions::default(),
             added: now,
         };

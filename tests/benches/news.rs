@@ -17,6 +17,7 @@ use levada_peer::io::dirs::Dirs;
 use levada_peer::io::disk::Disk;
 use levada_peer::io::evidence::Evidence;
 use levada_peer::io::keys::Keys;
+use levada_peer::io::news::News;
 use levada_peer::io::server::{self, Served};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::io::{BufRead, BufReader, Read};
@@ -145,16 +146,17 @@ pub(crate) fn serve(data: &Path) -> Outcome {
         let dirs = Dirs::find(Some(data))?;
         let disk = Arc::new(Disk::open(&dirs.store())?);
         let mut author = Author::open(&dirs, &disk)?;
-        let (news, subscribed) = watch::channel(0);
+        let news = Arc::<News>::default();
         let (_stop, stopped) = watch::channel(false);
-        let served = Served {
-            blobs: Blobs::open(&dirs.blobs(), disk.clone())?,
-            evidence: Evidence::open(&dirs.state().join("evidence"))?,
-            listed: watch::channel(Arc::new(vec![author.log.feed()])).1,
-            news: subscribed,
-            trouble: tokio::sync::mpsc::channel(1).0,
-            disk,
-        };
+        let feed = author.log.feed();
+        let served = Served::new(
+            disk.clone(),
+            Blobs::open(&dirs.blobs(), disk.clone())?,
+            Evidence::open(&dirs.state().join("evidence"))?,
+            watch::channel(Arc::new(vec![feed])).1,
+            news.clone(),
+            tokio::sync::mpsc::channel(1).0,
+        );
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let control = TcpListener::bind("127.0.0.1:0").await?;
         parts::print(&serde_json::json!({
@@ -171,7 +173,7 @@ pub(crate) fn serve(data: &Path) -> Outcome {
         loop {
             let (mut stream, _) = control.accept().await?;
             tokio::task::block_in_place(|| author.append())?;
-            news.send_modify(|count| *count += 1);
+            news.head(&feed);
             stream.write_all(b".").await?;
         }
     })

@@ -20,5 +20,6 @@ mod spec;
 mod static_host;
 #[cfg(test)]
 mod store;
+mod swarm;
 mod travel;
 mod vectors;

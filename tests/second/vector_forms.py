@@ -234,6 +234,29 @@ def wire_latest(vector, data):
     return {"bytes": [str(size) for size in bundle_page.latest_sizes(data)]}
 
 
+def wire_watch(vector, data):
+    watched = wire.read_watch_request(data)
+    return {"watched": [f"{feed.hex()} {have} {'none' if tag is None else tag.hex()}" for feed, have, tag in watched]}
+
+
+def wire_frames(vector, data):
+    def told(frame):
+        if frame is None:
+            return "alive"
+        at, kind, content = frame
+        return f"{at} {kind} {len(content)}" if kind < 4 else f"{at} unknown"
+
+    return {"frame": [told(one) for one in wire.read_watch_frames(data, vector.number("feeds"))]}
+
+
+def wire_peers(vector, data):
+    return {"address": wire.read_peers(data)}
+
+
+def wire_announce(vector, data):
+    return {"port": [str(wire.read_announce(data))]}
+
+
 def static_known(vector):
     """What the file `head` of a static host proves."""
     return static_host.Known(vector.hex("answer"), vector.hex("feed"))
@@ -366,6 +389,10 @@ FORMS = {
     ("wire", "batch"): wire_batch,
     ("wire", "blobs"): wire_blobs,
     ("wire", "latest"): wire_latest,
+    ("wire", "watch"): wire_watch,
+    ("wire", "frames"): wire_frames,
+    ("wire", "peers"): wire_peers,
+    ("wire", "announce"): wire_announce,
     ("static", "marker"): static_marker,
     ("static", "page"): static_page,
     ("static", "list"): static_list,

@@ -62,6 +62,7 @@ GIVEN = {
     ("bundle", ""): {"feed"},
     ("succession", ""): {"named"},
     ("wire", "blobs"): {"asked"},
+    ("wire", "frames"): {"feeds"},
     ("static", "page"): {"feed", "answer", "page"},
     ("static", "list"): {"feed", "answer", "page"},
     ("static", "tile"): {"feed", "answer", "tile"},

@@ -27,6 +27,10 @@ BATCH_BLOB_BYTES_MAX = 16384
 FEEDS_HEADS_MAX = 512
 PROOF_BYTES_MAX = 256 * MIB
 WAIT_SECONDS_MAX = 50
+WATCH_FEEDS_MAX = 4096
+WATCH_FRAME_BYTES_MAX = 16384
+PEERS_MAX = 32
+PEER_BYTES_MAX = 255
 
 
 # Structures
@@ -72,6 +76,59 @@ def read_batch_request(data):
     require(type(whole) is list and len(whole) == 2 and is_bytes(whole[1]), "wire-1")
     require(len(whole[1]) % 32 == 0 and len(whole[1]) <= 32 * BATCH_HASHES_MAX, "wire-1")
     return [whole[1][i : i + 32] for i in range(0, len(whole[1]), 32)]
+
+
+def read_watch_request(data):
+    """The feeds of a request for news: key, records that the asker has, tag or None."""
+    whole = codec.decode_structure(data, "wire-1", 4 * (WATCH_FEEDS_MAX + 1) + 16)
+    require(type(whole) is list and len(whole) == 2 and type(whole[1]) is list, "wire-1")
+    require(1 <= len(whole[1]) <= WATCH_FEEDS_MAX, "wire-1")
+    for one in whole[1]:
+        require(type(one) is list and len(one) == 3, "wire-1")
+        feed, have, tag = one
+        require(is_bytes(feed) and len(feed) == 32 and is_integer(have), "wire-1")
+        require(tag is None or (is_bytes(tag) and len(tag) == 16), "wire-1")
+    keys = [one[0] for one in whole[1]]
+    require(all(before < after for before, after in zip(keys, keys[1:])), "wire-1")
+    return [tuple(one) for one in whole[1]]
+
+
+def read_watch_frames(data, feeds):
+    """The frames of a stream of news: None for a sign of life, else (at, kind, content)."""
+    frames = []
+    while data:
+        require(len(data) >= 4, "codec-1", "a length is cut")
+        length = int.from_bytes(data[:4], "big")
+        require(length <= WATCH_FRAME_BYTES_MAX, "wire-2")
+        require(len(data) >= 4 + length, "codec-1", "a frame is cut")
+        frame, data = data[4 : 4 + length], data[4 + length :]
+        if not frame:
+            frames.append(None)
+            continue
+        whole = codec.decode_structure(frame, "wire-1")
+        require(type(whole) is list and len(whole) == 4, "wire-1")
+        _, kind, at, content = whole
+        require(is_integer(kind) and is_integer(at) and is_bytes(content), "wire-1")
+        require(at < feeds and (kind != 0 or not content), "wire-1")
+        frames.append((at, kind, content))
+    return frames
+
+
+def read_peers(data):
+    """The addresses of those who serve a feed: hints."""
+    whole = codec.decode_structure(data, "wire-1", PEERS_MAX + 8)
+    require(type(whole) is list and len(whole) == 2 and type(whole[1]) is list, "wire-1")
+    require(len(whole[1]) <= PEERS_MAX, "wire-1")
+    require(all(type(one) is str and len(one.encode()) <= PEER_BYTES_MAX for one in whole[1]), "wire-1")
+    return whole[1]
+
+
+def read_announce(data):
+    """The port of an announcement."""
+    whole = codec.decode_structure(data, "wire-1")
+    require(type(whole) is list and len(whole) == 2 and is_integer(whole[1]), "wire-1")
+    require(1 <= whole[1] <= 65535, "wire-1")
+    return whole[1]
 
 
 def make_batch_request(hashes):

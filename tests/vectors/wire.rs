@@ -14,10 +14,13 @@ pub(crate) fn vectors() -> Vec<Vector> {
     batches(&mut shelf);
     blobs(&mut shelf);
     latest(&mut shelf);
+    super::watch::requests(&mut shelf);
+    super::watch::frames(&mut shelf);
+    peers(&mut shelf);
     shelf.done()
 }
 
-fn refuse(shelf: &mut Shelf, form: &str, cases: Vec<(&str, &str, &str, Vec<u8>)>) {
+pub(super) fn refuse(shelf: &mut Shelf, form: &str, cases: Vec<(&str, &str, &str, Vec<u8>)>) {
     for (name, must, why, body) in cases {
         shelf
             .refuse(&format!("{form}-{name}"), must, why, body)
@@ -188,6 +191,62 @@ fn blobs(shelf: &mut Shelf) {
         let vector = shelf.refuse(&format!("blobs-{name}"), must, why, body);
         describe(vector);
     }
+}
+
+fn peers(shelf: &mut Shelf) {
+    let list = |addresses: &[String]| {
+        let addresses: Vec<Vec<u8>> = addresses.iter().map(|address| text(address)).collect();
+        array(&[uint(1), array(&addresses)])
+    };
+    let address = |number: usize| format!("http://192.0.2.{number}:9327");
+    let long = format!("http://a.example/{}", "x".repeat(255 - 17));
+    let many: Vec<String> = (0..33).map(address).collect();
+    #[rustfmt::skip]
+    let cases = [
+        ("none", "Nobody announced that it serves this feed.", vec![]),
+        ("two", "Two addresses, each a hint.", vec![address(1), "https://a.example/pub".to_owned()]),
+        ("no-address", "What is no address is no fault of the list.", vec!["anywhere".to_owned(), String::new()]),
+        ("32", "As many addresses as a list may have.", many[..32].to_vec()),
+        ("long", "An address of 255 bytes.", vec![long.clone()]),
+    ];
+    for (name, why, addresses) in cases {
+        let vector = shelf.accept(&format!("peers-{name}"), why, list(&addresses));
+        vector.with("form", "peers");
+        for address in addresses {
+            vector.with("address", address);
+        }
+    }
+    #[rustfmt::skip]
+    let cases = vec![
+        ("33", "wire-1", "One address too many.", list(&many)),
+        ("too-long", "wire-1", "An address of 256 bytes.", list(&[format!("{long}x")])),
+        ("bytes", "wire-1", "An address as bytes.", array(&[uint(1), array(&[bytes(b"http://192.0.2.1")])])),
+        ("one-part", "wire-1", "Peers without their list.", array(&[uint(1)])),
+        ("text", "wire-1", "One address that is not in a list.", array(&[uint(1), text(&address(1))])),
+        ("version-2", "head-2", "Peers of a later version.", array(&[uint(2), array(&[])])),
+        ("trailing", "codec-2", "A byte follows the peers.", [list(&[]), vec![0]].concat()),
+    ];
+    refuse(shelf, "peers", cases);
+    for port in [1_u64, 9_327, 65_535] {
+        shelf
+            .accept(
+                &format!("announce-{port}"),
+                &format!("An announcement of port {port}."),
+                array(&[uint(1), uint(port)]),
+            )
+            .with("form", "announce")
+            .with("port", port);
+    }
+    #[rustfmt::skip]
+    let cases = vec![
+        ("0", "wire-1", "There is no port 0.", array(&[uint(1), uint(0)])),
+        ("65536", "wire-1", "There is no port 65536.", array(&[uint(1), uint(65_536)])),
+        ("text", "wire-1", "A port as a text.", array(&[uint(1), text("9327")])),
+        ("address", "wire-1", "An address of its own choice beside the port.",
+            array(&[uint(1), uint(9_327), text("192.0.2.1")])),
+        ("version-2", "head-2", "An announcement of a later version.", array(&[uint(2), uint(9_327)])),
+    ];
+    refuse(shelf, "announce", cases);
 }
 
 fn latest(shelf: &mut Shelf) {

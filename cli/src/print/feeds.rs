@@ -7,7 +7,7 @@ use crate::screen::Screen;
 use crate::table::{Fields, Table};
 use crate::units;
 use levada_feed::record::{Body, Profile};
-use levada_peer::api::{FeedInfo, Finding, Retractions, SourceInfo, Status};
+use levada_peer::api::{FeedInfo, Finding, PeerInfo, Retractions, SourceInfo, Status};
 
 /// One feed.
 pub(super) fn feed(screen: &mut Screen, info: &FeedInfo) {
@@ -151,6 +151,12 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
     for key in &status.keys {
         super::keys::trouble(screen, key);
     }
+    let peers = status.sources.iter().flat_map(|source| {
+        let nickname = escape::plain(&source.nickname);
+        let troubled = source.peers.iter();
+        troubled.filter_map(move |peer| trouble(&nickname, peer))
+    });
+    screen.lines(peers);
     // What is the matter with own feeds stands above.
     let others = |finding: &&Finding| finding.kind != "own-feed";
     let findings: Vec<&Finding> = status.findings.iter().filter(others).collect();
@@ -186,4 +192,31 @@ fn feeds_table(status: &Status) -> Table {
         table.row(["followed".to_owned(), nickname, records, state, feed]);
     }
     table
+}
+
+/// What is wrong with a peer, if anything is.
+fn trouble(nickname: &str, peer: &PeerInfo) -> Option<String> {
+    let standing = &peer.standing;
+    let last = standing.last_failure.as_ref()?;
+    let (what, when) = (escape::plain(&last.what), units::time(last.time));
+    let did = match (standing.lies, standing.failures) {
+        (0, 0) => return None,
+        (0, failures) => format!("failed {}", times(failures)),
+        (lies, _) => format!("lied {}", times(lies)),
+    };
+    let name = escape::plain(&peer.peer);
+    let since = standing.last_success.filter(|_| standing.failures > 0);
+    let since = since.map_or_else(String::new, |time| {
+        format!("; it answered last at {}", units::time(time))
+    });
+    Some(format!(
+        "{nickname}: {name} {did}, last at {when}: {what}{since}"
+    ))
+}
+
+fn times(count: u32) -> String {
+    match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    }
 }

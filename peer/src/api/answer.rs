@@ -5,6 +5,7 @@ use super::keeping::{HeldFile, History, Kept, Revised, RoomInfo};
 use super::setup::{ConfigInfo, TokenInfo};
 use super::{Failure, MirrorInfo, TrafficInfo};
 use crate::sources::Retractions;
+use crate::standing::Standing;
 use levada_feed::hash::Hash;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
@@ -232,6 +233,19 @@ pub struct SourceInfo {
     pub time: Option<u64>,
     /// The author signed two histories.
     pub is_disputed: bool,
+    /// How its peers behaved since this node was started; empty while it does not serve.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<PeerInfo>,
+}
+
+/// A peer of a source, and how it behaved.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PeerInfo {
+    /// Its address.
+    pub peer: String,
+    /// What it did.
+    #[serde(flatten)]
+    pub standing: Standing,
 }
 
 /// A row as people see it.

@@ -54,6 +54,11 @@ pub enum Ask {
         /// The feed.
         feed: FeedKey,
     },
+    /// Who else serves a feed; with POST, announces that the asker does.
+    Peers {
+        /// The feed.
+        feed: FeedKey,
+    },
     /// The plain bytes of a blob.
     Blob {
         /// The blob.
@@ -75,6 +80,8 @@ pub enum Ask {
     },
     /// Many small blobs; the hashes are in the body.
     Batch,
+    /// One stream of news about many feeds; they are in the body.
+    Watch,
 }
 
 /// Why a request is none.
@@ -108,12 +115,14 @@ impl fmt::Display for Ask {
             Self::Latest { feed, count } => write!(f, "/v1/feeds/{feed}/bundle?latest={count}"),
             Self::Fork { feed } => write!(f, "/v1/feeds/{feed}/fork"),
             Self::Succession { feed } => write!(f, "/v1/feeds/{feed}/succession"),
+            Self::Peers { feed } => write!(f, "/v1/feeds/{feed}/peers"),
             Self::Blob { hash } => write!(f, "/v1/blobs/{hash}"),
             Self::Proof { hash, from, to } => {
                 write!(f, "/v1/blobs/{hash}/proof?from={from}&to={to}")
             }
             Self::Have { hash } => write!(f, "/v1/blobs/{hash}/have"),
             Self::Batch => write!(f, "/v1/blobs"),
+            Self::Watch => write!(f, "/v1/watch"),
         }
     }
 }
@@ -142,6 +151,7 @@ impl Ask {
                 Self::parse_feed(feed, rest, &query)
             }
             ["v1", "blobs"] => Ok(Self::Batch),
+            ["v1", "watch"] => Ok(Self::Watch),
             ["v1", "blobs", hash, rest @ ..] => {
                 let is_lower = !hash.bytes().any(|byte| byte.is_ascii_uppercase());
                 let hash = hash.parse().ok().filter(|_| is_lower);
@@ -188,6 +198,7 @@ impl Ask {
                 }
             },
             ["fork"] => Ok(Self::Fork { feed }),
+            ["peers"] => Ok(Self::Peers { feed }),
             ["succession"] => Ok(Self::Succession { feed }),
             _ => Err(BadAsk::NoSuchPath),
         }

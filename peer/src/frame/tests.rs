@@ -155,7 +155,7 @@ fn paths_and_parameters_are_taken_as_they_stand() {
         &format!("{head}/"),
         &format!("{head}/x"),
         &format!("/v1/feeds/{feed}"),
-        &format!("/v1/feeds/{feed}/peers"),
+        &format!("/v1/feeds/{feed}/peers/x"),
         &format!("/v1/blobs/{}/x", Hash::of(b"x")),
         "/v1/../healthz",
     ] {

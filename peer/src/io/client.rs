@@ -12,6 +12,7 @@ mod request;
 mod tests;
 mod tls;
 mod transfer;
+mod watch;
 
 use crate::frame::Ask;
 use crate::io::clock;
@@ -33,6 +34,7 @@ use std::time::Duration;
 pub use address::DEFAULT_PORT;
 pub use error::{AskError, Unreachable};
 pub use transfer::Transfer;
+pub use watch::Watching;
 
 /// Time without a byte after which a peer counts as gone.
 const STALL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -65,6 +67,18 @@ struct RemoteInner {
     lanes: Vec<Arc<Lane>>,
     idle: Mutex<Vec<Connection>>,
     hosted: hosted::Hosted,
+    reach: Reach,
+}
+
+/// Where a peer may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Anywhere: a person named it.
+    Anywhere,
+    /// At an address of the whole internet: others named it.
+    Global,
+    /// The same, or on this machine.
+    GlobalOrHere,
 }
 
 /// All peers that this process talks to.
@@ -96,24 +110,47 @@ impl Client {
     /// # Errors
     /// `Address`.
     pub fn remote(&self, address: &str) -> Result<Remote, Unreachable> {
+        self.kept(address, Reach::Anywhere)
+    }
+
+    /// A peer that others named: it is asked only where its name leads to addresses of the whole internet, or, for a node
+    /// that serves its own machine alone, to this machine.
+    ///
+    /// # Errors
+    /// `Address`.
+    pub fn hinted(&self, address: &str, is_local: bool) -> Result<Remote, Unreachable> {
+        let reach = if is_local {
+            Reach::GlobalOrHere
+        } else {
+            Reach::Global
+        };
+        self.kept(address, reach)
+    }
+
+    fn kept(&self, address: &str, reach: Reach) -> Result<Remote, Unreachable> {
         let mut remotes = self
             .remotes
             .lock()
             .expect("nobody panics while holding this lock");
-        if let Some(remote) = remotes.get(address) {
+        // What a person named shares no connection with what others did.
+        let name = match reach {
+            Reach::Anywhere => address.to_owned(),
+            _ => format!("{address} {reach:?}"),
+        };
+        if let Some(remote) = remotes.get(&name) {
             return Ok(remote.clone());
         }
-        let remote = Remote::parse(address, &self.lanes)?;
+        let remote = Remote::parse(address, reach, &self.lanes)?;
         if remotes.len() >= REMOTES_MAX {
             remotes.retain(|_, remote| Arc::strong_count(&remote.inner) > 1);
         }
-        remotes.insert(address.to_owned(), remote.clone());
+        remotes.insert(name, remote.clone());
         Ok(remote)
     }
 }
 
 impl Remote {
-    fn parse(name: &str, lanes: &[Arc<Lane>]) -> Result<Self, Unreachable> {
+    fn parse(name: &str, reach: Reach, lanes: &[Arc<Lane>]) -> Result<Self, Unreachable> {
         let (address, base) = Address::parse(name).ok_or_else(|| Unreachable::Address {
             peer: name.to_owned(),
         })?;
@@ -125,6 +162,7 @@ impl Remote {
                 lanes: lanes.to_vec(),
                 idle: Mutex::default(),
                 hosted: hosted::Hosted::default(),
+                reach,
             }),
         })
     }

@@ -32,6 +32,19 @@ pub fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Milliseconds of a clock that only goes forward, and goes on while the machine sleeps; nobody can set it.
+#[must_use]
+pub fn awake_ms() -> u64 {
+    use rustix::time::{ClockId, clock_gettime};
+    #[cfg(target_os = "linux")]
+    let now = clock_gettime(ClockId::Boottime);
+    #[cfg(not(target_os = "linux"))]
+    let now = clock_gettime(ClockId::Monotonic);
+    let ms = now.tv_sec.saturating_mul(1_000) + now.tv_nsec / 1_000_000;
+    let ahead = u64::try_from(ahead().as_millis()).unwrap_or(u64::MAX);
+    u64::try_from(ms).unwrap_or(0).saturating_add(ahead)
+}
+
 /// The minute of the day that clocks on the wall show at a time in Unix milliseconds, as this machine is set.
 #[must_use]
 pub fn minute_of_day(ms: u64) -> u16 {

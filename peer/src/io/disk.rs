@@ -202,6 +202,12 @@ impl Disk {
         self.known().keys().copied().collect()
     }
 
+    /// The key with these bytes, if anything of its feed is here: bytes from outside are looked up without checking them.
+    #[must_use]
+    pub fn known_key(&self, bytes: &[u8; 32]) -> Option<FeedKey> {
+        self.known().get_key_value(bytes).map(|(feed, _)| *feed)
+    }
+
     /// Writes a batch: all of it or, after a crash, nothing.
     ///
     /// # Errors

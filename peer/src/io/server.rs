@@ -6,15 +6,19 @@
 //! What a stranger can make us hold is bounded: connections, of all and of one address block, bytes of a request, and
 //! bytes of all answers under way together; one who takes nothing of his answer is cut off.
 
+mod announced;
 mod asked;
 mod blob;
 mod head;
 pub(crate) mod paced;
 mod places;
 mod post;
+mod proofs;
+mod reply;
 mod room;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use crate::frame::{self, Ask, BATCH_BYTES_MAX, BadAsk};
 use crate::io::answer;
@@ -22,21 +26,27 @@ use crate::io::blobs::Blobs;
 use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
 use crate::io::log::Seldom;
+use crate::io::news::News;
 use crate::io::traffic::{Limited, Turns};
 use crate::store::StoreError;
+use announced::Announced;
 use asked::Asked;
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
 use hyper::body::{Frame, Incoming, SizeHint};
-use hyper::header::{self, HeaderValue};
+use hyper::header;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use levada_feed::key::FeedKey;
 use levada_feed::limits::{BUNDLE_BYTES_MAX, FEEDS_PAGE_MAX};
-use levada_feed::reject::Reject;
 use paced::Paced;
+use proofs::Proofs;
+use reply::{
+    allow, body_of_stream, busy, empty, no_body, not_here, plain, plain_bytes, plain_stream,
+    refuse, refuse_bytes, store_failed,
+};
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -45,7 +55,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::watch::Receiver;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADERS_MAX: usize = 64;
@@ -59,6 +70,9 @@ const ANSWER_UNIT_BYTES: usize = 64 << 10;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time that running answers get when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Headers of proxies.
+const PROXIED: [&str; 3] = ["forwarded", "x-forwarded-for", "via"];
 
 pub use places::Places;
 pub use room::Room;
@@ -76,14 +90,49 @@ pub struct Served {
     /// Fork proofs and successions.
     pub evidence: Evidence,
     /// Feeds that are listed: own and deliberately mirrored ones, sorted.
-    pub listed: watch::Receiver<Arc<Vec<FeedKey>>>,
-    /// Changes whenever a head does.
-    pub news: watch::Receiver<u64>,
+    pub listed: Receiver<Arc<Vec<FeedKey>>>,
+    /// Told of every new head.
+    pub news: Arc<News>,
     /// Told when our own disk fails, for the operator; full is enough.
     pub trouble: mpsc::Sender<StoreError>,
+    proofs: Proofs,
+    watching: Arc<Semaphore>,
+    announced: Announced,
+}
+
+/// Who asks, and until when.
+#[derive(Clone)]
+struct Caller {
+    peer: Option<SocketAddr>,
+    /// Asked on a listener of this machine alone, and not on behalf of others.
+    is_local: bool,
+    stop: Receiver<bool>,
 }
 
 impl Served {
+    /// What a server serves from.
+    #[must_use]
+    pub fn new(
+        disk: Arc<Disk>,
+        blobs: Blobs,
+        evidence: Evidence,
+        listed: Receiver<Arc<Vec<FeedKey>>>,
+        news: Arc<News>,
+        trouble: mpsc::Sender<StoreError>,
+    ) -> Self {
+        Self {
+            disk,
+            blobs,
+            evidence,
+            listed,
+            news,
+            trouble,
+            proofs: Proofs::default(),
+            watching: Arc::new(Semaphore::new(watch::WATCHED_MAX)),
+            announced: Announced::default(),
+        }
+    }
+
     /// Our own disk failed: the operator is told why, the peer only that.
     fn failed(&self, error: StoreError) -> Answer {
         // Who is told of one failure needs not be told of the next in the same moment.
@@ -97,8 +146,9 @@ pub async fn serve(
     listener: TcpListener,
     served: Arc<Served>,
     room: Room,
-    mut stop: watch::Receiver<bool>,
+    mut stop: Receiver<bool>,
 ) {
+    let is_local = listener.local_addr().is_ok_and(|at| at.ip().is_loopback());
     loop {
         let next = async {
             let place = room.places.free().await;
@@ -124,8 +174,13 @@ pub async fn serve(
         // Small answers should not wait for more to come; a socket that cannot say so still works.
         let _ = stream.set_nodelay(true);
         let (served, room, stop) = (served.clone(), room.clone(), stop.clone());
+        let caller = Caller {
+            peer: Some(peer),
+            is_local,
+            stop,
+        };
         tokio::spawn(async move {
-            connection(stream, peer, served, &room, stop).await;
+            connection(stream, peer, served, &room, caller).await;
             drop(place);
         });
     }
@@ -137,15 +192,17 @@ async fn connection(
     peer: SocketAddr,
     served: Arc<Served>,
     room: &Room,
-    mut stop: watch::Receiver<bool>,
+    caller: Caller,
 ) {
+    let mut stop = caller.stop.clone();
     let stream = Limited::sending(Paced::new(stream), &room.lane, peer.ip());
     let (turns, answers) = (stream.turns(), room.answers.clone());
     let service = service_fn(move |request: Request<Incoming>| {
         let (served, answers, turns) = (served.clone(), answers.clone(), turns.clone());
+        let caller = caller.clone();
         async move {
             let asked = tracing::enabled!(tracing::Level::DEBUG).then(|| Asked::of(&request));
-            let answer = answer_one(&served, &answers, &turns, request).await;
+            let answer = answer_one(&served, &answers, &turns, request, caller).await;
             if let Some(asked) = asked {
                 asked.log(Some(peer), &answer);
             }
@@ -213,6 +270,7 @@ async fn answer_one(
     answers: &Arc<Semaphore>,
     turns: &Turns,
     request: Request<Incoming>,
+    caller: Caller,
 ) -> Answer {
     let (ask, is_post) = match read_request(&request) {
         Ok(read) => read,
@@ -224,13 +282,9 @@ async fn answer_one(
         .clone()
         .acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
     let Ok(Ok(share)) = tokio::time::timeout(BUSY_TIMEOUT, share).await else {
-        let mut answer = refuse(StatusCode::SERVICE_UNAVAILABLE, "too many ask at once");
-        answer
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
-        return answer;
+        return busy("too many ask at once", 10);
     };
-    let answer = answer_ask(served, ask, is_post, request).await;
+    let answer = answer_ask(served, ask, is_post, request, caller).await;
     if units == 0 {
         return answer;
     }
@@ -257,8 +311,10 @@ fn read_request(request: &Request<Incoming>) -> Result<(Ask, bool), Box<Answer>>
         }
     };
     let methods: &[Method] = match ask {
-        Ask::Batch => &[Method::POST],
-        Ask::Fork { .. } | Ask::Succession { .. } => &[Method::GET, Method::POST],
+        Ask::Batch | Ask::Watch => &[Method::POST],
+        Ask::Fork { .. } | Ask::Succession { .. } | Ask::Peers { .. } => {
+            &[Method::GET, Method::POST]
+        }
         Ask::Blob { .. } | Ask::Health => &[Method::GET, Method::HEAD],
         _ => &[Method::GET],
     };
@@ -274,9 +330,13 @@ async fn answer_ask(
     ask: Ask,
     is_post: bool,
     request: Request<Incoming>,
+    mut caller: Caller,
 ) -> Answer {
+    // A proxy on this machine speaks for others.
+    let headers = request.headers();
+    caller.is_local &= !PROXIED.iter().any(|name| headers.contains_key(*name));
     if is_post {
-        return post::post(served, ask, request.into_body()).await;
+        return post::post(served, ask, request.into_body(), &caller).await;
     }
     match ask {
         Ask::Health => plain(StatusCode::OK, "text/plain", b"ok\n".to_vec()),
@@ -286,6 +346,14 @@ async fn answer_ask(
         Ask::Head { feed, have, wait } => {
             let known = request.headers().get(header::IF_NONE_MATCH).cloned();
             head::answer(served, feed, have, wait, known).await
+        }
+        Ask::Peers { feed } => {
+            let (reading, caller) = (served.clone(), caller.clone());
+            let read = move || {
+                let is_here = reading.disk.head(&feed)?.is_some();
+                Ok(is_here.then(|| announced::list(&reading, &feed, &caller)))
+            };
+            blocking(served, read).await
         }
         other => {
             let served = served.clone();
@@ -336,60 +404,4 @@ fn read(served: &Served, ask: &Ask) -> Result<Option<Vec<u8>>, StoreError> {
         }
         _ => Ok(None),
     }
-}
-
-fn body_of(bytes: Vec<u8>) -> Body {
-    Full::new(Bytes::from(bytes))
-        .map_err(|never| match never {})
-        .boxed_unsync()
-}
-
-fn plain(status: StatusCode, media_type: &'static str, bytes: Vec<u8>) -> Answer {
-    let mut answer = Response::new(body_of(bytes));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    answer
-}
-
-fn empty(status: StatusCode) -> Answer {
-    let mut answer = Response::new(body_of(Vec::new()));
-    *answer.status_mut() = status;
-    answer
-}
-
-fn refuse(status: StatusCode, why: &str) -> Answer {
-    plain(status, "text/plain", format!("{why}\n").into_bytes())
-}
-
-fn refuse_bytes(reject: &Reject) -> Answer {
-    refuse(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        &format!("{}: {reject}", reject.must()),
-    )
-}
-
-fn store_failed() -> Answer {
-    refuse(StatusCode::INTERNAL_SERVER_ERROR, "the store failed")
-}
-
-fn not_here() -> Answer {
-    refuse(StatusCode::NOT_FOUND, "not here")
-}
-
-fn allow(methods: &[Method]) -> Answer {
-    let mut answer = refuse(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "this method is not for this address",
-    );
-    let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
-    if let Ok(methods) = HeaderValue::from_str(&methods.join(", ")) {
-        answer.headers_mut().insert(header::ALLOW, methods);
-    }
-    answer
 }

@@ -86,6 +86,7 @@ impl Node {
             keep: Keep::All,
             max_size: u64::MAX,
             retractions: Retractions::Never,
+            share: false,
             added: 0,
         }))
     }

@@ -200,11 +200,8 @@ impl Fetch<'_> {
             return Ok(());
         }
         let source = node.source_of(&feed);
-        let via = source.map_or_else(|| node.mirrors(&feed), |source| source.via);
-        let remotes: Vec<_> = via
-            .iter()
-            .filter_map(|via| node.client.remote(via).ok())
-            .collect();
+        let via = source.map_or_else(|| node.mirrors(&feed), |source| node.peers_of(&source));
+        let remotes: Vec<_> = via.iter().filter_map(|via| node.remote(via).ok()).collect();
         let not_here = || {
             Failure::new(
             Code::NotFound,

@@ -1,21 +1,28 @@
 //! Live following: carries out what the engine says, and tells it what came of it.
 
-use super::records::blocking;
+mod poll;
+mod watch;
+
 use super::sync::sync_source;
-use super::{Node, Stop};
+use super::{Node, Stop, announce};
 use crate::api;
 use crate::engine::{Action, Engine, Event, Outcome};
-use crate::frame::{self, Ask};
-use crate::io::client::AskError;
 use crate::io::clock;
-use levada_feed::chain;
 use levada_feed::key::FeedKey;
-use levada_feed::limits::BUNDLE_BYTES_MAX;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
+
+/// What streams tell, on its way to the engine.
+const TOLD_MAX: usize = 64;
+/// Good peers of a feed with which nobody else is looked for.
+const ENOUGH: usize = 2;
+/// Time after which somebody is asked again who else serves a feed.
+const LEARN_AGAIN_MS: u64 = 3_600_000;
+/// Longest time without a look at what is due.
+const LOOK: Duration = Duration::from_secs(3_600);
 
 /// What was seen of peers and said to people.
 #[derive(Default)]
@@ -24,6 +31,8 @@ struct Seen {
     tags: BTreeMap<(FeedKey, String), String>,
     /// The last warning about each feed: the same one is not said again.
     warned: BTreeMap<FeedKey, String>,
+    /// When somebody was asked last who else serves a feed.
+    learned: BTreeMap<FeedKey, u64>,
 }
 
 type SharedSeen = Arc<Mutex<Seen>>;
@@ -32,44 +41,68 @@ fn lock(seen: &SharedSeen) -> MutexGuard<'_, Seen> {
     seen.lock().expect("nobody panics while holding this lock")
 }
 
+/// What carries out actions.
+struct Live {
+    node: Arc<Node>,
+    events: mpsc::Sender<api::Event>,
+    stop: Stop,
+    seen: SharedSeen,
+    /// Polls and syncs; each ends with its event.
+    tasks: JoinSet<Event>,
+    /// Streams, by peer.
+    streams: BTreeMap<String, AbortHandle>,
+    told: mpsc::Sender<Event>,
+}
+
 /// Follows all sources until told to stop. `events` are told what came, and what fails for the first time.
 pub(super) async fn live(node: Arc<Node>, events: mpsc::Sender<api::Event>, mut stop: Stop) {
-    let started = clock::tick();
-    let now = || u64::try_from(clock::since(started).as_millis()).unwrap_or(u64::MAX);
     let mut engine = Engine::default();
     let mut changes = node.changes.subscribe();
     let mut followed: Vec<FeedKey> = Vec::new();
-    let mut tasks = JoinSet::new();
-    let seen = SharedSeen::default();
+    let (told, mut hearing) = mpsc::channel(TOLD_MAX);
+    let mut live = Live {
+        node: node.clone(),
+        events,
+        stop: stop.clone(),
+        seen: SharedSeen::default(),
+        tasks: JoinSet::new(),
+        streams: BTreeMap::new(),
+        told,
+    };
     changes.mark_changed();
     loop {
-        for action in engine.next(now()) {
-            start(&node, action, &events, &stop, &seen, &mut tasks);
+        for (peer, rank) in node.ranks() {
+            engine.note(Event::Ranked { peer, rank }, clock::awake_ms());
         }
-        let wake = engine
-            .wake()
-            .map(|at| Duration::from_millis(at.saturating_sub(now())));
-        let pause = tokio::time::sleep(wake.unwrap_or(Duration::from_secs(3_600)));
+        for action in engine.next(clock::awake_ms()) {
+            live.start(action);
+        }
+        let now = clock::awake_ms();
+        let wake = engine.wake().map(|at| at.saturating_sub(now));
+        let pause = tokio::time::sleep(wake.map_or(LOOK, Duration::from_millis));
         tokio::select! {
-            ended = tasks.join_next(), if !tasks.is_empty() => {
+            ended = live.tasks.join_next(), if !live.tasks.is_empty() => {
                 if let Some(Ok(event)) = ended {
-                    engine.note(event, now());
+                    engine.note(event, clock::awake_ms());
                 }
             }
+            Some(event) = hearing.recv() => engine.note(event, clock::awake_ms()),
             changed = changes.changed() => {
                 if changed.is_err() {
-                    return;
+                    break;
                 }
                 for event in sources(&node, &mut followed) {
-                    engine.note(event, now());
+                    engine.note(event, clock::awake_ms());
                 }
             }
             () = pause => {}
             () = stopped(&mut stop) => break,
         }
     }
+    drop(hearing);
+    live.streams.into_values().for_each(|stream| stream.abort());
     // What is under way sees the same signal; what it has verified is noted before it ends.
-    while tasks.join_next().await.is_some() {}
+    while live.tasks.join_next().await.is_some() {}
 }
 
 async fn stopped(stop: &mut Stop) {
@@ -83,112 +116,109 @@ fn sources(node: &Node, followed: &mut Vec<FeedKey>) -> Vec<Event> {
         return Vec::new();
     };
     let list = sources.list();
-    let is_gone = |feed: &FeedKey| !list.iter().any(|source| source.feed == *feed);
-    let gone = followed.iter().copied().filter(is_gone);
-    let mut events: Vec<Event> = gone.map(|feed| Event::Unfollowed { feed }).collect();
+    let known: std::collections::BTreeSet<FeedKey> =
+        list.iter().map(|source| source.feed).collect();
+    let gone = followed.iter().filter(|feed| !known.contains(*feed));
+    let mut events: Vec<Event> = gone.map(|feed| Event::Unfollowed { feed: *feed }).collect();
     *followed = list.iter().map(|source| source.feed).collect();
     events.extend(list.iter().map(|source| Event::Following {
         feed: source.feed,
-        peers: source.via.clone(),
+        peers: node.peers_of(source),
     }));
     events
 }
 
-fn start(
-    node: &Arc<Node>,
-    action: Action,
-    events: &mpsc::Sender<api::Event>,
-    stop: &Stop,
-    seen: &SharedSeen,
-    tasks: &mut JoinSet<Event>,
-) {
-    let (node, stop) = (node.clone(), stop.clone());
-    match action {
-        Action::Poll { feed, peer, wait_s } => {
-            let seen = seen.clone();
-            tasks.spawn(async move {
-                let mut stop = stop;
-                let outcome = tokio::select! {
-                    outcome = poll(&node, &feed, &peer, wait_s, &seen) => outcome,
-                    () = stopped(&mut stop) => Outcome::Nothing,
+impl Live {
+    fn start(&mut self, action: Action) {
+        let (node, mut stop) = (self.node.clone(), self.stop.clone());
+        let (events, seen) = (self.events.clone(), self.seen.clone());
+        match action {
+            Action::Watch {
+                peer,
+                stream,
+                feeds,
+            } => {
+                let task = watch::Stream {
+                    node,
+                    peer: peer.clone(),
+                    number: stream,
+                    feeds,
+                    told: self.told.clone(),
                 };
-                Event::Polled {
-                    feed,
-                    peer,
-                    outcome,
+                let running = tokio::spawn(task.run()).abort_handle();
+                // The one before ends only now: nothing is missed, since the new one says what it knows.
+                if let Some(before) = self.streams.insert(peer, running) {
+                    before.abort();
                 }
-            });
-        }
-        Action::Sync { feed, peer } => {
-            let (events, seen) = (events.clone(), seen.clone());
-            tasks.spawn(async move {
-                let outcome = sync(&node, &feed, peer.as_deref(), &events, stop, &seen).await;
-                Event::Synced {
-                    feed,
-                    peer,
-                    outcome,
+            }
+            Action::Unwatch { peer } => {
+                if let Some(stream) = self.streams.remove(&peer) {
+                    stream.abort();
                 }
-            });
+            }
+            Action::Poll { feed, peer, wait_s } => {
+                self.tasks.spawn(async move {
+                    let outcome = tokio::select! {
+                        outcome = poll::poll(&node, &feed, &peer, wait_s, &seen) => outcome,
+                        () = stopped(&mut stop) => Outcome::Nothing,
+                    };
+                    Event::Polled {
+                        feed,
+                        peer,
+                        outcome,
+                    }
+                });
+            }
+            Action::Sync { feed, peer, order } => {
+                let told = self.told.clone();
+                self.tasks.spawn(async move {
+                    let outcome = sync(&node, &feed, &order, &events, stop, &seen).await;
+                    if outcome != Outcome::Failed {
+                        learn(&node, feed, &order, &seen, &told).await;
+                    }
+                    Event::Synced {
+                        feed,
+                        peer,
+                        outcome,
+                    }
+                });
+            }
         }
     }
 }
 
-/// Whether a peer has a head that is longer than ours, or fresher.
-async fn poll(
+/// Asks who else serves a feed that comes from too few, or from some that fail or are slow; once an hour.
+async fn learn(
     node: &Arc<Node>,
-    feed: &FeedKey,
-    peer: &str,
-    wait: u64,
+    feed: FeedKey,
+    order: &[String],
     seen: &SharedSeen,
-) -> Outcome {
-    let name = (*feed, peer.to_owned());
-    let Ok(remote) = node.client.remote(peer) else {
-        return Outcome::Failed;
-    };
-    let (reading, of) = (node.clone(), *feed);
-    let Ok(ours) = blocking(move || reading.disk.head(&of)).await else {
-        return Outcome::Failed;
-    };
-    let have = ours.as_ref().map_or(0, |head| head.body().length);
-    let known = lock(seen).tags.get(&name).cloned();
-    let tag = known.or_else(|| ours.as_ref().map(|head| frame::head_tag(head.wire())));
-    let ask = Ask::Head {
-        feed: *feed,
-        have,
-        wait,
-    };
-    let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX);
-    let answer = match remote.poll_head(&ask, tag, limit).await {
-        Ok(Some(answer)) => answer,
-        Ok(None) => return Outcome::Nothing,
-        Err(AskError::Unreachable(_) | AskError::Rejected { .. }) => return Outcome::Failed,
-    };
-    // A claim until the sync has judged it; here it only tells whether to sync, and what to ask for next time.
-    let Ok(proven) = chain::check_head(feed, &answer, have) else {
-        return Outcome::Failed;
-    };
-    let theirs = proven.head.body();
-    let tag = frame::head_tag(proven.head.wire());
-    lock(seen).tags.insert(name, tag);
-    let is_news = ours.is_none_or(|ours| {
-        let ours = ours.body();
-        // A shorter list that is not ours is a fork, which the sync will find.
-        theirs.length > ours.length
-            || (theirs.length == ours.length
-                && (theirs.root != ours.root || theirs.time > ours.time))
-    });
-    if is_news {
-        Outcome::News
-    } else {
-        Outcome::Nothing
+    told: &mpsc::Sender<Event>,
+) {
+    let good: Vec<&String> = order.iter().filter(|peer| node.rank(peer) == 0).collect();
+    let now = clock::awake_ms();
+    let asked = lock(seen).learned.get(&feed).copied();
+    let is_due = asked.is_none_or(|asked| now.saturating_sub(asked) >= LEARN_AGAIN_MS);
+    if good.len() >= ENOUGH || !is_due {
+        return;
+    }
+    lock(seen).learned.insert(feed, now);
+    for peer in order.iter().take(ENOUGH) {
+        if announce::learn(node, &feed, peer).await
+            && let Some(source) = node.source_of(&feed)
+        {
+            let peers = node.peers_of(&source);
+            // The loop may have ended.
+            let _ = told.send(Event::Following { feed, peers }).await;
+        }
     }
 }
 
-/// Syncs a source. Only what came and what is new about failing is told.
+/// Syncs a source, asking its peers in this order. Only what came and what is new about failing is told.
 async fn sync(
     node: &Arc<Node>,
     feed: &FeedKey,
-    first: Option<&str>,
+    order: &[String],
     events: &mpsc::Sender<api::Event>,
     stop: Stop,
     seen: &SharedSeen,
@@ -196,13 +226,11 @@ async fn sync(
     let Some(mut source) = node.source_of(feed) else {
         return Outcome::Nothing;
     };
-    if let Some(at) = source
+    source.via = node.peers_of(&source);
+    let place = |via: &String| order.iter().position(|known| known == via);
+    source
         .via
-        .iter()
-        .position(|via| Some(via.as_str()) == first)
-    {
-        source.via.swap(0, at);
-    }
+        .sort_by_key(|via| place(via).unwrap_or(usize::MAX));
     let (quiet, mut ignored) = mpsc::channel(64);
     let draining = tokio::spawn(async move { while ignored.recv().await.is_some() {} });
     let synced = sync_source(node, &source, quiet, stop).await;

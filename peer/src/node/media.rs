@@ -3,6 +3,7 @@
 //! Every byte is checked before it is written. A peer that fails or lies costs one answer; the rest is asked elsewhere.
 
 mod large;
+mod swarm;
 
 use super::Node;
 use super::records::{SyncError, blocking, unless_stopped};
@@ -219,6 +220,7 @@ impl MediaFetch {
                         missing.extend(left);
                     }
                     Err(SyncError::Ask(error)) => {
+                        self.node.failed(remote.name(), &error);
                         self.warn(&error.to_string()).await;
                         missing.extend_from_slice(batch);
                     }

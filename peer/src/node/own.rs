@@ -92,11 +92,15 @@ pub(super) fn make(
     Ok(entry)
 }
 
-/// Lists own feeds for everybody: what one merely follows is served to those who ask by its key, and not listed.
+/// Lists own feeds and those that are shared for everybody: what one merely follows is served to those who ask by its key, and not listed.
 pub(super) fn relist(node: &Node) -> Result<(), Failure> {
     let keys = node.keys.list()?;
     let mut feeds: Vec<FeedKey> = keys.into_iter().map(|key| key.feed).collect();
+    let sources = node.sources()?;
+    let shared = sources.list().iter().filter(|source| source.share);
+    feeds.extend(shared.map(|source| source.feed));
     feeds.sort();
+    feeds.dedup();
     node.listed.send_replace(Arc::new(feeds));
     Ok(())
 }

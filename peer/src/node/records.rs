@@ -274,7 +274,9 @@ impl RecordSync<'_> {
 
     /// Keeps the proof; the feed stays at the highest head verified before it.
     fn fork(&self, proof: Box<ForkProof>) -> Result<SyncError, SyncError> {
-        self.node.evidence.put_fork(&proof)?;
+        if self.node.evidence.put_fork(&proof)? {
+            self.node.news.evidence(&self.feed);
+        }
         Ok(SyncError::Fork(proof))
     }
 

@@ -65,14 +65,14 @@ pub async fn serve(
     let served_at = bound(&listeners);
     node.served_at.get_or_init(|| served_at.clone());
     super::own::relist(&node)?;
-    let served = Arc::new(Served {
-        disk: node.disk.clone(),
-        blobs: node.blobs.clone(),
-        evidence: node.evidence.clone(),
-        listed: node.listed.subscribe(),
-        news: node.news.subscribe(),
-        trouble: alarm(&events),
-    });
+    let served = Arc::new(Served::new(
+        node.disk.clone(),
+        node.blobs.clone(),
+        node.evidence.clone(),
+        node.listed.subscribe(),
+        node.news.clone(),
+        alarm(&events),
+    ));
     let mut serving = JoinSet::new();
     let api = take_calls(&node, local, &events, &stop, &mut serving).await;
     tracing::info!(listen = ?served_at, ?api, "serving");
@@ -90,6 +90,7 @@ pub async fn serve(
         let (served, room) = (served.clone(), room.clone());
         serving.spawn(server::serve(listener, served, room, stop.clone()));
     }
+    serving.spawn(super::announce::announce(node.clone(), stop.clone()));
     let guarding = super::guard::guard(node.clone(), events.clone(), stop.clone());
     serving.spawn(guarding);
     serving.spawn(super::sweep::serving(node.clone(), stop.clone()));

@@ -2,7 +2,7 @@
 
 use super::Node;
 use crate::api::{
-    Answer, Code, Failure, FeedInfo, HeldFile, RoomInfo, Shown, SourceInfo, State, Status,
+    Answer, Code, Failure, FeedInfo, HeldFile, PeerInfo, RoomInfo, Shown, SourceInfo, State, Status,
 };
 use crate::io::blobs::Held;
 use crate::query;
@@ -304,10 +304,23 @@ pub(super) fn sources(node: &Node) -> Result<Vec<SourceInfo>, Failure> {
             records: node.disk.held(&source.feed).count(),
             time: head.map(|head| head.body().time),
             is_disputed: node.evidence.fork(&source.feed)?.is_some(),
+            peers: peers(node, source),
         })
     };
     let infos: Result<Vec<_>, StoreError> = sources.list().iter().map(info).collect();
     infos.map_err(Failure::from)
+}
+
+/// What was heard of the peers of a source.
+fn peers(node: &Node, source: &crate::sources::Source) -> Vec<PeerInfo> {
+    let info = |via: &String| {
+        let standing = node.standing(via)?;
+        Some(PeerInfo {
+            peer: via.clone(),
+            standing,
+        })
+    };
+    node.peers_of(source).iter().filter_map(info).collect()
 }
 
 /// What a node holds.

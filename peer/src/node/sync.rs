@@ -94,7 +94,8 @@ async fn sync_once(
 }
 
 fn remotes(node: &Node, source: &Source) -> Result<Vec<Remote>, Failure> {
-    let known = source.via.iter().map(|via| node.client.remote(via));
+    let peers = node.peers_of(source);
+    let known = peers.iter().map(|via| node.remote(via));
     let good: Vec<Remote> = known.filter_map(Result::ok).collect();
     if !good.is_empty() {
         return Ok(good);
@@ -147,7 +148,9 @@ async fn sync_records(
                 is_disputed: fork.is_some(),
                 events: events.clone(),
             };
-            match sync.run(stop).await {
+            let ran = sync.run(stop).await;
+            node.heard(remote.name(), &source.feed, &ran);
+            match ran {
                 Ok(came) if !came.is_stale => return Ok((came, remote.clone())),
                 Ok(came) => {
                     answered.get_or_insert_with(|| (came, remote.clone()));

@@ -15,6 +15,14 @@ pub struct Own {
 }
 
 impl Sources {
+    /// Whether the person named a peer, as a hint of a source or as a mirror of an own feed.
+    #[must_use]
+    pub fn names(&self, peer: &str) -> bool {
+        let hints = self.list.iter().flat_map(|source| &source.via);
+        let mirrors = self.own.iter().flat_map(|own| &own.mirrors);
+        hints.chain(mirrors).any(|named| named == peer)
+    }
+
     /// Where an own feed can be had besides this node.
     #[must_use]
     pub fn mirrors(&self, feed: &FeedKey) -> &[String] {

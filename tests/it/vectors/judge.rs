@@ -85,6 +85,7 @@ pub(super) fn inputs(vector: &Vector) -> Vec<&'static str> {
         ("bundle", _) => &["feed"],
         ("succession", _) => &["named"],
         ("wire", "blobs") => &["asked"],
+        ("wire", "frames") => &["feeds"],
         ("static", _) => &["feed", "answer", "page", "tile"],
         // The rows that people see are for the test with a store.
         ("feed", _) => &["feed", "now", "link-first", "shown"],

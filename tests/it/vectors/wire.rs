@@ -3,7 +3,7 @@
 use super::judge::Facts;
 use levada_feed::hash::Hash;
 use levada_feed::reject::Reject;
-use levada_peer::frame;
+use levada_peer::frame::{self, Frame, Frames, News};
 use levada_tests::vectors::Vector;
 
 pub(super) fn wire(vector: &Vector, body: &[u8]) -> Result<Facts, Reject> {
@@ -46,6 +46,42 @@ pub(super) fn wire(vector: &Vector, body: &[u8]) -> Result<Facts, Reject> {
                 .map(|bundle| ("bytes", bundle.len().to_string()))
                 .collect())
         }
+        "watch" => {
+            let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
+            let watched = frame::read_watch(body)?.into_iter().map(|one| {
+                let tag = one.tag.map_or("none".to_owned(), |tag| hex(&tag));
+                ("watched", format!("{} {} {tag}", hex(&one.feed), one.have))
+            });
+            Ok(watched.collect())
+        }
+        "peers" => {
+            let addresses = frame::read_peers(body)?;
+            Ok(addresses.into_iter().map(|one| ("address", one)).collect())
+        }
+        "announce" => Ok(vec![("port", frame::read_announce(body)?.to_string())]),
+        "frames" => frames(vector.header("feeds").unwrap().parse().unwrap(), body),
         other => panic!("no form {other}"),
     }
+}
+
+fn frames(feeds: usize, mut body: &[u8]) -> Result<Facts, Reject> {
+    let mut frames = Frames::of(feeds);
+    let mut facts = Facts::new();
+    while let Some(frame) = frames.next(&mut body)? {
+        let told = match frame {
+            Frame::Alive => "alive".to_owned(),
+            Frame::News { at, news } => match news {
+                News::NotHere => format!("{at} 0 0"),
+                News::Head(content) => format!("{at} 1 {}", content.len()),
+                News::Fork(content) => format!("{at} 2 {}", content.len()),
+                News::Succession(content) => format!("{at} 3 {}", content.len()),
+                News::Unknown => format!("{at} unknown"),
+            },
+        };
+        facts.push(("frame", told));
+    }
+    if frames.is_cut() {
+        return Err(Reject::Truncated);
+    }
+    Ok(facts)
 }

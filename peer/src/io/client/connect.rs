@@ -1,7 +1,8 @@
 //! Makes connections: finds the host, tries its addresses, shakes hands.
 
 use super::address::Address;
-use super::{Connection, Remote, Unreachable, tls};
+use super::{Connection, Reach, Remote, Unreachable, tls};
+use crate::io::reach::is_global;
 use crate::io::traffic::{Limited, Turns};
 use hyper_util::rt::TokioIo;
 use std::net::{IpAddr, SocketAddr};
@@ -16,7 +17,7 @@ const ADDRESSES_MAX: usize = 4;
 
 pub(super) async fn connect(remote: &Remote, address: &Address) -> Result<Connection, Unreachable> {
     let peer = || remote.name().to_owned();
-    let (stream, at) = open(address)
+    let (stream, at) = open(address, remote.inner.reach)
         .await
         .map_err(|why| Unreachable::Connect { peer: peer(), why })?;
     // Small requests should not wait for more to come; a socket that cannot say so still works.
@@ -39,7 +40,7 @@ pub(super) async fn connect(remote: &Remote, address: &Address) -> Result<Connec
 
 /// A connection to the first address of the host that answers. Each gets its share of the time: an address that swallows
 /// everything must not hide the next one.
-async fn open(address: &Address) -> Result<(TcpStream, IpAddr), String> {
+async fn open(address: &Address, reach: Reach) -> Result<(TcpStream, IpAddr), String> {
     let silent = || "no answer in 10 seconds".to_owned();
     let looking = tokio::net::lookup_host((address.host.as_str(), address.port));
     let found: Vec<SocketAddr> = match tokio::time::timeout(CONNECT_TIMEOUT, looking).await {
@@ -47,6 +48,10 @@ async fn open(address: &Address) -> Result<(TcpStream, IpAddr), String> {
         Ok(Err(_)) => return Err("there is no host of this name".into()),
         Err(_) => return Err(silent()),
     };
+    let found: Vec<SocketAddr> = found.into_iter().filter(|one| reach.allows(one)).collect();
+    if found.is_empty() {
+        return Err("others named it, and it is not at an address of the whole internet".into());
+    }
     let share = CONNECT_TIMEOUT / u32::try_from(found.len().max(1)).unwrap_or(1);
     let mut why = "there is no host of this name".to_owned();
     for one in found {
@@ -57,6 +62,17 @@ async fn open(address: &Address) -> Result<(TcpStream, IpAddr), String> {
         }
     }
     Err(why)
+}
+
+impl Reach {
+    fn allows(self, address: &SocketAddr) -> bool {
+        let ip = address.ip();
+        match self {
+            Self::Anywhere => true,
+            Self::Global => is_global(ip),
+            Self::GlobalOrHere => is_global(ip) || ip.is_loopback(),
+        }
+    }
 }
 
 async fn shake_hands<S>(

@@ -75,6 +75,12 @@ impl Remote {
         self.hosted().kind.store(kind as u8, Ordering::Relaxed);
     }
 
+    /// No range was answered with the whole so far.
+    #[must_use]
+    pub fn knows_ranges(&self) -> bool {
+        self.hosted().ranges.load(Ordering::Relaxed) == 0
+    }
+
     /// Notes that ranges were answered with the whole.
     pub(super) fn knows_no_ranges(&self) {
         let ranges = &self.hosted().ranges;

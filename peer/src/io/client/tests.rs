@@ -240,3 +240,28 @@ fn peers_that_nobody_uses_make_room_for_others() {
     assert!(Arc::ptr_eq(&used.inner, &again.inner));
     assert!(client.remotes.lock().unwrap().len() <= REMOTES_MAX);
 }
+
+#[tokio::test]
+async fn hint_of_others_leads_to_no_address_of_this_machine_or_network() {
+    let fake = Fake::new(&[OK_CLOSE, OK_CLOSE]).await;
+    let client = Client::default();
+    let url = format!("http://{}", fake.address);
+    let refused = health(&client.hinted(&url, false).unwrap())
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("others named it"), "{refused}");
+    let named = format!("http://localhost:{}", fake.address.port());
+    assert!(
+        health(&client.hinted(&named, false).unwrap())
+            .await
+            .is_err()
+    );
+    assert_eq!(fake.connections(), 0, "not even knocked at");
+    assert_eq!(
+        health(&client.hinted(&url, true).unwrap()).await.unwrap(),
+        "ok"
+    );
+    let private = client.hinted("http://192.168.1.1", true).unwrap();
+    assert!(health(&private).await.is_err());
+    assert_eq!(health(&client.remote(&url).unwrap()).await.unwrap(), "ok");
+}

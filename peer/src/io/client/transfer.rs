@@ -29,6 +29,8 @@ pub struct Transfer {
     /// Waiting for a turn of ours is not the peer's fault.
     turns: Arc<Turns>,
     pace: Pace,
+    /// Time without a byte after which the peer counts as gone.
+    patience: Duration,
     /// Bytes that were given back.
     held: Option<Bytes>,
     /// Bytes that come before the range that was asked for.
@@ -51,11 +53,18 @@ impl Transfer {
             turns: connection.turns.clone(),
             connection: is_kept.then_some(connection),
             pace: Pace::default(),
+            patience: STALL_TIMEOUT,
             held: None,
             skip: 0,
         };
         transfer.release_at_end();
         transfer
+    }
+
+    /// The same for an answer that comes now and then: it may be silent for so long, and as slow as it likes.
+    pub(super) fn at_leisure(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     pub(super) fn status(&self) -> StatusCode {
@@ -128,7 +137,7 @@ impl Transfer {
                 peer: peer(),
                 after_ms: after.as_millis(),
             };
-            let frame = patient(STALL_TIMEOUT, &self.turns, self.body.frame()).await;
+            let frame = patient(self.patience, &self.turns, self.body.frame()).await;
             let ours = self.turns.waited().saturating_sub(turns_before);
             let waited = clock::since(started).saturating_sub(ours);
             match frame {
@@ -136,7 +145,8 @@ impl Transfer {
                     let Ok(data) = frame.into_data() else {
                         continue;
                     };
-                    if !self.pace.is_kept(waited, data.len()) {
+                    let is_paced = self.patience == STALL_TIMEOUT;
+                    if is_paced && !self.pace.is_kept(waited, data.len()) {
                         return Err(stalled(waited).into());
                     }
                     self.release_at_end();

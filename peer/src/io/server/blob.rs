@@ -147,7 +147,7 @@ async fn body(
             })
         })?;
     if is_head {
-        return Ok(super::body_of(Vec::new()));
+        return Ok(super::no_body());
     }
     let body = FileBody {
         reader,

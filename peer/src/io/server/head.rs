@@ -1,9 +1,7 @@
 //! Heads on the wire, and waiting for another one (spec/wire.md, Head).
 
-use super::{Answer, Served, blocking, empty, not_here};
-use crate::frame;
-use crate::io::answer;
-use crate::store::StoreError;
+use super::proofs::{Proofs, tag_text};
+use super::{Answer, Served, empty, not_here, plain_bytes};
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 use levada_feed::key::FeedKey;
@@ -18,43 +16,40 @@ pub(super) async fn answer(
     wait: u64,
     known: Option<HeaderValue>,
 ) -> Answer {
-    let mut news = served.news.clone();
+    // Before the first look, so that nothing is missed between the two.
+    let listening = (wait > 0).then(|| served.news.listen(vec![*feed.as_bytes()]));
     let limit = tokio::time::sleep(Duration::from_secs(wait));
     tokio::pin!(limit);
     loop {
-        news.borrow_and_update();
-        let tag = match stored_tag(served, feed).await {
-            Ok(Some(tag)) => tag,
+        let head = match Proofs::head(served, feed, have).await {
+            Ok(Some(head)) => head,
             Ok(None) => return not_here(),
             Err(error) => return served.failed(error),
         };
-        if known
+        let tag = tag_text(&head.tag);
+        let is_known = known
             .as_ref()
-            .is_none_or(|known| known.as_bytes() != tag.as_bytes())
-        {
-            let reading = served.clone();
-            let read = move || answer::head(&reading.disk, &feed, have);
-            let answer = blocking(served, read).await;
-            return tagged(answer, &tag);
+            .is_some_and(|known| known.as_bytes() == tag.as_bytes());
+        if !is_known {
+            return match head.answer {
+                Some(answer) => {
+                    let answer = plain_bytes(StatusCode::OK, "application/cbor", answer);
+                    tagged(answer, &tag)
+                }
+                None => not_here(),
+            };
         }
-        let is_over = tokio::select! {
-            changed = news.changed() => changed.is_err(),
-            () = &mut limit => true,
+        let is_over = match &listening {
+            None => true,
+            Some(listening) => tokio::select! {
+                _ = listening.next() => false,
+                () = &mut limit => true,
+            },
         };
         if is_over {
             return tagged(empty(StatusCode::NOT_MODIFIED), &tag);
         }
     }
-}
-
-pub(super) async fn stored_tag(
-    served: &Arc<Served>,
-    feed: FeedKey,
-) -> Result<Option<String>, StoreError> {
-    let served = served.clone();
-    let read = tokio::task::spawn_blocking(move || served.disk.head(&feed)).await;
-    let head = read.map_err(|error| StoreError::Database(error.to_string()))??;
-    Ok(head.map(|head| frame::head_tag(head.wire())))
 }
 
 fn tagged(mut answer: Answer, tag: &str) -> Answer {

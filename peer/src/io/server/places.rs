@@ -113,7 +113,7 @@ fn lock(blocks: &Mutex<Blocks>) -> MutexGuard<'_, Blocks> {
 }
 
 /// What one network usually has: 256 addresses of version 4, 2^80 of version 6.
-fn block_of(ip: IpAddr) -> IpAddr {
+pub(super) fn block_of(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V4(ip) => IpAddr::V4((ip.to_bits() & !0xff).into()),
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 80 << 80)),

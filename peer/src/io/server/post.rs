@@ -1,8 +1,10 @@
 //! What is handed over: hashes of wanted blobs, fork proofs, successions. Bounded, and in time.
 
-use super::head::stored_tag;
-use super::{Answer, Served, empty, not_here, plain, refuse, refuse_bytes, store_failed};
-use crate::frame::{self, Ask};
+use super::{
+    Answer, Caller, Served, announced, empty, not_here, plain, refuse, refuse_bytes, store_failed,
+    watch,
+};
+use crate::frame::{self, ANNOUNCE_BYTES_MAX, Ask, WATCH_BYTES_MAX};
 use crate::io::disk::Disk;
 use crate::store::StoreError;
 use http_body_util::{BodyExt, Limited};
@@ -20,8 +22,15 @@ use std::time::Duration;
 
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
-pub(super) async fn post(served: &Arc<Served>, ask: Ask, body: Incoming) -> Answer {
+pub(super) async fn post(
+    served: &Arc<Served>,
+    ask: Ask,
+    body: Incoming,
+    caller: &Caller,
+) -> Answer {
     let limit = match ask {
+        Ask::Watch => WATCH_BYTES_MAX,
+        Ask::Peers { .. } => ANNOUNCE_BYTES_MAX,
         Ask::Batch => BATCH_HASHES_MAX * 32 + 64,
         _ => FORK_BYTES_MAX,
     };
@@ -30,10 +39,13 @@ pub(super) async fn post(served: &Arc<Served>, ask: Ask, body: Incoming) -> Answ
     }
     // Evidence is kept of feeds that are kept here: else any stranger could fill the disk with feeds of his own.
     if let Ask::Fork { feed } | Ask::Succession { feed } = ask {
-        match stored_tag(served, feed).await {
-            Ok(Some(_)) => {}
-            Ok(None) => return not_here(),
-            Err(error) => return served.failed(error),
+        let known = served.clone();
+        let head = tokio::task::spawn_blocking(move || known.disk.head(&feed)).await;
+        match head {
+            Ok(Ok(Some(_))) => {}
+            Ok(Ok(None)) => return not_here(),
+            Ok(Err(error)) => return served.failed(error),
+            Err(_) => return store_failed(),
         }
     }
     let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await;
@@ -47,12 +59,18 @@ pub(super) async fn post(served: &Arc<Served>, ask: Ask, body: Incoming) -> Answ
         }
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
     };
+    if ask == Ask::Watch {
+        return watch::answer(served, &bytes, caller.stop.clone());
+    }
+    if let Ask::Peers { feed } = ask {
+        return announced::announce(served, feed, &bytes, caller).await;
+    }
     let served = served.clone();
     let work = tokio::task::spawn_blocking(move || match ask {
         Ask::Batch => batch(&served, &bytes),
         Ask::Fork { feed } => take(&served, ForkProof::check(&bytes), |proof| {
             let is_of_feed = proof.longer().body().feed == feed;
-            is_of_feed.then(|| served.evidence.put_fork(proof))
+            is_of_feed.then(|| told(&served, &feed, served.evidence.put_fork(proof)))
         }),
         Ask::Succession { feed } => match recovery(&served.disk, &feed) {
             Ok(named) => {
@@ -60,7 +78,7 @@ pub(super) async fn post(served: &Arc<Served>, ask: Ask, body: Incoming) -> Answ
                     .and_then(|file| file.check_recovery(named.as_ref()).map(|()| file));
                 take(&served, checked, |file| {
                     let is_of_feed = file.body().feed == feed;
-                    is_of_feed.then(|| served.evidence.put_succession(file))
+                    is_of_feed.then(|| told(&served, &feed, served.evidence.put_succession(file)))
                 })
             }
             Err(error) => served.failed(error),
@@ -68,6 +86,18 @@ pub(super) async fn post(served: &Arc<Served>, ask: Ask, body: Incoming) -> Answ
         _ => not_here(),
     });
     work.await.unwrap_or_else(|_| store_failed())
+}
+
+/// Tells who watches the feed of what is new.
+fn told(
+    served: &Served,
+    feed: &FeedKey,
+    kept: Result<bool, StoreError>,
+) -> Result<bool, StoreError> {
+    if matches!(kept, Ok(true)) {
+        served.news.evidence(feed);
+    }
+    kept
 }
 
 /// The hash of the recovery key that record 0 of a feed names: without it anybody could hand over a succession.

@@ -3,6 +3,8 @@
 mod blobs;
 mod crowd;
 mod feeds;
+mod peers;
+mod watch;
 
 use super::*;
 use crate::io::blobs::{Blobs, Mode};
@@ -22,8 +24,8 @@ struct Place {
     folder: TempDir,
     address: SocketAddr,
     served: Arc<Served>,
-    news: watch::Sender<u64>,
-    stop: watch::Sender<bool>,
+    news: Arc<News>,
+    stop: tokio::sync::watch::Sender<bool>,
     log: AuthorLog,
     serving: tokio::task::JoinHandle<()>,
 }
@@ -70,18 +72,18 @@ impl Place {
         let disk = Arc::new(Disk::open(&folder.path().join("store")).unwrap());
         let mut log = AuthorLog::new(secret(4));
         disk.commit(&grow(&mut log, 5)).unwrap();
-        let (news, changes) = watch::channel(0);
-        let served = Arc::new(Served {
-            blobs: Blobs::open(&folder.path().join("blobs"), disk.clone()).unwrap(),
-            evidence: Evidence::open(&folder.path().join("evidence")).unwrap(),
-            disk,
-            listed: watch::channel(Arc::new(vec![own()])).1,
-            news: changes,
-            trouble: mpsc::channel(1).0,
-        });
+        let news = Arc::<News>::default();
+        let served = Arc::new(Served::new(
+            disk.clone(),
+            Blobs::open(&folder.path().join("blobs"), disk).unwrap(),
+            Evidence::open(&folder.path().join("evidence")).unwrap(),
+            tokio::sync::watch::channel(Arc::new(vec![own()])).1,
+            news.clone(),
+            mpsc::channel(1).0,
+        ));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (stop, stopped) = watch::channel(false);
+        let (stop, stopped) = tokio::sync::watch::channel(false);
         let serving = tokio::spawn(serve(listener, served.clone(), Room::default(), stopped));
         Self {
             folder,

@@ -1,5 +1,6 @@
-//! One large blob from one peer after the other: the proof of its size, then runs of leaves, each checked as it comes.
+//! One large blob from all peers that have it: the proof of its size, then runs of leaves, each checked as it comes.
 
+use super::swarm::Swarm;
 use super::{MediaFetch, WantedBlob};
 use crate::frame::Ask;
 use crate::io::blobs::{Held, Partial, ReceiveError};
@@ -8,7 +9,6 @@ use crate::node::records::{SyncError, blocking, unless_stopped};
 use crate::node::room::Holding;
 use bytes::Bytes;
 use levada_feed::hash::Hash;
-use levada_feed::limits::{BLOB_LEAF_BYTES, PROOF_WINDOW_BYTES_MAX};
 use levada_feed::tree::{Shape, check_slice};
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 impl MediaFetch {
     /// Fetches bytes of a large blob, all of it or a range; says whether they are all here.
     pub(in crate::node) async fn large(
-        &self,
+        self: &Arc<Self>,
         blob: &WantedBlob,
         bytes: Option<Range<u64>>,
     ) -> Result<bool, SyncError> {
@@ -56,7 +56,7 @@ impl MediaFetch {
 
     /// Fetches bytes of a blob that has its room.
     pub(super) async fn large_held(
-        &self,
+        self: &Arc<Self>,
         blob: &WantedBlob,
         bytes: Option<Range<u64>>,
         holding: Holding,
@@ -68,20 +68,17 @@ impl MediaFetch {
     }
 
     async fn large_from_all(
-        &self,
+        self: &Arc<Self>,
         blob: &WantedBlob,
         bytes: Option<Range<u64>>,
     ) -> Result<bool, SyncError> {
         let mut last_error = None;
         for round in 0..ROUNDS {
-            for remote in self.remotes.clone() {
-                self.check_stop()?;
-                match self.large_from(&remote, blob, bytes.clone()).await {
-                    Ok(true) => return Ok(true),
-                    Ok(false) => {}
-                    Err(SyncError::Ask(error)) => last_error = Some(error),
-                    Err(error) => return Err(error),
-                }
+            if self
+                .large_once(blob, bytes.clone(), &mut last_error)
+                .await?
+            {
+                return Ok(true);
             }
             let is_final = match &last_error {
                 Some(AskError::Unreachable(Unreachable::NotThere { .. })) | None => true,
@@ -98,41 +95,44 @@ impl MediaFetch {
         }
     }
 
-    async fn large_from(
-        &self,
-        remote: &Remote,
+    /// Asks each peer until it fails; false when nobody is left and something is missing.
+    async fn large_once(
+        self: &Arc<Self>,
         blob: &WantedBlob,
         bytes: Option<Range<u64>>,
+        last_error: &mut Option<AskError>,
     ) -> Result<bool, SyncError> {
-        let opened = unless_stopped(&self.stop, self.open(remote, blob));
-        let Some(partial) = opened.await? else {
-            return Ok(true);
+        let mut swarm = Swarm::new(self, blob);
+        let Some(partial) = swarm.open(last_error).await? else {
+            return Ok(swarm.is_complete);
         };
-        let rejected = |reject| SyncError::Ask(remote.wrong_blob(&blob.hash, reject));
+        let rejected = |reject| {
+            SyncError::Ask(AskError::Rejected {
+                peer: blob.name.clone(),
+                reject,
+            })
+        };
         let shape = Shape::of_blob(partial.size()).map_err(rejected)?;
         let bytes = bytes.unwrap_or(0..partial.size());
         let wanted = shape
             .leaves_of(bytes.start..bytes.end.min(partial.size()))
             .map_err(rejected)?;
-        let window_leaves = PROOF_WINDOW_BYTES_MAX / BLOB_LEAF_BYTES;
-        let mut whole = None;
-        while let Some(gap) = partial.missing(wanted.clone()).into_iter().next() {
-            let window = gap.start..gap.end.min(gap.start.saturating_add(window_leaves));
-            self.window(remote, &partial, shape, blob, window, &mut whole)
-                .await?;
+        if !swarm.fetch(&partial, shape, wanted, last_error).await? {
+            return Ok(false);
         }
-        let held = partial.clone();
-        let is_complete = blocking(move || held.complete()).await?;
+        let is_complete = blocking(move || partial.complete()).await?;
         if is_complete {
             self.add(1, 0);
         }
-        self.tell_notes(remote).await;
+        for remote in &self.remotes {
+            self.tell_notes(remote).await;
+        }
         self.report(true).await;
         Ok(true)
     }
 
     /// The partial blob, begun with the proof of its size if need be. `None` when it is complete.
-    async fn open(
+    pub(super) async fn open(
         &self,
         remote: &Remote,
         blob: &WantedBlob,
@@ -210,7 +210,7 @@ impl MediaFetch {
     }
 
     /// Fetches one run of leaves: the pairs and the bytes side by side, each leaf checked before it is written.
-    async fn window(
+    pub(super) async fn window(
         &self,
         remote: &Remote,
         partial: &Arc<Partial>,
@@ -312,7 +312,7 @@ impl MediaFetch {
 
 /// The rest of a whole blob that is on its way, though parts of it were asked for: asked again, it would come from its
 /// start again.
-struct Whole {
+pub(super) struct Whole {
     /// The byte that comes next.
     at: u64,
     transfer: Transfer,

@@ -152,8 +152,14 @@ async fn too_many_answers_at_once_are_put_off() {
     let served = place.served.clone();
     let service = service_fn(move |request| {
         let (served, answers) = (served.clone(), answers.clone());
+        let caller = Caller {
+            peer: None,
+            is_local: true,
+            stop: tokio::sync::watch::channel(false).1,
+        };
         async move {
-            Ok::<_, Infallible>(answer_one(&served, &answers, &Turns::default(), request).await)
+            let turns = Turns::default();
+            Ok::<_, Infallible>(answer_one(&served, &answers, &turns, request, caller).await)
         }
     });
     let connection =

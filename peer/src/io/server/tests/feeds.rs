@@ -21,7 +21,7 @@ fn head_with(byte: u8, root: &[u8]) -> Head {
     Head::sign(&secret(byte), body)
 }
 
-fn fork(byte: u8) -> ForkProof {
+pub(super) fn fork(byte: u8) -> ForkProof {
     ForkProof::of_heads(&head_with(byte, b"a"), &head_with(byte, b"b")).unwrap()
 }
 
@@ -107,8 +107,8 @@ async fn wrong_requests_are_told_apart_by_their_status() {
         ("GET", "/favicon.ico", 404),
         ("GET", "/v1/feeds/", 400),
         ("GET", "/v1/../../etc/passwd", 404),
-        ("GET", &format!("{feed}/peers"), 404),
-        ("POST", "/v1/watch", 404),
+        ("DELETE", &format!("{feed}/peers"), 405),
+        ("POST", "/v1/watch/x", 404),
         ("GET", &format!("/v1/feeds/{mixed}/head"), 400),
         ("GET", &format!("{feed}/head?have=-1"), 400),
         (
@@ -166,10 +166,10 @@ async fn long_poll_ends_with_news_or_with_its_time() {
     let news = place.news.clone();
     let telling = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(5)).await;
-        news.send_modify(|count| *count += 1);
+        news.head(&secret(7).feed_key());
         tokio::time::sleep(Duration::from_secs(5)).await;
         disk.commit(&batch).unwrap();
-        news.send_modify(|count| *count += 1);
+        news.head(&own());
     });
     let got = wire.answer(false).await.unwrap();
     telling.await.unwrap();

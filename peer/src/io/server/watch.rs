@@ -1,0 +1,158 @@
+//! One stream of news about many feeds (spec/wire.md, Watching).
+//!
+//! A stream is one task that hears of its feeds alone and sends as fast as its reader takes: for one that takes nothing,
+//! a few frames wait and nothing is gathered, and the connection ends when it was waited for too long (`paced`).
+
+use super::proofs::Proofs;
+use super::{Answer, Served, body_of_stream, busy, plain_stream, refuse_bytes};
+use crate::frame::{self, News, Watched};
+use crate::io::news::{Listening, What};
+use crate::store::StoreError;
+use bytes::Bytes;
+use levada_feed::key::FeedKey;
+use levada_feed::limits::WATCH_FRAME_BYTES_MAX;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+
+/// Feeds watched on all streams together: each costs about 150 bytes.
+pub(super) const WATCHED_MAX: usize = 1 << 18;
+/// Silence after which a stream says that it is there.
+const ALIVE_TIME: Duration = Duration::from_secs(30);
+/// Frames on the way to a reader.
+const FRAMES_MAX: usize = 4;
+
+/// One feed on a stream: what its reader was told of it.
+struct Told {
+    feed: [u8; 32],
+    have: u64,
+    tag: Option<[u8; 16]>,
+    is_absence_told: bool,
+}
+
+struct Stream {
+    served: Arc<Served>,
+    told: Vec<Told>,
+    listening: Listening,
+    sender: mpsc::Sender<Bytes>,
+    _share: OwnedSemaphorePermit,
+}
+
+/// Answers with a stream that ends when the reader leaves or the server stops.
+pub(super) fn answer(served: &Arc<Served>, body: &[u8], mut stop: watch::Receiver<bool>) -> Answer {
+    let watched = match frame::read_watch(body) {
+        Ok(watched) => watched,
+        Err(reject) => return refuse_bytes(&reject),
+    };
+    let feeds = u32::try_from(watched.len()).unwrap_or(u32::MAX);
+    let Ok(share) = served.watching.clone().try_acquire_many_owned(feeds) else {
+        return busy("too many watch at once", 60);
+    };
+    let (sender, receiver) = mpsc::channel(FRAMES_MAX);
+    let told = |one: &Watched| Told {
+        feed: one.feed,
+        have: one.have,
+        tag: one.tag,
+        is_absence_told: false,
+    };
+    let mut stream = Stream {
+        served: served.clone(),
+        // Before the first look, so that nothing is missed between the two.
+        listening: served
+            .news
+            .listen(watched.iter().map(|one| one.feed).collect()),
+        told: watched.iter().map(told).collect(),
+        sender,
+        _share: share,
+    };
+    tokio::spawn(async move {
+        tokio::select! {
+            () = stream.run() => {}
+            // An error here means that whoever could stop us is gone: then it is time to stop.
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    });
+    plain_stream(body_of_stream(receiver))
+}
+
+impl Stream {
+    async fn run(&mut self) {
+        let all = (0..).take(self.told.len()).map(|at| (at, What::ALL));
+        let mut due: BTreeMap<u32, What> = all.collect();
+        // The reader sees at once that it is listened to.
+        let mut is_open = self.send(frame::write_alive()).await;
+        while is_open {
+            for (at, what) in std::mem::take(&mut due) {
+                let Ok(frames) = self.frames(at, what).await else {
+                    // The store failed; the reader asks elsewhere.
+                    return;
+                };
+                for frame in frames {
+                    if !self.send(frame).await {
+                        return;
+                    }
+                }
+            }
+            tokio::select! {
+                heard = self.listening.next() => due = heard,
+                () = tokio::time::sleep(ALIVE_TIME) => is_open = self.send(frame::write_alive()).await,
+                () = self.sender.closed() => return,
+            }
+        }
+    }
+
+    async fn send(&self, frame: Vec<u8>) -> bool {
+        self.sender.send(Bytes::from(frame)).await.is_ok()
+    }
+
+    /// What is new about the feed at a place.
+    async fn frames(&mut self, at: u32, what: What) -> Result<Vec<Vec<u8>>, StoreError> {
+        let place = usize::try_from(at).unwrap_or(usize::MAX);
+        let Some(told) = self.told.get_mut(place) else {
+            return Ok(Vec::new());
+        };
+        let mut news = Vec::new();
+        // A key that nobody checked is only looked up.
+        let feed = self.served.disk.known_key(&told.feed);
+        if let Some(feed) = feed
+            && what.evidence
+        {
+            news.extend(evidence(&self.served, feed).await?);
+        }
+        let head = match feed {
+            Some(feed) => Proofs::head(&self.served, feed, told.have).await?,
+            None => None,
+        };
+        match head {
+            Some(head) if told.tag == Some(head.tag) => {}
+            Some(head) if head.answer.is_some() => {
+                let answer = head.answer.unwrap_or_default();
+                (told.have, told.tag, told.is_absence_told) = (head.length, Some(head.tag), false);
+                news.push(News::Head(answer.to_vec()));
+            }
+            _ if told.is_absence_told => {}
+            _ => {
+                told.is_absence_told = true;
+                news.push(News::NotHere);
+            }
+        }
+        let frames = news.iter().map(|news| frame::write_frame(place, news));
+        Ok(frames
+            .filter(|frame| frame.len() <= WATCH_FRAME_BYTES_MAX)
+            .collect())
+    }
+}
+
+async fn evidence(served: &Arc<Served>, feed: FeedKey) -> Result<Vec<News>, StoreError> {
+    let served = served.clone();
+    let work = tokio::task::spawn_blocking(move || {
+        let fork = served.evidence.fork(&feed)?;
+        let succession = served.evidence.succession(&feed)?;
+        let fork = fork.map(|proof| News::Fork(proof.wire().to_vec()));
+        let succession = succession.map(|file| News::Succession(file.wire().to_vec()));
+        Ok(fork.into_iter().chain(succession).collect())
+    });
+    work.await
+        .map_err(|error| StoreError::Database(error.to_string()))?
+}
