@@ -4,6 +4,7 @@
 //! shows. Fields may be added. Paths in calls are absolute.
 
 mod answer;
+mod checked;
 mod event;
 mod export;
 mod failure;
@@ -17,9 +18,10 @@ mod traffic;
 pub use crate::keep::{Class, Totals};
 pub use crate::sources::Retractions;
 pub use answer::{
-    Answer, Checked, FeedInfo, KeyInfo, PeerInfo, PublishSummary, Shown, SourceInfo, State, Status,
-    Synced, Written,
+    Answer, FeedInfo, KeyInfo, PeerInfo, PublishSummary, Shown, SourceInfo, State, Status, Synced,
+    Written,
 };
+pub use checked::Checked;
 pub use event::{Change, Event, Progress};
 pub use export::{ExportStatic, Exported, ExportedFeed};
 pub use failure::{Code, Failure};

@@ -102,6 +102,10 @@ fn full_disk_ends_follow_with_6_and_the_same_command_goes_on_when_there_is_room(
         return;
     };
     let (author, follower) = (Machine::new(), Machine::with_data_dir(disk.data_dir()));
+    // Else the quota ends it sooner.
+    std::fs::create_dir_all(disk.data_dir()).unwrap();
+    let settings = "[quota]\nsize = \"1TiB\"\nreserve = \"0\"\n";
+    std::fs::write(disk.data_dir().join("config.toml"), settings).unwrap();
     write_files(&author);
     author.done(&["publish", "folder"]);
     let serving = author.serve();

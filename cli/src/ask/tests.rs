@@ -44,7 +44,7 @@ fn every_documented_form_is_understood() {
         ("key show", r#"{"call":"key-show","feed":null}"#.into()),
         ("key show band", r#"{"call":"key-show","feed":"band"}"#.into()),
         ("key backup b.pem --feed band", format!(r#"{{"call":"key-backup","feed":"band","output":"{b}"}}"#)),
-        ("key restore b.pem --name band", format!(r#"{{"call":"key-restore","file":"{b}","name":"band"}}"#)),
+        ("key restore b.pem --name band", format!(r#"{{"call":"key-restore","file":"{b}","name":"band","is_unused":false,"title":null}}"#)),
         ("follow lev1x --via http://h --via http://i --keep days:9 --max-size 2GiB",
             r#"{"call":"follow","feed":"lev1x","via":["http://h","http://i"],"keep":"days:9","max_size":"2GiB"}"#.into()),
         ("follow levada:lev1x", r#"{"call":"follow","feed":"levada:lev1x","via":[],"keep":null,"max_size":null}"#.into()),

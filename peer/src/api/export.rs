@@ -10,6 +10,7 @@ pub struct ExportStatic {
     /// The folder, absolute; made if it is not there.
     pub dir: PathBuf,
     /// Feeds; all own ones when there is none.
+    #[serde(default)]
     pub feeds: Vec<String>,
     /// Media: `all`, `newest:N` or `none`; `all` when absent.
     pub media: Option<String>,

@@ -13,6 +13,7 @@ pub struct Verify {
     /// Seconds after which to stop; the next run goes on.
     pub seconds: Option<u64>,
     /// Where to ask for what is damaged, besides where the feeds come from.
+    #[serde(default)]
     pub via: Vec<String>,
 }
 
@@ -82,6 +83,7 @@ pub struct Diagnosis {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rebuild {
     /// Only the rows of the index, from the records in the store.
+    #[serde(default)]
     pub only_index: bool,
 }
 

@@ -9,6 +9,7 @@
 mod announced;
 mod asked;
 mod blob;
+mod counted;
 mod head;
 pub(crate) mod paced;
 mod places;
@@ -32,9 +33,10 @@ use crate::store::StoreError;
 use announced::Announced;
 use asked::Asked;
 use bytes::Bytes;
+use counted::Counted;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::header;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -50,13 +52,11 @@ use reply::{
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch::Receiver;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADERS_MAX: usize = 64;
@@ -236,32 +236,6 @@ fn answer_bytes(ask: &Ask) -> usize {
         Ask::Proof { .. } | Ask::Have { .. } => 1 << 20,
         Ask::Blob { .. } => 512 << 10,
         _ => 0,
-    }
-}
-
-/// Keeps its share of the bytes under way until the body was sent.
-struct Counted {
-    body: Body,
-    _share: OwnedSemaphorePermit,
-}
-
-impl hyper::body::Body for Counted {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

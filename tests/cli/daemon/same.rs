@@ -12,12 +12,13 @@ struct Said {
     err: String,
 }
 
-/// What is told of a node that serves, and of the disk; and what came in a sync, when another of the same feed may run
-/// beside it.
-const OF_THIS_NODE: [&str; 6] = [
+/// What is told of a node that serves and of the peers it met, and of the disk; and what came in a sync, when another of
+/// the same feed may run beside it.
+const OF_THIS_NODE: [&str; 7] = [
     "quota",
     "free_bytes",
     "listen",
+    "peers",
     "is_served",
     "bytes_new",
     "records_new",

@@ -238,7 +238,7 @@ fn peers_that_nobody_uses_make_room_for_others() {
     }
     let again = client.remote("http://used.example").unwrap();
     assert!(Arc::ptr_eq(&used.inner, &again.inner));
-    assert!(client.remotes.lock().unwrap().len() <= REMOTES_MAX);
+    assert!(client.remotes.lock().unwrap().len() <= known::REMOTES_MAX);
 }
 
 #[tokio::test]

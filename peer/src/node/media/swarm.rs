@@ -1,5 +1,6 @@
 //! One large blob from several peers at once: asks what `crate::swarm` says, and tells it what came of it.
 
+use super::large::Whole;
 use super::{MediaFetch, WantedBlob};
 use crate::io::blobs::Partial;
 use crate::io::client::AskError;
@@ -15,14 +16,16 @@ use tokio::task::{AbortHandle, JoinSet};
 /// Time after which peers with nothing to do are looked at again.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// A window that ended.
-type Ended = (usize, Range<u64>, Result<(), SyncError>);
+/// A window that ended: of which peer, which leaves, what came of it, and what of a whole file is still on its way.
+type Ended = (usize, Range<u64>, Result<(), SyncError>, Option<Whole>);
 
 /// The peers of one blob, and what they are doing.
 pub(super) struct Swarm<'a> {
     media: &'a Arc<MediaFetch>,
     blob: &'a WantedBlob,
     sources: Vec<Source>,
+    /// Of each peer that sends whole files only, the rest of one.
+    wholes: Vec<Option<Whole>>,
     asked: Vec<Asked>,
     /// Of each window under way, in the same order.
     handles: Vec<AbortHandle>,
@@ -41,6 +44,7 @@ impl<'a> Swarm<'a> {
             media,
             blob,
             sources: media.remotes.iter().map(source).collect(),
+            wholes: media.remotes.iter().map(|_| None).collect(),
             asked: Vec::new(),
             handles: Vec::new(),
             running: JoinSet::new(),
@@ -72,8 +76,21 @@ impl<'a> Swarm<'a> {
         Ok(None)
     }
 
-    /// Fetches leaves from all peers until all are here; false when nobody is left who has them.
+    /// Fetches leaves from all peers until all are here; false when nobody is left who has them. Nothing is under way any
+    /// more when it returns.
     pub(super) async fn fetch(
+        &mut self,
+        partial: &Arc<Partial>,
+        shape: Shape,
+        wanted: Range<u64>,
+        last_error: &mut Option<AskError>,
+    ) -> Result<bool, SyncError> {
+        let came = self.fetch_all(partial, shape, wanted, last_error).await;
+        self.running.shutdown().await;
+        came
+    }
+
+    async fn fetch_all(
         &mut self,
         partial: &Arc<Partial>,
         shape: Shape,
@@ -122,12 +139,12 @@ impl<'a> Swarm<'a> {
             };
             let (media, blob, partial) = (self.media.clone(), self.blob.clone(), partial.clone());
             let window = leaves.clone();
+            let mut whole = self.wholes.get_mut(source).and_then(Option::take);
             let running = async move {
-                let mut whole = None;
                 let asking =
                     media.window(&remote, &partial, shape, &blob, window.clone(), &mut whole);
                 let came = asking.await;
-                (source, window, came)
+                (source, window, came, whole)
             };
             self.handles.push(self.running.spawn(running));
             self.asked.push(Asked {
@@ -140,7 +157,7 @@ impl<'a> Swarm<'a> {
 
     fn ended(
         &mut self,
-        (source, leaves, came): Ended,
+        (source, leaves, came, whole): Ended,
         partial: &Partial,
         last_error: &mut Option<AskError>,
     ) -> Result<(), SyncError> {
@@ -155,6 +172,9 @@ impl<'a> Swarm<'a> {
         else {
             return Ok(());
         };
+        if let Some(rest) = self.wholes.get_mut(source) {
+            *rest = whole;
+        }
         let left = partial.missing(leaves.clone());
         let left: u64 = left.iter().map(|run| run.end - run.start).sum();
         known.leaves += (leaves.end - leaves.start).saturating_sub(left);
