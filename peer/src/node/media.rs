@@ -16,7 +16,7 @@ use bytes::Bytes;
 use levada_feed::hash::Hash;
 use levada_feed::limits::{BATCH_HASHES_MAX, INLINE_BYTES_MAX};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -79,6 +79,8 @@ struct Came {
     bytes: AtomicU64,
     files: AtomicU64,
     no_room: AtomicU64,
+    /// The first one for which the disk has no room.
+    disk_full: OnceLock<NoRoom>,
     reported: Mutex<Option<Instant>>,
 }
 
@@ -112,6 +114,18 @@ impl MediaFetch {
         self.came.no_room.load(Ordering::Relaxed)
     }
 
+    /// The disk was too full for one of them, whatever the quota.
+    pub(super) fn disk_full(&self) -> Option<NoRoom> {
+        self.came.disk_full.get().copied()
+    }
+
+    fn left_out(&self, no_room: NoRoom) {
+        self.came.no_room.fetch_add(1, Ordering::Relaxed);
+        if let NoRoom::Disk { .. } = no_room {
+            self.came.disk_full.get_or_init(|| no_room);
+        }
+    }
+
     fn add(&self, files: u64, bytes: u64) {
         self.came.files.fetch_add(files, Ordering::Relaxed);
         self.came.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -136,7 +150,7 @@ impl MediaFetch {
                 .await;
         }
         let no_room = u64::try_from(lost.no_room.len()).unwrap_or(0);
-        self.came.no_room.fetch_add(no_room, Ordering::Relaxed);
+        lost.no_room.into_iter().for_each(|one| self.left_out(one));
         let small_here = wanted_small - count(&lost.missing) - no_room;
         Ok(small_here + self.large_many(large).await?)
     }
@@ -152,8 +166,8 @@ impl MediaFetch {
                 // One after the other, so that the newest, which come first, have their room first.
                 let holding = match self.room_for(&blob, None).await {
                     Ok(holding) => holding,
-                    Err(SyncError::NoRoom(_)) => {
-                        self.came.no_room.fetch_add(1, Ordering::Relaxed);
+                    Err(SyncError::NoRoom(no_room)) => {
+                        self.left_out(no_room);
                         continue;
                     }
                     Err(error) => return Err(error),

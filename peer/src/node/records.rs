@@ -211,27 +211,16 @@ impl RecordSync<'_> {
     }
 
     fn ask_records(&self, range: Range<u64>) -> Answering {
-        let (node, remote, feed, asked) = (
-            self.node.clone(),
-            self.remote.clone(),
-            self.feed,
-            range.clone(),
-        );
-        let answer = tokio::spawn(async move {
-            let at = node
-                .disk
-                .head(&feed)
-                .ok()
-                .flatten()
-                .map(|head| head.body().length);
-            let ask = Ask::Bundle {
-                feed,
-                from: asked.start,
-                to: asked.end,
-                at,
-            };
-            remote.get(&ask, limit(1)).await
-        });
+        let head = self.node.disk.head(&self.feed).ok().flatten();
+        let ask = Ask::Bundle {
+            feed: self.feed,
+            from: range.start,
+            to: range.end,
+            at: head.map(|head| head.body().length),
+        };
+        let remote = self.remote.clone();
+        // It may outlive this sync, and holds nothing but its connection.
+        let answer = tokio::spawn(async move { remote.get(&ask, limit(1)).await });
         (range, answer)
     }
 

@@ -196,7 +196,8 @@ impl Node {
         if self.evict(busy, short, purpose.asker(one.date))? {
             return Ok(None);
         }
-        Ok(Some(if class.is_bounded() {
+        let is_quota_full = room.bounded.saturating_add(added) > quota;
+        Ok(Some(if class.is_bounded() && is_quota_full {
             NoRoom::Full { size, quota }
         } else {
             NoRoom::Disk { size, reserve }

@@ -9,6 +9,7 @@ use crate::api::{Code, Event, Failure, Synced};
 use crate::io::client::{AskError, Remote, Unreachable};
 use crate::io::clock;
 use crate::keep::Class;
+use crate::pins::Pins;
 use crate::session::Wanted;
 use crate::sources::{Keep, Source};
 use levada_feed::reject::Reject;
@@ -259,6 +260,17 @@ pub(super) fn failure(source: &Source, error: &SyncError) -> Failure {
     }
 }
 
+/// What media of a source are fetched for.
+fn purpose(node: &Node, source: &Source, pins: &Pins) -> Purpose {
+    if node.own_name(&source.feed).is_some() {
+        Purpose::Own
+    } else if pins.has_feed(&source.feed) {
+        Purpose::Pin
+    } else {
+        Purpose::Follow
+    }
+}
+
 /// The media of the items that the policy keeps, newest first, up to the source's limit.
 async fn sync_media(
     node: &Arc<Node>,
@@ -269,13 +281,7 @@ async fn sync_media(
     stop: Stop,
 ) -> Result<(), Failure> {
     let pins = node.pins()?;
-    let purpose = if node.own_name(&source.feed).is_some() {
-        Purpose::Own
-    } else if pins.has_feed(&source.feed) {
-        Purpose::Pin
-    } else {
-        Purpose::Follow
-    };
+    let purpose = purpose(node, source, &pins);
     let name = source.nickname.clone();
     let fetch = MediaFetch::new(
         node,
@@ -311,6 +317,9 @@ async fn sync_media(
         result.files -= gone;
         result.files_wanted -= gone;
         over_quota += gone;
+    }
+    if let Some(no_room) = fetch.disk_full() {
+        return Err(failure(source, &SyncError::NoRoom(no_room)));
     }
     result.files_over_quota = over_quota + fetch.no_room();
     result.files_wanted -= fetch.no_room();

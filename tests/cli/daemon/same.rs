@@ -14,11 +14,12 @@ struct Said {
 
 /// What is told of a node that serves and of the peers it met, and of the disk; and what came in a sync, when another of
 /// the same feed may run beside it.
-const OF_THIS_NODE: [&str; 7] = [
+const OF_THIS_NODE: [&str; 8] = [
     "quota",
     "free_bytes",
     "listen",
     "peers",
+    "traffic",
     "is_served",
     "bytes_new",
     "records_new",

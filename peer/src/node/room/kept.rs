@@ -131,9 +131,9 @@ impl Node {
                 if is_kept {
                     continue;
                 }
-                let state = self.blobs.state(hash)?;
-                if state.is_some() {
-                    freed += self.bytes_here(hash)?.unwrap_or(0);
+                freed += self.bytes_here(hash)?.unwrap_or(0);
+                // Also when its bytes are gone: a kill in between left its outboard. On a disk that is away it stays.
+                if self.blobs.away(hash)?.is_none() {
                     self.blobs.drop_blob(hash)?;
                 }
                 gone.push((*hash, None));
