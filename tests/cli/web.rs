@@ -97,9 +97,13 @@ fn nginx() -> Option<PathBuf> {
     let is_here = has().is_some()
         || run("apt-get", &["download", "nginx"])
         || (run("apt-get", &["update", "-qq"]) && run("apt-get", &["download", "nginx"]));
-    assert!(is_here, "nginx could not be had from the package registry");
-    let package = has().expect("it was downloaded");
-    assert!(run("dpkg-deb", &["-x", &package, "."]), "{package}");
+    let package = has().filter(|_| is_here);
+    let is_unpacked = package.is_some_and(|package| run("dpkg-deb", &["-x", &package, "."]));
+    // The same is tested with a host of this process, so that a machine without packages tests all but nginx.
+    if !is_unpacked || !run(unpacked.to_str().unwrap(), &["-v"]) {
+        println!("skipped: nginx could not be had, or does not run here");
+        return None;
+    }
     Some(unpacked)
 }
 

@@ -10,7 +10,7 @@ pub(crate) struct Serve {
     /// config.toml, else port 9327 of all addresses]
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Vec<Listen>,
-    /// Where to take calls of this machine: 127.0.0.1:PORT, [::1]:PORT, PORT or off; may be repeated
+    /// Where to take calls of this machine: loopback ADDRESS:PORT, PORT or off; may be repeated
     /// [default: `api` of config.toml, else port 9328 of loopback]
     #[arg(long, value_name = "ADDR", env = "LEVADA_API", hide_env_values = true)]
     pub(crate) api: Vec<ApiListen>,
