@@ -123,6 +123,19 @@ mod tests {
         (Paced::new(ours), theirs)
     }
 
+    /// Reads to the end, with a pause after each part; gives the bytes.
+    async fn count(mut theirs: tokio::io::DuplexStream, pause: Duration) -> usize {
+        let mut part = [0; 900];
+        let mut sum = 0;
+        loop {
+            match theirs.read(&mut part).await.unwrap() {
+                0 => return sum,
+                got => sum += got,
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn reader_who_takes_nothing_is_given_up() {
         let (mut ours, _theirs) = pair();
@@ -145,18 +158,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn slow_reader_and_long_pauses_between_answers_are_waited_for() {
-        let (mut ours, mut theirs) = pair();
-        let reading = tokio::spawn(async move {
-            let mut part = [0; 900];
-            let mut sum = 0;
-            loop {
-                match theirs.read(&mut part).await.unwrap() {
-                    0 => return sum,
-                    got => sum += got,
-                }
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        });
+        let (mut ours, theirs) = pair();
+        let reading = tokio::spawn(count(theirs, Duration::from_secs(1)));
         for _ in 0..3 {
             ours.write_all(&[0; 50_000]).await.unwrap();
             ours.flush().await.unwrap();
@@ -168,18 +171,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn reader_does_not_pay_for_our_own_pauses() {
-        let (mut ours, mut theirs) = pair();
-        let reading = tokio::spawn(async move {
-            let mut part = [0; 900];
-            let mut sum = 0;
-            loop {
-                match theirs.read(&mut part).await.unwrap() {
-                    0 => return sum,
-                    got => sum += got,
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        });
+        let (mut ours, theirs) = pair();
+        let reading = tokio::spawn(count(theirs, Duration::from_millis(10)));
         // A slow line of ours: a piece a minute, each of which the reader takes at once.
         for _ in 0..50 {
             ours.write_all(&[0; 1_500]).await.unwrap();
