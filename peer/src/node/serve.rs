@@ -13,7 +13,6 @@ use crate::io::local::{self, Gate};
 use crate::io::server::{self, Room, Served};
 use crate::io::service;
 use crate::store::StoreError;
-use hints::hints;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -76,7 +75,7 @@ pub async fn serve(
     let mut serving = JoinSet::new();
     let api = take_calls(&node, local, &events, &stop, &mut serving).await;
     tracing::info!(listen = ?served_at, ?api, "serving");
-    let links = links(&node, &served_at)?;
+    let links = links(&node)?;
     service::ready(&shown(&served_at));
     ready(Serving {
         links,
@@ -214,16 +213,13 @@ async fn warn(events: &mpsc::Sender<Event>, failure: Failure) {
     super::tell(events, Event::Warning { message, hint }).await;
 }
 
-fn links(node: &Node, addresses: &[SocketAddr]) -> Result<Vec<(String, String)>, Failure> {
+fn links(node: &Node) -> Result<Vec<(String, String)>, Failure> {
     let mut links = Vec::new();
-    let hints = hints(addresses);
     for feed in node.known_feeds()? {
         if node.disk.head(&feed)?.is_none() {
             continue;
         }
-        let mut link = super::show::link(node, &feed)?;
-        link.via.clone_from(&hints);
-        link.via.extend(node.mirrors(&feed));
+        let link = super::show::link(node, &feed)?;
         links.push((node.nickname(&feed), link.to_string()));
     }
     Ok(links)

@@ -273,17 +273,23 @@ fn feed_info(node: &Node, feed: &FeedKey) -> Result<FeedInfo, StoreError> {
     })
 }
 
-/// The link to give away, without hints of this machine.
+/// The link to give away: with where this node serves, if it does, then with who else has the feed.
 pub(super) fn link(node: &Node, feed: &FeedKey) -> Result<Link, StoreError> {
     let mut link = Link::to(*feed);
     if let Some(head) = node.disk.head(feed)? {
         link.first = Some(First::of(&head.body().first));
     }
     link.name = node.profile_name(feed)?;
-    link.via = match node.source_of(feed) {
+    link.via = node.hints();
+    let others = match node.source_of(feed) {
         Some(source) => source.via,
         None => node.mirrors(feed),
     };
+    for other in others {
+        if !link.via.contains(&other) {
+            link.via.push(other);
+        }
+    }
     Ok(link)
 }
 

@@ -26,8 +26,12 @@ const OF_THIS_NODE: [&str; 8] = [
 ];
 
 /// Words of one machine or one moment.
-fn plain(machine: &Machine, text: &str) -> String {
-    let text = text.replace(machine.home().to_str().unwrap(), "HOME");
+fn plain(machine: &Machine, served_at: &[String], text: &str) -> String {
+    let mut text = text.replace(machine.home().to_str().unwrap(), "HOME");
+    // A link tells where its node serves, if it does.
+    for hint in served_at {
+        text = text.replace(&format!("&via={hint}"), "");
+    }
     let mut plain = String::new();
     let mut word = String::new();
     for c in text.chars().chain([' ']) {
@@ -51,24 +55,24 @@ fn plain(machine: &Machine, text: &str) -> String {
     plain.trim_end().to_owned()
 }
 
-fn shape(machine: &Machine, value: Value) -> Value {
+fn shape(machine: &Machine, served_at: &[String], value: Value) -> Value {
     match value {
-        Value::String(text) => Value::String(plain(machine, &text)),
+        Value::String(text) => Value::String(plain(machine, served_at, &text)),
         Value::Number(number) if number.as_u64() > Some(1_000_000_000_000) => "TIME".into(),
         Value::Array(values) => values
             .into_iter()
-            .map(|value| shape(machine, value))
+            .map(|value| shape(machine, served_at, value))
             .collect(),
         Value::Object(fields) => fields
             .into_iter()
             .filter(|(name, _)| !OF_THIS_NODE.contains(&name.as_str()))
-            .map(|(name, value)| (name, shape(machine, value)))
+            .map(|(name, value)| (name, shape(machine, served_at, value)))
             .collect(),
         other => other,
     }
 }
 
-fn say(machine: &Machine, words: &str) -> Said {
+fn say(machine: &Machine, served_at: &[String], words: &str) -> Said {
     let args: Vec<&str> = words.split_whitespace().collect();
     let ran = machine.run(&args);
     let is_json = args.contains(&"--json");
@@ -81,8 +85,11 @@ fn say(machine: &Machine, words: &str) -> Said {
     };
     Said {
         code: ran.code,
-        out: out.into_iter().map(|value| shape(machine, value)).collect(),
-        err: plain(machine, &ran.err),
+        out: out
+            .into_iter()
+            .map(|value| shape(machine, served_at, value))
+            .collect(),
+        err: plain(machine, served_at, &ran.err),
     }
 }
 
@@ -149,11 +156,19 @@ fn every_command_says_the_same_through_a_running_serve() {
         machine.write("media/b.bin", &vec![9; 40_000]);
         machine.write("media/no\nname.txt", b"x");
     }
-    let (running, _) = serve(&served, &[]);
+    let (running, told) = serve(&served, &[]);
+    let served_at = told["listen"].as_array().unwrap().iter();
+    let served_at: Vec<String> = served_at
+        .map(|at| format!("http://{}", at.as_str().unwrap()))
+        .collect();
     for words in COMMANDS {
         let words = words.replace("LINK", &link);
         let words = format!("{words} --json");
-        assert_eq!(say(&alone, &words), say(&served, &words), "{words}");
+        assert_eq!(
+            say(&alone, &[], &words),
+            say(&served, &served_at, &words),
+            "{words}"
+        );
     }
     for words in [
         "key list",
@@ -167,7 +182,7 @@ fn every_command_says_the_same_through_a_running_serve() {
         "sync",
         "config check",
     ] {
-        let (one, other) = (say(&alone, words), say(&served, words));
+        let (one, other) = (say(&alone, &[], words), say(&served, &served_at, words));
         if words.starts_with("prove") {
             // What is proven differs in its key, not in its kind.
             assert_eq!((one.code, one.err), (other.code, other.err), "{words}");

@@ -1,9 +1,19 @@
 //! Where others may dial a node that listens: hints for its links.
 
+use crate::node::Node;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+impl Node {
+    /// Where others can dial this node; nowhere when it does not serve.
+    pub(in crate::node) fn hints(&self) -> Vec<String> {
+        self.served_at
+            .get()
+            .map_or_else(Vec::new, |served| hints(served))
+    }
+}
+
 /// Addresses that others can dial: of a listener on all interfaces, the one that leads out, and loopback.
-pub(super) fn hints(addresses: &[SocketAddr]) -> Vec<String> {
+fn hints(addresses: &[SocketAddr]) -> Vec<String> {
     let mut hints = Vec::new();
     for address in addresses {
         if address.ip().is_unspecified() {
