@@ -169,6 +169,16 @@ pub(crate) enum Command {
     /// Get a file of an item, whole or a range of it
     #[command(after_help = examples::GET)]
     Get(Get),
+    /// Print where a player of this machine plays a file, also before all of it is here; needs a running `serve`
+    #[command(after_help = examples::PLAY)]
+    Play {
+        /// FEED/INDEX, as `levada ls` prints it
+        #[arg(value_name = "FEED/INDEX")]
+        target: String,
+        /// Which file, by name, role or hash [default: the main one]
+        #[arg(long, value_name = "NAME")]
+        file: Option<String>,
+    },
     /// Keep an item or a feed, whatever its source, the quota or its author say
     #[command(after_help = examples::PIN)]
     Pin {

@@ -62,6 +62,7 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
         Command::Edit(args) => edit(args),
         Command::Retract(Retract { target, reason }) => Call::Retract { target, reason },
         Command::Get(args) => return get(args),
+        Command::Play { target, file } => Call::Play { target, file },
         Command::Serve(args) => {
             return Ok(Ask::Serve(Serve {
                 listen: args.listen,

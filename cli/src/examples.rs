@@ -99,6 +99,15 @@ Examples:
   levada show ana/3 --history               its edits, oldest first";
 
 /// Of `get`.
+pub(crate) const PLAY: &str = "\
+The address opens this file and nothing else, on this machine only, until `serve` ends. What is not here is fetched and
+verified while it plays, from where the player is.
+
+Examples:
+  mpv \"$(levada play ana/3)\"               with any player or browser
+  levada play ana/3 --file cover
+  levada play ana/3 --json                  with what is known of the file";
+
 pub(crate) const GET: &str = "\
 A file that exists is never written over.
 

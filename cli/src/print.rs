@@ -34,6 +34,8 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
         Answer::Keys { keys } => keys::list(screen, spelling, keys),
         Answer::Mirrors { mirrors } => mirrors::list(screen, spelling, call, mirrors),
         Answer::Written(written) => self::written(screen, call, written),
+        // The address alone, so that a player can be given it.
+        Answer::Playing(playing) => screen.lines([playing.url.as_str()]),
         // `PublishReport` has printed it, with what it saw on the way.
         Answer::Published(_) => {}
         Answer::Exported(exported) => {

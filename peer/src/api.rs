@@ -18,8 +18,8 @@ mod traffic;
 pub use crate::keep::{Class, Totals};
 pub use crate::sources::Retractions;
 pub use answer::{
-    Answer, FeedInfo, KeyInfo, PeerInfo, PublishSummary, Shown, SourceInfo, State, Status, Synced,
-    Written,
+    Answer, FeedInfo, KeyInfo, PeerInfo, Playing, PublishSummary, Shown, SourceInfo, State, Status,
+    Synced, Written,
 };
 pub use checked::Checked;
 pub use event::{Change, Event, Progress};
@@ -193,6 +193,13 @@ pub enum Call {
         range: Option<(u64, Option<u64>)>,
         /// File to write; `Event::Bytes` when absent.
         output: Option<PathBuf>,
+    },
+    /// Where a player of this machine finds a file, while the node serves.
+    Play {
+        /// FEED/INDEX.
+        target: String,
+        /// Name, role or hash of the file; the main one when absent.
+        file: Option<String>,
     },
     /// What this node holds and does.
     Status,

@@ -27,6 +27,7 @@ mod output;
 mod own;
 mod pin;
 mod plan;
+mod play;
 mod prove;
 mod publish;
 mod rebuild;
@@ -220,6 +221,8 @@ struct Node {
     token: Arc<Token>,
     /// Addresses that it serves on; none when it does not serve.
     served_at: Arc<OnceLock<Vec<SocketAddr>>>,
+    /// Where players of this machine are served; nowhere when it does not serve.
+    player_at: Arc<OnceLock<SocketAddr>>,
     /// Held while the node is open.
     _lock: Arc<Lock>,
 }
@@ -273,6 +276,7 @@ impl Node {
             changes: Arc::new(watch::Sender::new(0)),
             listed: watch::Sender::default(),
             served_at: Arc::default(),
+            player_at: Arc::default(),
             token: Arc::new(Token::at(&dirs.token())),
             settings: Arc::new(settings),
             disk,

@@ -1,6 +1,7 @@
 //! `serve` as something that runs all day: what commands say through it, calls on loopback, keys, settings, logs, signals,
 //! service managers.
 
+mod player;
 mod same;
 mod service;
 

@@ -32,6 +32,8 @@ pub enum Answer {
     },
     /// Of `KeyBackup`, `Prove`, `Get`.
     Written(Written),
+    /// Of `Play`.
+    Playing(Playing),
     /// Of `Publish`.
     Published(PublishSummary),
     /// Of `ExportStatic`.
@@ -86,6 +88,23 @@ pub enum Answer {
     History(History),
     /// Of `Check`.
     Checked(Box<Checked>),
+}
+
+/// Where a player of this machine finds a file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Playing {
+    /// The feed.
+    pub feed: FeedKey,
+    /// Index of the item's first record, or of the record that was named.
+    pub index: u64,
+    /// The file.
+    pub hash: Hash,
+    /// Bytes, as its author says.
+    pub size: u64,
+    /// What its author says it is.
+    pub media_type: String,
+    /// The address: it opens this file and nothing else, and ends with the node.
+    pub url: String,
 }
 
 /// An own key.

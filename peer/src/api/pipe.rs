@@ -8,7 +8,7 @@ use super::{
     Shown,
 };
 use super::{History, Kept, Revised};
-use super::{SourceInfo, Status, Synced, TokenInfo, Written};
+use super::{Playing, SourceInfo, Status, Synced, TokenInfo, Written};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Error, Value};
@@ -109,6 +109,7 @@ fn answer(call: &Call, value: Value) -> Result<Answer, Error> {
         Call::KeyBackup { .. } | Call::Prove { .. } | Call::Get { .. } => {
             Answer::Written(serde_json::from_value::<Written>(value)?)
         }
+        Call::Play { .. } => Answer::Playing(serde_json::from_value::<Playing>(value)?),
         Call::Publish(_) => Answer::Published(serde_json::from_value::<PublishSummary>(value)?),
         Call::ExportStatic(_) => Answer::Exported(serde_json::from_value::<Exported>(value)?),
         Call::Follow { .. } => Answer::Followed(serde_json::from_value::<Synced>(value)?),

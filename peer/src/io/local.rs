@@ -7,6 +7,7 @@
 mod calls;
 mod client;
 mod gate;
+mod player;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ mod token;
 pub use calls::{Calls, Handler};
 pub use client::{NotAnswered, call};
 pub use gate::Gate;
+pub use player::{Found, Library, Title, for_players};
 pub use server::{on_loopback, on_socket};
 pub use token::{Token, TokenError};
 

@@ -15,6 +15,7 @@ pub(crate) mod paced;
 mod places;
 mod post;
 mod proofs;
+pub(crate) mod range;
 mod reply;
 mod room;
 #[cfg(test)]

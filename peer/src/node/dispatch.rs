@@ -3,8 +3,8 @@
 
 use super::author::Aside;
 use super::{
-    Node, Stop, config, discard, doctor, export, follow, get, history, mirrors, own, pin, prove,
-    publish, rebuild, revise, show, verify,
+    Node, Stop, config, discard, doctor, export, follow, get, history, mirrors, own, pin, play,
+    prove, publish, rebuild, revise, show, verify,
 };
 use crate::api::{Answer, Call, Code, Event, Failure};
 use std::sync::Arc;
@@ -98,6 +98,7 @@ impl Node {
                 revise::retract(&self, &target, reason.as_deref(), &aside)
             }
             Call::Edit(edit) => revise::edit(&self, &edit, &Aside::to(events, stop)),
+            Call::Play { target, file } => play::play(&self, &target, file.as_deref()),
             Call::Status => show::status(&self),
             Call::Doctor => doctor::doctor(&self),
             Call::ConfigCheck => Ok(config::check(&self.dirs)),

@@ -29,12 +29,7 @@ pub(super) async fn get(
     stop: Stop,
 ) -> Result<Answer, Failure> {
     let (feed, index) = node.find_target(args.target)?;
-    let Some(index) = index else {
-        return Err(
-            Failure::new(Code::Usage, format!("{}: which item?", args.target))
-                .hint("say FEED/INDEX, as `levada ls` shows it"),
-        );
-    };
+    let index = index.ok_or_else(|| which_item(args.target))?;
     let item = item(node, &feed, index)?;
     let file = choose(&item, args.file)?;
     let range = range_of(args.range, file.size)?;
@@ -71,6 +66,12 @@ pub(super) async fn get(
         size,
         output,
     }))
+}
+
+/// A feed was named where an item is wanted.
+pub(super) fn which_item(target: &str) -> Failure {
+    Failure::new(Code::Usage, format!("{target}: which item?"))
+        .hint("say FEED/INDEX, as `levada ls` shows it")
 }
 
 /// The newest state of an item.
@@ -114,7 +115,7 @@ pub(super) fn item(node: &Node, feed: &FeedKey, index: u64) -> Result<Item, Fail
 }
 
 /// One file of an item: by hash, name or role; the main one by default.
-fn choose<'a>(item: &'a Item, wanted: Option<&str>) -> Result<&'a File, Failure> {
+pub(super) fn choose<'a>(item: &'a Item, wanted: Option<&str>) -> Result<&'a File, Failure> {
     let is_role = |file: &File, role: &str| {
         serde_json::to_value(&file.role).is_ok_and(|value| value.as_str() == Some(role))
     };

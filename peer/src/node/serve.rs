@@ -13,7 +13,7 @@ use crate::io::local::{self, Gate};
 use crate::io::server::{self, Room, Served};
 use crate::io::service;
 use crate::store::StoreError;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -74,6 +74,7 @@ pub async fn serve(
     ));
     let mut serving = JoinSet::new();
     let api = take_calls(&node, local, &events, &stop, &mut serving).await;
+    serve_players(&node, &events, &stop, &mut serving).await;
     tracing::info!(listen = ?served_at, ?api, "serving");
     let links = links(&node)?;
     service::ready(&shown(&served_at));
@@ -206,6 +207,30 @@ async fn take_calls(
         ));
     }
     addresses
+}
+
+/// Serves players of this machine, on a port of their own.
+async fn serve_players(
+    node: &Arc<Node>,
+    events: &mpsc::Sender<Event>,
+    stop: &Stop,
+    serving: &mut JoinSet<()>,
+) {
+    let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            let message = format!("files cannot be played from here: {error}");
+            return warn(events, Failure::new(Code::Failed, message)).await;
+        }
+    };
+    let made = node.token.read_or_make().map(|_| listener.local_addr());
+    // What is wrong with the token was told where calls are taken.
+    let Ok(Ok(address)) = made else {
+        return;
+    };
+    node.player_at.get_or_init(|| address);
+    let (token, library) = (node.token.clone(), super::play::library(node));
+    serving.spawn(local::for_players(listener, token, library, stop.clone()));
 }
 
 async fn warn(events: &mpsc::Sender<Event>, failure: Failure) {

@@ -53,20 +53,7 @@ impl Gate {
 
     /// Whether the request may be read.
     pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), Refused> {
-        let host = one(request.headers(), &header::HOST).ok_or(Refused::Host)?;
-        if !self.is_ours(host) {
-            return Err(Refused::Host);
-        }
-        let authority = request.uri().authority();
-        if authority.is_some_and(|named| !named.as_str().eq_ignore_ascii_case(host)) {
-            return Err(Refused::Host);
-        }
-        if request.headers().contains_key(header::ORIGIN) {
-            let origin = one(request.headers(), &header::ORIGIN).ok_or(Refused::Origin)?;
-            if !origin.eq_ignore_ascii_case(&format!("http://{host}")) {
-                return Err(Refused::Origin);
-            }
-        }
+        check_place(request, self.port)?;
         let given = one(request.headers(), &header::AUTHORIZATION).and_then(bearer);
         if given.is_some_and(|given| self.token.is(given)) {
             Ok(())
@@ -74,13 +61,32 @@ impl Gate {
             Err(Refused::Token)
         }
     }
+}
 
-    fn is_ours(&self, host: &str) -> bool {
-        let Some((name, port)) = host.rsplit_once(':') else {
-            return false;
-        };
-        port == self.port.to_string() && HOSTS.iter().any(|ours| name.eq_ignore_ascii_case(ours))
+/// Whether a request names this machine and this port, and comes from no other origin.
+pub(super) fn check_place<B>(request: &Request<B>, port: u16) -> Result<(), Refused> {
+    let host = one(request.headers(), &header::HOST).ok_or(Refused::Host)?;
+    if !is_ours(host, port) {
+        return Err(Refused::Host);
     }
+    let authority = request.uri().authority();
+    if authority.is_some_and(|named| !named.as_str().eq_ignore_ascii_case(host)) {
+        return Err(Refused::Host);
+    }
+    if request.headers().contains_key(header::ORIGIN) {
+        let origin = one(request.headers(), &header::ORIGIN).ok_or(Refused::Origin)?;
+        if !origin.eq_ignore_ascii_case(&format!("http://{host}")) {
+            return Err(Refused::Origin);
+        }
+    }
+    Ok(())
+}
+
+fn is_ours(host: &str, port: u16) -> bool {
+    let Some((name, named)) = host.rsplit_once(':') else {
+        return false;
+    };
+    named == port.to_string() && HOSTS.iter().any(|ours| name.eq_ignore_ascii_case(ours))
 }
 
 /// The only value of a header; `None` when it is missing, there twice, or no text.

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::rt::{Read, Write};
-use hyper::service::service_fn;
+use hyper::service::{HttpService, service_fn};
 use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
@@ -37,7 +37,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Rest after an accept that failed, as it does when there are no more files.
 const ACCEPT_REST: Duration = Duration::from_millis(20);
 
-type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
+/// An answer; `E` is how its body may break off.
+pub(super) type Reply<E = Infallible> = Response<UnsyncBoxBody<Bytes, E>>;
 
 /// Takes calls on the socket until told to stop; then what is under way is stopped and waited for.
 pub async fn on_socket(listener: UnixListener, calls: Arc<Calls>, mut stop: watch::Receiver<bool>) {
@@ -80,7 +81,7 @@ pub async fn on_loopback(
 }
 
 /// The next connection and its place; `None` when it is time to stop.
-async fn next<T>(
+pub(super) async fn next<T>(
     places: &Arc<Semaphore>,
     stop: &mut watch::Receiver<bool>,
     mut accept: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>,
@@ -121,12 +122,23 @@ async fn connection<S: Read + Write + Unpin>(
     stream: S,
     gate: Option<Gate>,
     calls: Arc<Calls>,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
     let service = service_fn(move |request| {
         let (gate, calls) = (gate.clone(), calls.clone());
         async move { Ok::<_, Infallible>(answer(gate.as_ref(), &calls, request).await) }
     });
+    serve_on(stream, service, stop).await;
+}
+
+/// Answers the requests of one connection until told to stop; then the last one is answered to its end.
+pub(super) async fn serve_on<S, H, E>(stream: S, service: H, mut stop: watch::Receiver<bool>)
+where
+    S: Read + Write + Unpin,
+    H: HttpService<Incoming, ResBody = UnsyncBoxBody<Bytes, E>>,
+    H::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+{
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -216,8 +228,10 @@ async fn begin(calls: &Arc<Calls>, body: Incoming) -> Reply {
     reply
 }
 
-fn refuse(status: StatusCode, why: &str) -> Reply {
+/// An answer of one line.
+pub(super) fn refuse<E: 'static>(status: StatusCode, why: &str) -> Reply<E> {
     let body = Full::new(Bytes::from(format!("{why}\n")));
+    let body = body.map_err(|never: Infallible| match never {});
     let mut reply = Response::new(body.boxed_unsync());
     *reply.status_mut() = status;
     let plain = HeaderValue::from_static("text/plain");
@@ -227,7 +241,7 @@ fn refuse(status: StatusCode, why: &str) -> Reply {
 }
 
 /// Nobody keeps or guesses at what is answered here.
-fn quiet(reply: &mut Reply) {
+fn quiet<E>(reply: &mut Reply<E>) {
     let headers = reply.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let nosniff = HeaderValue::from_static("nosniff");
