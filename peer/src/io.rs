@@ -6,6 +6,7 @@ pub mod blobs;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod damaged;
 pub mod dirs;
 pub mod disk;
 pub mod evidence;

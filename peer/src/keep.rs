@@ -80,6 +80,12 @@ pub struct Totals {
     pub bytes: [u64; 4],
     /// Blobs.
     pub blobs: [u64; 4],
+    /// Bytes on disks that are not here: neither taken nor free, until they are back.
+    #[serde(default)]
+    pub away_bytes: u64,
+    /// Blobs there.
+    #[serde(default)]
+    pub away_blobs: u64,
 }
 
 impl Totals {
@@ -90,27 +96,28 @@ impl Totals {
         cache.saturating_add(followed)
     }
 
-    /// One more.
-    pub fn add(&mut self, class: Class, bytes: u64) {
+    /// One more. Without a class: on a disk that is away.
+    pub fn add(&mut self, class: Option<Class>, bytes: u64) {
         let (sum, count) = self.of(class);
         *sum = sum.saturating_add(bytes);
         *count += 1;
     }
 
     /// One less.
-    pub fn take(&mut self, class: Class, bytes: u64) {
+    pub fn take(&mut self, class: Option<Class>, bytes: u64) {
         let (sum, count) = self.of(class);
         *sum = sum.saturating_sub(bytes);
         *count = count.saturating_sub(1);
     }
 
-    fn of(&mut self, class: Class) -> (&mut u64, &mut u64) {
+    fn of(&mut self, class: Option<Class>) -> (&mut u64, &mut u64) {
         let ([b0, b1, b2, b3], [n0, n1, n2, n3]) = (&mut self.bytes, &mut self.blobs);
         match class {
-            Class::Cache => (b0, n0),
-            Class::Followed => (b1, n1),
-            Class::Pinned => (b2, n2),
-            Class::Own => (b3, n3),
+            Some(Class::Cache) => (b0, n0),
+            Some(Class::Followed) => (b1, n1),
+            Some(Class::Pinned) => (b2, n2),
+            Some(Class::Own) => (b3, n3),
+            None => (&mut self.away_bytes, &mut self.away_blobs),
         }
     }
 }

@@ -46,6 +46,7 @@ use crate::api::{Call, Code, Event, Failure, Rebuild};
 use crate::io::blobs::Blobs;
 use crate::io::client::Client;
 use crate::io::config::{ReadPins, ReadSources};
+use crate::io::damaged::DamageNotes;
 use crate::io::dirs::{Dirs, Lock, LockError};
 use crate::io::disk::Disk;
 use crate::io::evidence::Evidence;
@@ -58,6 +59,7 @@ use crate::io::news::News;
 use crate::io::server::Places;
 use crate::io::traffic::Traffic;
 use crate::io::whole;
+use crate::pins::Pins;
 use crate::settings::{Limits, Settings};
 use crate::standing::Standings;
 use crate::store::StoreError;
@@ -134,8 +136,10 @@ pub async fn call(
         }
         Err(failure) => return Err(failure),
     };
-    if !matches!(call, Call::Doctor | Call::Status) {
-        node.warn_of_roots(&events).await;
+    match call {
+        // They list those that are away.
+        Call::Doctor | Call::Status => node.warn_of_forgotten_roots(&events).await,
+        _ => node.warn_of_roots(&events).await,
     }
     let answer = match sweep::before(&node).await {
         Ok(()) => node.run(call, &events, stop).await,
@@ -189,6 +193,7 @@ struct Node {
     disk: Arc<Disk>,
     blobs: Blobs,
     evidence: Evidence,
+    damaged: DamageNotes,
     keys: Keys,
     markers: Markers,
     client: Arc<Client>,
@@ -204,6 +209,8 @@ struct Node {
     asked: Arc<Mutex<BTreeSet<FeedKey>>>,
     sources: Arc<ReadSources>,
     pins: Arc<ReadPins>,
+    /// The pins that were carried out.
+    applied: Arc<Mutex<Option<Arc<Pins>>>>,
     room: Arc<room::Room>,
     /// Held while the list of subscriptions is changed.
     changing: Arc<Mutex<()>>,
@@ -253,6 +260,7 @@ impl Node {
                 disk.clone(),
             )?,
             evidence: Evidence::open(&dirs.state().join("evidence"))?,
+            damaged: DamageNotes::open(&dirs.state().join("damaged"))?,
             keys: Keys::at(&dirs.keys()),
             markers: Markers::open(&dirs.state().join("markers"))?,
             client: Arc::new(Client::through(vec![traffic.down.clone()])),
@@ -267,6 +275,7 @@ impl Node {
             asked: Arc::default(),
             sources: Arc::default(),
             pins: Arc::default(),
+            applied: Arc::default(),
             room: Arc::default(),
             changing: Arc::default(),
             passphrase: options.passphrase.clone(),
@@ -285,10 +294,20 @@ impl Node {
         })
     }
 
+    /// Names the blob roots that the settings no longer name: once, when they are forgotten.
+    async fn warn_of_forgotten_roots(&self, events: &mpsc::Sender<Event>) {
+        for root in self.blobs.forgotten_roots() {
+            let (message, hint) = words::forgotten_root(root);
+            let hint = Some(hint);
+            tell(events, Event::Warning { message, hint }).await;
+        }
+    }
+
     /// Names the blob roots that are away.
     async fn warn_of_roots(&self, events: &mpsc::Sender<Event>) {
+        self.warn_of_forgotten_roots(events).await;
         for root in self.blobs.away_roots() {
-            let (message, hint) = words::away_root(root, self.dirs.state());
+            let (message, hint) = words::away_root(root);
             let hint = Some(hint);
             tell(events, Event::Warning { message, hint }).await;
         }

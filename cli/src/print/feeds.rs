@@ -130,6 +130,7 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
             ),
         )
         .add_some("kept", keeping::classes(&status.room.kept))
+        .add_some("away", keeping::away(&status.room.kept))
         .add("quota", keeping::quota(&status.room))
         .add(
             "free",
@@ -157,8 +158,8 @@ pub(super) fn status(screen: &mut Screen, status: &Status) {
         troubled.filter_map(move |peer| trouble(&nickname, peer))
     });
     screen.lines(peers);
-    // What is the matter with own feeds stands above.
-    let others = |finding: &&Finding| finding.kind != "own-feed";
+    // What is the matter with own feeds, and what was retracted, stands above.
+    let others = |finding: &&Finding| !["own-feed", "retracted"].contains(&finding.kind.as_str());
     let findings: Vec<&Finding> = status.findings.iter().filter(others).collect();
     screen.lines(
         findings

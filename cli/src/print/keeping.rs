@@ -125,6 +125,17 @@ pub(super) fn classes(kept: &Totals) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
+/// What lies on disks that are not here.
+pub(super) fn away(kept: &Totals) -> Option<String> {
+    (kept.away_blobs > 0).then(|| {
+        let files = units::count(kept.away_blobs, "file");
+        format!(
+            "{} in {files}, on disks that are not here",
+            units::size(kept.away_bytes)
+        )
+    })
+}
+
 /// What may be taken.
 pub(super) fn quota(room: &RoomInfo) -> String {
     format!(

@@ -4,6 +4,7 @@
 //! is verified, `<hex>.ref` where a blob that was published in place lies. A blob is complete when it has no `.part`.
 //! Everything about large blobs is in these files, so losing the store loses none. Only verified bytes get in.
 
+mod drop;
 mod files;
 mod import;
 mod partial;
@@ -31,9 +32,9 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 pub use import::{ImportError, Imported, Mode};
 pub use partial::{Partial, Window};
 pub use read::{BlobReader, ReadError};
-pub use roots::{Away, AwayRoot};
+pub use roots::{Away, AwayRoot, ForgottenRoot};
 use roots::{Root, Roots};
-pub use verify::{Damage, DamageKind, Looked};
+pub use verify::{Damage, DamageKind, Look, Looked};
 
 /// All blobs of a node. Cheap to clone.
 #[derive(Clone)]
@@ -43,6 +44,7 @@ pub struct Blobs {
 
 struct Inner {
     roots: Roots,
+    forgotten: Vec<ForgottenRoot>,
     disk: Arc<Disk>,
     /// Partial blobs that are open, so that all tasks share one state of each.
     open: Mutex<BTreeMap<Hash, Weak<Partial>>>,
@@ -123,9 +125,13 @@ impl Blobs {
         disk: Arc<Disk>,
     ) -> Result<Self, StoreError> {
         let roots = Roots::open(own, more, list)?;
-        roots.index(&disk)?;
+        let forgotten = roots.index(&disk)?;
+        if let Some(list) = list {
+            roots.remember(list)?;
+        }
         let inner = Inner {
             roots,
+            forgotten,
             disk,
             open: Mutex::default(),
             opening: Mutex::default(),
@@ -332,24 +338,16 @@ impl Blobs {
         read::export(&reader, &self.paths(hash)?, to, stop)
     }
 
-    /// Drops a blob. A file that was published in place is not touched.
+    /// Gives `count` the large blobs of roots that were not counted since they came, some at a time. A root of which all were
+    /// given is not given again.
     ///
     /// # Errors
-    /// Those of the disk.
-    pub fn drop_blob(&self, hash: &Hash) -> Result<(), StoreError> {
-        self.inner.disk.drop_small(hash)?;
-        let _opening = self.opening();
-        self.forget(hash);
-        self.paths(hash)?.remove()?;
-        self.inner.roots.forget(&self.inner.disk, hash)
-    }
-
-    /// All large blobs of which anything is here; walks the folders.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn each(&self, visit: &mut dyn FnMut(Hash)) -> Result<(), StoreError> {
-        self.large().try_for_each(|hash| hash.map(&mut *visit))
+    /// Those of the file system and of `count`.
+    pub fn each_uncounted(
+        &self,
+        count: &mut dyn FnMut(&[Hash]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.inner.roots.each_uncounted(&self.inner.disk, count)
     }
 
     /// Sums over all large blobs; walks the folders.

@@ -4,15 +4,11 @@
 use super::words::short;
 use super::{Node, Stop};
 use crate::api::{Answer, Code, Failure, Kept, KeptAs};
-use crate::io::disk::Due;
 use crate::keep::Class;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use std::collections::BTreeSet;
-
-/// Spared retractions looked at.
-const SPARED_MAX: usize = 10_000;
 
 /// Drops the media of an item or a feed.
 pub(super) fn discard(
@@ -94,12 +90,7 @@ fn discard_item(
     for hash in &blobs {
         dropped.add(node, hash, &is_other)?;
     }
-    for spared in node.disk.spared(Some(feed), SPARED_MAX)? {
-        if spared.index == index {
-            let Due { .. } = spared;
-            node.disk.unspare(&spared, false)?;
-        }
-    }
+    node.disk.unspare(feed, index, None)?;
     Ok(dropped.answer(node, feed, Some(index)))
 }
 
@@ -156,19 +147,19 @@ impl Dropped {
         hash: &Hash,
         is_other: &dyn Fn(&FeedKey, u64) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
-        let Some(bytes) = node.bytes_here(hash)? else {
+        let here = node.bytes_here(hash)?;
+        if here.is_none() && node.blobs.away(hash)?.is_none() {
             return Ok(());
-        };
+        }
+        // What lies on a disk that is away frees nothing yet.
+        let bytes = here.unwrap_or(0);
         let mut is_needed = false;
-        let mut is_own = false;
         for (feed, at) in node.named_by(hash)? {
-            let other = is_other(&feed, at)?;
-            is_needed |= other;
-            is_own |= other && node.own_name(&feed).is_some();
+            is_needed = is_needed || is_other(&feed, at)?;
         }
         let entry = node.disk.entry(hash)?;
         let is_pinned = entry.is_some_and(|entry| entry.class == Class::Pinned);
-        if is_needed || is_own || is_pinned || !node.drop_unless_busy(hash)? {
+        if is_needed || is_pinned || !node.drop_unless_busy(hash)? {
             self.stay += 1;
             return Ok(());
         }

@@ -18,6 +18,8 @@ impl Node {
         events: &mpsc::Sender<Event>,
         stop: Stop,
     ) -> Result<Answer, Failure> {
+        // A person may have written the file of pins while we run.
+        self.apply_pins_soon().await?;
         match call {
             call @ Call::Follow { .. } => follow::follow(self, call, events.clone(), stop).await,
             Call::Pin { target } => pin::pin(self, &target, events.clone(), stop).await,

@@ -4,8 +4,11 @@
 //! open: then what the files beside it tell.
 
 mod own;
+mod reach;
 
-use super::verify::{DAMAGED, WHOLE};
+pub(super) use reach::{note_lacking, note_reached, note_unreached};
+
+use super::verify::WHOLE;
 use super::words::{REBUILD, short};
 use super::{Node, Options, tell};
 use crate::api::{Answer, Code, Damaged, Diagnosis, Event, Failure, Finding};
@@ -21,8 +24,6 @@ use tokio::sync::mpsc;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Days without a whole `verify` before it is time for one.
 const UNVERIFIED_DAYS: u64 = 90;
-/// Days without an answer before a source counts as not reached.
-const UNREACHED_DAYS: u64 = 14;
 /// A head may be so far ahead of this clock.
 const AHEAD_MS: u64 = 10 * 60 * 1_000;
 /// Free space below which a disk is short of it, when the settings say nothing.
@@ -38,16 +39,6 @@ pub(super) fn note_birth(disk: &Disk) -> Result<(), StoreError> {
         disk.put_notes([(BORN.to_vec(), clock::now_ms().to_be_bytes().to_vec())])?;
     }
     Ok(())
-}
-
-/// Notes that a source answered.
-pub(super) fn note_reached(disk: &Disk, feed: &FeedKey) -> Result<(), StoreError> {
-    let now = clock::now_ms().to_be_bytes().to_vec();
-    disk.put_notes([(reached_name(feed), now)])
-}
-
-fn reached_name(feed: &FeedKey) -> Vec<u8> {
-    [b"reached/".as_slice(), feed.as_bytes()].concat()
 }
 
 fn time_at(disk: &Disk, name: &[u8]) -> Result<Option<u64>, StoreError> {
@@ -138,22 +129,23 @@ pub(super) fn findings(node: &Node) -> Result<Vec<Finding>, Failure> {
         disputed(node, &feed, &mut found)?;
     }
     index(node, &mut found)?;
-    sources(node, &mut found)?;
+    for source in node.sources()?.list() {
+        reach::source(node, source, &mut found)?;
+    }
     clock_off(node, &mut found)?;
     unverified(node, &mut found)?;
+    retracted(node, &mut found)?;
     Ok(found)
 }
 
 fn damaged(node: &Node, found: &mut Vec<Finding>) -> Result<(), Failure> {
-    let mut notes = Vec::new();
-    let mut more = 0_usize;
-    node.disk.notes(DAMAGED, &mut |_, value| {
-        match serde_json::from_slice::<Damaged>(value) {
-            Ok(damaged) if notes.len() < DAMAGED_MAX => notes.push(damaged),
-            _ => more += 1,
-        }
-        true
-    })?;
+    let (listed, mut more) = node.damaged.list(DAMAGED_MAX)?;
+    let listed = listed
+        .iter()
+        .map(|note| serde_json::from_slice::<Damaged>(note));
+    let (notes, unread): (Vec<_>, Vec<_>) = listed.partition(Result::is_ok);
+    more += unread.len();
+    let notes = notes.into_iter().flatten();
     for damaged in notes {
         // What was fetched meanwhile is whole; the next `verify` takes the note away.
         if let Some(hash) = &damaged.hash
@@ -187,7 +179,7 @@ fn damaged(node: &Node, found: &mut Vec<Finding>) -> Result<(), Failure> {
 
 fn roots(node: &Node, found: &mut Vec<Finding>) {
     for root in node.blobs.away_roots() {
-        let (what, todo) = super::words::away_root(root, node.dirs.state());
+        let (what, todo) = super::words::away_root(root);
         found.push(finding(
             "missing-root",
             what,
@@ -247,28 +239,35 @@ fn index(node: &Node, found: &mut Vec<Finding>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn sources(node: &Node, found: &mut Vec<Finding>) -> Result<(), Failure> {
-    let now = clock::now_ms();
-    for source in node.sources()?.list() {
-        let reached = time_at(&node.disk, &reached_name(&source.feed))?;
-        let since = reached.unwrap_or(source.added);
-        let days = now.saturating_sub(since) / DAY_MS;
-        if since == 0 || days < UNREACHED_DAYS {
-            continue;
-        }
-        let name = &source.nickname;
-        let what = match reached {
-            Some(_) => format!("{name}: nobody answered for {days} days"),
-            None => format!("{name}: nobody answered since it was followed, {days} days ago"),
+/// Retracted items that stay until their user says otherwise.
+fn retracted(node: &Node, found: &mut Vec<Finding>) -> Result<(), Failure> {
+    for spared in node.spared()? {
+        let name = format!("{}/{}", spared.nickname, spared.index);
+        let (what, todo) = if spared.is_own {
+            (
+                "you took it back, and your own copy stays",
+                format!("levada drop {name} --yes"),
+            )
+        } else if node
+            .pins()?
+            .items(&spared.feed)
+            .any(|item| item == spared.index)
+        {
+            (
+                "its author took it back, and it stays because it is pinned",
+                format!("levada unpin {name}"),
+            )
+        } else {
+            (
+                "its author took it back, and it stays because all of its feed is pinned",
+                format!("levada unpin {}", spared.nickname),
+            )
         };
         found.push(finding(
-            "not-reached",
-            what,
-            "what is new of it does not come",
-            format!(
-                "ask its author where it is now: levada follow {} --via URL",
-                short(&source.feed)
-            ),
+            "retracted",
+            format!("{name}: {what}"),
+            "it takes room, and is neither shown nor served; it waits for your word",
+            format!("{todo}, to let it go; or leave it"),
         ));
     }
     Ok(())

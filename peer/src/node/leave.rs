@@ -1,12 +1,13 @@
 //! Leaving a feed: what was followed becomes cache, or with a purge goes, records and media.
 //!
-//! Page by page, and noted in the store where it is: interrupted or killed, it goes on at the next start. Pinned items stay
+//! Page by page, and noted in the store how far it is: interrupted or killed, it goes on at the next start. Pinned items stay
 //! with their records. Each page takes its records out in one write, which also lists the blobs that they named (`uses`);
 //! those go once nothing else names them (`room`).
 
 use super::Node;
 use crate::io::disk::Entry;
 use crate::keep::Class;
+use crate::pins::Pins;
 use crate::query;
 use crate::store::StoreError;
 use levada_feed::key::FeedKey;
@@ -67,11 +68,17 @@ impl Node {
         let Some(how) = self.disk.note(&name(feed))? else {
             return Ok(0);
         };
-        let freed = if how == PURGE {
-            self.purge(feed, is_stopped)?
-        } else {
-            self.demote(feed, is_stopped)?;
-            0
+        let Ok(pins) = self.pins() else {
+            // A file that cannot be read may pin all of it: later, then.
+            return Ok(0);
+        };
+        let freed = match how.strip_prefix(CACHE) {
+            None => self.purge(feed, &pins, is_stopped)?,
+            Some(start) => {
+                let start = start.try_into().map_or(0, u64::from_be_bytes);
+                self.demote(feed, start, is_stopped)?;
+                0
+            }
         };
         if !is_stopped() {
             self.leave_never(feed)?;
@@ -80,11 +87,12 @@ impl Node {
     }
 
     /// Drops what is held of a feed: records, and blobs that no other record names. Pinned items stay.
-    fn purge(&self, feed: &FeedKey, is_stopped: &dyn Fn() -> bool) -> Result<u64, StoreError> {
-        let Ok(pins) = self.pins() else {
-            // A file that cannot be read may pin all of it.
-            return Ok(0);
-        };
+    fn purge(
+        &self,
+        feed: &FeedKey,
+        pins: &Pins,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<u64, StoreError> {
         if pins.has_feed(feed) {
             return Ok(0);
         }
@@ -117,9 +125,13 @@ impl Node {
     }
 
     /// What was followed is cache from now on.
-    fn demote(&self, feed: &FeedKey, is_stopped: &dyn Fn() -> bool) -> Result<(), StoreError> {
+    fn demote(
+        &self,
+        feed: &FeedKey,
+        mut start: u64,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<(), StoreError> {
         let end = self.disk.head(feed)?.map_or(0, |head| head.body().length);
-        let mut start = 0;
         while start < end && !is_stopped() {
             let page = start..end.min(start + PAGE_RECORDS);
             start = page.end;
@@ -137,6 +149,8 @@ impl Node {
                 },
                 ..entry
             })?;
+            let how = [CACHE, &start.to_be_bytes()].concat();
+            self.disk.put_notes([(name(feed), how)])?;
         }
         Ok(())
     }

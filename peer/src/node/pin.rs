@@ -1,6 +1,8 @@
 //! Pins: what a person wants to keep, whatever its source, the quota or its author say. And what becomes of a pin that ends.
 //!
-//! The file of pins is the truth; the class in the ledger follows it, and is put right when the two are compared.
+//! The file of pins is the truth, whoever wrote it; what it asks for is carried out in `applied`.
+
+mod applied;
 
 use super::get::{Fetch, item};
 use super::media::WantedBlob;
@@ -11,8 +13,6 @@ use super::{Node, Stop};
 use crate::api::{Answer, Code, Event, Failure, Kept, KeptAs};
 use crate::io::blobs::Held;
 use crate::io::clock;
-use crate::io::disk::Entry;
-use crate::keep::Class;
 use crate::pins::Pins;
 use crate::query;
 use crate::store::StoreError;
@@ -25,11 +25,11 @@ use tokio::sync::mpsc;
 
 /// Records looked at together.
 const PAGE_RECORDS: u64 = 1_000;
+/// Told blobs that a page of records names, and where the next page begins.
+type Visit<'a> = &'a mut dyn FnMut(&BTreeSet<Hash>, u64) -> Result<(), StoreError>;
+
 /// Other records looked at that may keep a blob.
 const OTHERS_MAX: usize = 4_096;
-/// Retractions that a pin held back, put back together.
-const SPARED_MAX: usize = 10_000;
-
 /// Pins an item or a feed, and fetches what is missing of it.
 pub(super) async fn pin(
     node: &Arc<Node>,
@@ -52,11 +52,7 @@ pub(super) async fn pin(
     let item = item_even_retracted(node, &feed, index)?;
     let is_new = node.change_pins(|pins| pins.add(&feed, Some(index), clock::now_ms()))?;
     let hashes: Vec<Hash> = item.files.iter().map(|file| file.hash).collect();
-    let (raising, raised) = (node.clone(), hashes.clone());
-    let raise = super::records::blocking(move || raising.raise(&raised, Class::Pinned).map(drop));
-    raise
-        .await
-        .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+    node.apply_pins_until(&stop).await?;
     let mut failed = None;
     for file in &item.files {
         let name = file.name.clone().unwrap_or_else(|| item.title.clone());
@@ -103,27 +99,17 @@ async fn pin_feed(
     stop: Stop,
 ) -> Result<Answer, Failure> {
     let is_new = node.change_pins(|pins| pins.add(feed, None, clock::now_ms()))?;
+    node.apply_pins_until(&stop).await?;
     let mut files_left = 0;
     if let Some(source) = node.source_of(feed) {
         let synced = sync_source(node, &source, events.clone(), stop.clone()).await?;
         files_left = synced.files_wanted - synced.files;
         super::tell(&events, Event::Synced(synced)).await;
     }
-    let (raising, of) = (node.clone(), *feed);
-    let raise = super::records::blocking(move || {
-        let (mut files, mut bytes) = (0, 0);
-        raising.each_named(&of, &|| *stop.borrow(), &mut |hashes| {
-            let hashes: Vec<Hash> = hashes.iter().copied().collect();
-            raising.raise(&hashes, Class::Pinned)?;
-            let (here, taken, _) = raising.taken(&hashes)?;
-            files += here;
-            bytes += taken;
-            Ok(())
-        })?;
-        Ok((files, bytes))
-    });
-    let raised = raise.await;
-    let (files, bytes) = raised.map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+    let (counting, of) = (node.clone(), *feed);
+    let count = super::records::blocking(move || counting.taken_by(&of, None, &stop));
+    let counted = count.await;
+    let (files, bytes) = counted.map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
     Ok(Answer::Kept(Kept {
         feed: *feed,
         nickname: node.nickname(feed),
@@ -173,32 +159,8 @@ pub(super) fn unpin(node: &Node, target: &str, stop: &Stop) -> Result<Answer, Fa
             failure
         });
     }
-    let pins = node.pins()?;
-    let (mut files, mut bytes) = (0, 0);
-    let mut loosen = |hashes: &BTreeSet<Hash>| {
-        for hash in hashes {
-            let class = node.class_without(&pins, hash)?;
-            node.disk
-                .change_entries([hash], |entry| match entry.class {
-                    Class::Pinned => Entry { class, ..entry },
-                    _ => entry,
-                })?;
-        }
-        let hashes: Vec<Hash> = hashes.iter().copied().collect();
-        let (here, taken, _) = node.taken(&hashes)?;
-        files += here;
-        bytes += taken;
-        Ok(())
-    };
-    match index {
-        Some(index) => loosen(&node.blobs_of(&feed, index)?)?,
-        None => node.each_named(&feed, &|| *stop.borrow(), &mut loosen)?,
-    }
-    for spared in node.disk.spared(Some(&feed), SPARED_MAX)? {
-        if !pins.has(&feed, spared.index) {
-            node.disk.unspare(&spared, true)?;
-        }
-    }
+    node.apply_pins(&|| *stop.borrow())?;
+    let (files, bytes) = node.taken_by(&feed, index, stop)?;
     Ok(Answer::Kept(Kept {
         feed,
         nickname: node.nickname(&feed),
@@ -227,7 +189,7 @@ pub(super) fn pinned(
             let state = node.blobs.state(&file.hash)?;
             if state.is_some_and(|state| matches!(state.held, Held::Complete)) {
                 here.push(file.hash);
-            } else {
+            } else if node.blobs.away(&file.hash)?.is_none() {
                 missing.push(WantedBlob {
                     hash: file.hash,
                     size: file.size,
@@ -276,8 +238,19 @@ impl Node {
         is_stopped: &dyn Fn() -> bool,
         visit: &mut dyn FnMut(&BTreeSet<Hash>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
+        let mut visit = |named: &BTreeSet<Hash>, _| visit(named);
+        self.each_named_from(feed, 0, is_stopped, &mut visit)
+    }
+
+    /// The same from a record on; `visit` is told where the next page begins.
+    fn each_named_from(
+        &self,
+        feed: &FeedKey,
+        mut start: u64,
+        is_stopped: &dyn Fn() -> bool,
+        visit: Visit<'_>,
+    ) -> Result<(), StoreError> {
         let end = self.disk.head(feed)?.map_or(0, |head| head.body().length);
-        let mut start = 0;
         while start < end && !is_stopped() {
             let page = start..end.min(start + PAGE_RECORDS);
             start = page.end;
@@ -286,9 +259,31 @@ impl Node {
                 named.extend(query::changes(bytes, index).1);
                 true
             })?;
-            visit(&named)?;
+            visit(&named, start)?;
         }
         Ok(())
+    }
+
+    /// Files of an item or a feed that are here, and bytes that they take.
+    fn taken_by(
+        &self,
+        feed: &FeedKey,
+        index: Option<u64>,
+        stop: &Stop,
+    ) -> Result<(u64, u64), StoreError> {
+        let (mut files, mut bytes) = (0, 0);
+        let mut count = |hashes: &BTreeSet<Hash>| {
+            let hashes: Vec<Hash> = hashes.iter().copied().collect();
+            let (here, taken, _) = self.taken(&hashes)?;
+            files += here;
+            bytes += taken;
+            Ok(())
+        };
+        match index {
+            Some(index) => count(&self.blobs_of(feed, index)?)?,
+            None => self.each_named(feed, &|| *stop.borrow(), &mut count)?,
+        }
+        Ok((files, bytes))
     }
 
     /// Of some blobs: how many are here, bytes that they take, how many are not.
@@ -304,25 +299,6 @@ impl Node {
             }
         }
         Ok((files, bytes, left))
-    }
-
-    /// What a blob is kept as when one pin of it has ended.
-    fn class_without(&self, pins: &Pins, hash: &Hash) -> Result<Class, StoreError> {
-        let mut class = Class::Cache;
-        for (feed, index) in self.named_by(hash)? {
-            let first = self.first_record(&feed, index)?;
-            let now = if self.own_name(&feed).is_some() {
-                Class::Own
-            } else if pins.has(&feed, first) {
-                Class::Pinned
-            } else if self.source_of(&feed).is_some() {
-                Class::Followed
-            } else {
-                Class::Cache
-            };
-            class = class.max(now);
-        }
-        Ok(class)
     }
 
     /// The records that name a blob, some at most.

@@ -1,6 +1,7 @@
 //! Which media of a source are wanted: those of the items its policy keeps, newest first, up to its limit of bytes.
 //!
-//! Given out page by page, so that a source of any size needs the memory of one page.
+//! Given out page by page, so that a source of any size needs the memory of one page. A policy of days ends with the first
+//! items that are all too old, and edits of still older ones that were written since.
 
 use super::Node;
 use super::media::WantedBlob;
@@ -33,6 +34,8 @@ pub(super) struct Plan {
     bytes_left: u64,
     /// Items from this index on were looked at.
     looked_at: u64,
+    /// All others are too old, but for those that were edited since.
+    has_ended: bool,
     pins: Arc<Pins>,
     /// What its media are kept as.
     class: Class,
@@ -80,6 +83,7 @@ impl Plan {
             items_left,
             bytes_left: if is_pinned { u64::MAX } else { source.max_size },
             looked_at: u64::MAX,
+            has_ended: false,
             pins: pins.clone(),
             class: if is_pinned {
                 Class::Pinned
@@ -91,6 +95,9 @@ impl Plan {
 
     /// The next page; `None` when no item is left.
     pub(super) fn next(&mut self, node: &Node) -> Result<Option<Page>, StoreError> {
+        if self.has_ended {
+            return Ok(None);
+        }
         let most = usize::try_from(self.items_left)
             .unwrap_or(usize::MAX)
             .min(PAGE_ITEMS);
@@ -99,6 +106,7 @@ impl Plan {
         }
         let mut rows = Vec::new();
         let mut looked_at = 0;
+        let before = self.looked_at;
         node.disk
             .rows(&self.feed, 0..self.looked_at, &mut |kind, row| {
                 if kind == RowKind::Item && row.retracted_by.is_none() {
@@ -115,10 +123,37 @@ impl Plan {
         if rows.is_empty() {
             return Ok(None);
         }
-        let mut page = Page::default();
-        let mut seen = BTreeSet::new();
         let newest: Vec<u64> = rows.iter().map(|(_, newest)| *newest).collect();
         let mut items = self.items(node, &newest)?;
+        if self.since_ms > 0 {
+            // Among those that are wanted there may be some that are too old.
+            for (index, newest) in &rows {
+                if !items.contains_key(newest) {
+                    self.lets_go(node, *index, *newest)?;
+                }
+            }
+            let is_wanted = |(_, newest): &(u64, u64)| items.contains_key(newest);
+            let wanted = rows.iter().rposition(is_wanted).map_or(0, |last| last + 1);
+            if rows.len() - wanted >= PAST_ITEMS || self.looked_at == 0 {
+                self.has_ended = true;
+                let last = wanted.checked_sub(1).and_then(|last| rows.get(last));
+                self.looked_at = last.map_or(before, |(index, _)| *index);
+                let old = self.edited_since(node)?;
+                items.extend(self.items(node, &old.values().copied().collect::<Vec<_>>())?);
+                rows.extend(old.into_iter().filter(|(index, _)| *index < self.looked_at));
+            }
+        }
+        self.page(node, rows, items).map(Some)
+    }
+
+    fn page(
+        &mut self,
+        node: &Node,
+        rows: Vec<(u64, u64)>,
+        mut items: BTreeMap<u64, Newest>,
+    ) -> Result<Page, StoreError> {
+        let mut page = Page::default();
+        let mut seen = BTreeSet::new();
         for (index, newest) in rows {
             // What the person dropped is not fetched again by itself.
             let is_dropped =
@@ -129,7 +164,31 @@ impl Plan {
             }
         }
         node.raise(&page.here, self.class)?;
-        Ok(Some(page))
+        Ok(page)
+    }
+
+    /// Items before those looked at that were edited by a record since: index of the item and of the edit that is its newest.
+    fn edited_since(&self, node: &Node) -> Result<BTreeMap<u64, u64>, StoreError> {
+        let mut edited = BTreeSet::new();
+        node.disk
+            .records(&self.feed, self.looked_at..u64::MAX, &mut |index, bytes| {
+                if let Ok(record) = record::read(bytes, index)
+                    && let Body::Item(item) = record.body
+                    && let Some(first) = item.edits
+                {
+                    edited.insert(first.index);
+                }
+                true
+            })?;
+        let mut newest = BTreeMap::new();
+        for index in edited {
+            if let Some((RowKind::Item, row)) = node.disk.row(&self.feed, index)?
+                && row.retracted_by.is_none()
+            {
+                newest.insert(index, row.newest);
+            }
+        }
+        Ok(newest)
     }
 
     /// What the policy kept until newer items came is cache from now on: items below those looked at, until some in a row
@@ -146,18 +205,24 @@ impl Plan {
             })?;
             start = rows.last().map_or(0, |(_, row)| row.index);
             for (kind, row) in &rows {
-                let is_one = *kind == RowKind::Item && self.lets_go(node, row.newest)?;
+                let is_one = *kind == RowKind::Item && self.lets_go(node, row.index, row.newest)?;
                 without = if is_one { 0 } else { without + 1 };
             }
         }
         Ok(())
     }
 
-    /// Makes the followed media of one record cache, unless another record names them; says whether there were any.
-    fn lets_go(&self, node: &Node, newest: u64) -> Result<bool, StoreError> {
+    /// Makes the followed media of one item cache, unless another item names them; says whether there were any.
+    fn lets_go(&self, node: &Node, item: u64, newest: u64) -> Result<bool, StoreError> {
         let Some(bytes) = node.disk.record(&self.feed, newest)? else {
             return Ok(false);
         };
+        if self.since_ms > 0
+            && record::read(&bytes, newest).is_ok_and(|record| record.time >= self.since_ms)
+        {
+            // Edited since, and so kept.
+            return Ok(false);
+        }
         let mut had_any = false;
         for hash in query::changes(&bytes, newest).1 {
             let entry = node.disk.entry(&hash)?;
@@ -165,10 +230,11 @@ impl Plan {
                 continue;
             }
             let mut is_alone = true;
-            node.disk.named_by(&hash, &mut |feed, index| {
-                is_alone = feed == self.feed && index < self.looked_at;
-                is_alone
-            })?;
+            for (feed, index) in node.named_by(&hash)? {
+                let first = node.first_record(&feed, index)?;
+                let is_past = first == item || first < self.looked_at;
+                is_alone = is_alone && feed == self.feed && is_past;
+            }
             if is_alone {
                 had_any = true;
                 node.disk

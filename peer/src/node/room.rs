@@ -33,6 +33,8 @@ pub(super) struct Room {
 #[derive(Clone, Copy, Default)]
 struct Busy {
     holders: u32,
+    /// How many of them fetch it; the others read it.
+    fetchers: u32,
     /// Bytes that it may take in all; 0 when it is only read.
     promised: u64,
 }
@@ -48,6 +50,7 @@ impl Room {
 /// Keeps blobs from being evicted until it is dropped.
 pub(super) struct Holding {
     room: Arc<Room>,
+    is_fetching: bool,
     hashes: Vec<Hash>,
 }
 
@@ -57,6 +60,10 @@ impl Drop for Holding {
         for hash in &self.hashes {
             if let Some(held) = busy.get_mut(hash) {
                 held.holders -= 1;
+                held.fetchers -= u32::from(self.is_fetching);
+                if held.fetchers == 0 {
+                    held.promised = 0;
+                }
                 if held.holders == 0 {
                     busy.remove(hash);
                 }
@@ -71,6 +78,7 @@ impl Node {
         self.room.busy().entry(hash).or_default().holders += 1;
         Holding {
             room: self.room.clone(),
+            is_fetching: false,
             hashes: vec![hash],
         }
     }
@@ -85,50 +93,61 @@ impl Node {
         // Before the lock, so that it is dropped after it.
         let mut holding = Holding {
             room: self.room.clone(),
+            is_fetching: true,
             hashes: Vec::new(),
         };
         let mut busy = self.room.busy();
+        // What is not written yet of this round is not in the sums, so it is counted here.
+        let (mut room, mut unwritten) = (self.room_now(&busy, 0)?, 0_u64);
         let mut refusals = Vec::with_capacity(coming.len());
         let mut entries = Vec::new();
         let mut has_large = false;
         for one in coming {
             let known = self.disk.entry(&one.hash)?;
-            let before = known.map_or(0, |entry| entry.bytes);
+            let here = known.filter(|entry| !entry.is_away);
+            let before = here.map_or(0, |entry| entry.bytes);
             let class = purpose.class();
             let class = known.map_or(class, |entry| entry.class.max(class));
             let bytes = bytes_of(one, before);
-            // What is not written yet of this round is not in the sums.
-            let unwritten: u64 = entries.iter().map(|(_, added, _)| added).sum();
             let added = bytes - before;
-            let refused = self.make_room(&busy, one, class, added, unwritten, purpose)?;
+            let wants = Wants {
+                class,
+                added,
+                purpose,
+            };
+            let (refused, has_evicted) = self.make_room(&busy, &room, one, wants)?;
             refusals.push(refused);
+            if has_evicted {
+                room = self.room_now(&busy, unwritten)?;
+            }
             if refused.is_some() {
                 continue;
             }
-            let used = match purpose {
-                Purpose::Follow => one.date,
-                Purpose::Own | Purpose::Pin | Purpose::Get => {
-                    clock::now_ms() / keep::USE_MS * keep::USE_MS
-                }
+            if class.is_bounded() {
+                unwritten = unwritten.saturating_add(added);
+                room.bounded = room.bounded.saturating_add(added);
+            }
+            room.free = room.free.saturating_sub(added);
+            let used = purpose.used(one.date, known.map(|entry| entry.used), clock::now_ms());
+            let entry = Entry {
+                class,
+                used,
+                bytes,
+                is_away: false,
             };
-            let used = known.map_or(used, |entry| entry.used.max(used));
-            let entry = Entry { class, used, bytes };
-            let is_counted = if class.is_bounded() { added } else { 0 };
-            entries.push((one.hash, is_counted, entry));
+            entries.push((one.hash, Some(entry)));
             has_large |= one.size > INLINE_BYTES_MAX;
             let held = busy.entry(one.hash).or_default();
             held.holders += 1;
+            held.fetchers += 1;
             held.promised = held.promised.max(bytes);
             holding.hashes.push(one.hash);
         }
-        let written = entries
-            .into_iter()
-            .map(|(hash, _, entry)| (hash, Some(entry)));
-        self.disk.put_entries(written)?;
+        self.disk.put_entries(entries)?;
         drop(busy);
         if has_large {
             // A file that survives a loss of power must be in the ledger too.
-            self.disk.persist()?;
+            self.disk.sync()?;
         }
         Ok((holding, refusals))
     }
@@ -173,35 +192,39 @@ impl Node {
         self.room_now(&self.room.busy(), 0)
     }
 
+    /// Gives why there is no room, and whether something went for it.
     fn make_room(
         &self,
         busy: &BTreeMap<Hash, Busy>,
+        room: &keep::Room,
         one: &Coming,
-        class: Class,
-        added: u64,
-        unwritten: u64,
-        purpose: Purpose,
-    ) -> Result<Option<NoRoom>, StoreError> {
+        wants: Wants,
+    ) -> Result<(Option<NoRoom>, bool), StoreError> {
+        let Wants {
+            class,
+            added,
+            purpose,
+        } = wants;
         if added == 0 {
-            return Ok(None);
+            return Ok((None, false));
         }
-        let room = self.room_now(busy, unwritten)?;
         let (size, quota, reserve) = (one.size, room.quota(), room.reserve());
         let short = match room.short(class, added) {
-            Ok(0) => return Ok(None),
+            Ok(0) => return Ok((None, false)),
             Ok(short) => short,
-            Err(TooLarge::Quota) => return Ok(Some(NoRoom::Quota { size, quota })),
-            Err(TooLarge::Disk) => return Ok(Some(NoRoom::Disk { size, reserve })),
+            Err(TooLarge::Quota) => return Ok((Some(NoRoom::Quota { size, quota }), false)),
+            Err(TooLarge::Disk) => return Ok((Some(NoRoom::Disk { size, reserve }), false)),
         };
         if self.evict(busy, short, purpose.asker(one.date))? {
-            return Ok(None);
+            return Ok((None, true));
         }
         let is_quota_full = room.bounded.saturating_add(added) > quota;
-        Ok(Some(if class.is_bounded() && is_quota_full {
+        let no_room = if class.is_bounded() && is_quota_full {
             NoRoom::Full { size, quota }
         } else {
             NoRoom::Disk { size, reserve }
-        }))
+        };
+        Ok((Some(no_room), true))
     }
 
     /// Evicts until so many bytes are free. `false`: nobody has to go for that.
@@ -221,19 +244,18 @@ impl Node {
                 .any(|feed| self.disk.is_named_by(hash, feed).unwrap_or(true))
         };
         while short > 0 {
-            // On a disk that is not there it cannot be dropped.
-            let is_away = |hash: &Hash| !self.blobs.away(hash).is_ok_and(|away| away.is_none());
-            let stays = |hash: &Hash| busy.contains_key(hash) || is_own(hash) || is_away(hash);
+            let stays = |hash: &Hash| busy.contains_key(hash) || is_own(hash);
             let order = self.disk.in_order();
             let Some(chosen) = keep::victims(short, order, asker, stays, VICTIMS)? else {
                 return Ok(false);
             };
+            let mut gone = Vec::with_capacity(chosen.len());
             for kept in &chosen {
                 // The file before the note.
                 self.blobs.drop_blob(&kept.hash)?;
                 short = short.saturating_sub(kept.bytes);
+                gone.push((kept.hash, self.entry_left(&kept.hash)?));
             }
-            let gone = chosen.into_iter().map(|kept| (kept.hash, None));
             self.disk.put_entries(gone)?;
         }
         Ok(true)
@@ -260,24 +282,38 @@ impl Node {
 
     /// What came, came: the ledger says what is there, and what did not come is not counted any more.
     pub(super) fn settle(&self, holding: Holding) -> Result<(), StoreError> {
-        let mut gone = Vec::new();
-        for hash in &holding.hashes {
-            match self.bytes_here(hash)? {
-                Some(bytes) => self
-                    .disk
-                    .change_entries([hash], |entry| Entry { bytes, ..entry })?,
-                None => gone.push((*hash, None)),
-            }
-        }
-        if gone.is_empty() {
-            return Ok(());
-        }
-        // Somebody else may be about to fetch one of them.
         let busy = self.room.busy();
-        let is_ours = |hash: &Hash| busy.get(hash).is_none_or(|busy| busy.holders <= 1);
-        gone.retain(|(hash, _)| is_ours(hash));
-        self.disk.put_entries(gone)
+        // Who else fetches one of them was promised as much, and settles it last.
+        let is_ours = |hash: &&Hash| busy.get(hash).is_none_or(|busy| busy.fetchers <= 1);
+        let mut changed = Vec::new();
+        for hash in holding.hashes.iter().filter(is_ours) {
+            changed.push(match (self.bytes_here(hash)?, self.disk.entry(hash)?) {
+                (Some(bytes), Some(entry)) => (*hash, Some(Entry { bytes, ..entry })),
+                _ => (*hash, self.entry_left(hash)?),
+            });
+        }
+        self.disk.put_entries(changed)
     }
+
+    /// What stays in the ledger of a blob that is not here: nothing, unless a disk that is away has it.
+    fn entry_left(&self, hash: &Hash) -> Result<Option<Entry>, StoreError> {
+        let away = self.blobs.away(hash)?.map(|(_, size)| keep::cost(size));
+        let entry = self.disk.entry(hash)?;
+        Ok(away.zip(entry).map(|(bytes, entry)| Entry {
+            bytes,
+            is_away: true,
+            ..entry
+        }))
+    }
+}
+
+/// What a blob that is about to come asks for.
+#[derive(Clone, Copy)]
+struct Wants {
+    class: Class,
+    /// Bytes besides those that it was promised before.
+    added: u64,
+    purpose: Purpose,
 }
 
 /// Bytes that a blob will take: never less than it does.

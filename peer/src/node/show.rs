@@ -31,6 +31,20 @@ pub(super) fn ls(
     // Newest first over all feeds; within a feed the log's own order.
     items.sort_by_key(|item: &Shown| std::cmp::Reverse((item.published, item.index)));
     items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    if items.is_empty() {
+        for feed in &feeds {
+            if let Some((stored, known)) = node.lost(feed)? {
+                let name = node.nickname(feed);
+                return Err(Failure::new(
+                    Code::Failed,
+                    format!(
+                        "{name}: the store has {stored} of {known} records that were here before"
+                    ),
+                )
+                .hint(super::words::REBUILD));
+            }
+        }
+    }
     Ok(Answer::Items { items })
 }
 

@@ -74,6 +74,7 @@ impl Node {
             // What cannot be read may say that something stays.
             return Ok(());
         }
+        self.apply_pins(is_stopped)?;
         self.leave_all(is_stopped)?;
         self.let_go(is_stopped)?;
         self.drop_loose(is_stopped)?;
@@ -139,10 +140,15 @@ impl Node {
 
     /// What was spared because a source honours no retractions is due again.
     pub(super) fn honour(&self, feed: &FeedKey) -> Result<(), StoreError> {
-        for spared in self.disk.spared(Some(feed), SPARED_MAX)? {
-            self.disk.unspare(&spared, true)?;
+        loop {
+            let spared = self.disk.spared(Some(feed), SPARED_MAX)?;
+            if spared.is_empty() {
+                return Ok(());
+            }
+            for Due { since, index, .. } in spared {
+                self.disk.unspare(feed, index, Some(since))?;
+            }
         }
-        Ok(())
     }
 
     /// Retracted items that stay until their user says otherwise; the first few.

@@ -4,7 +4,7 @@ use super::media::MediaFetch;
 use super::plan::{Plan, since_ms};
 use super::records::{Came, RecordSync, SyncError, blocking};
 use super::room::Purpose;
-use super::{Node, Stop};
+use super::{Node, Stop, doctor};
 use crate::api::{Code, Event, Failure, Synced};
 use crate::io::client::{AskError, Remote, Unreachable};
 use crate::io::clock;
@@ -76,8 +76,19 @@ async fn sync_once(
     let mut order = remotes;
     // Records of an own feed come by taking over alone, under the lock of signing.
     if node.own_name(&source.feed).is_none() {
-        let (came, via) = sync_records(node, source, &order, &events, &stop).await?;
-        super::doctor::note_reached(&node.disk, &source.feed)?;
+        let synced = sync_records(node, source, &order, &events, &stop).await;
+        if synced
+            .as_ref()
+            .is_err_and(|failure| failure.code == Code::NotFound)
+        {
+            doctor::note_unreached(&node.disk, &source.feed)?;
+        }
+        let (came, via) = synced?;
+        doctor::note_reached(&node.disk, &source.feed)?;
+        if came.records > 0 {
+            // Until they are counted: a kill in between must not hide what is missing.
+            doctor::note_lacking(&node.disk, &source.feed, None)?;
+        }
         result.records_new = came.records;
         result.via = Some(via.name().to_owned());
         // Who answered is asked first for the media too.
@@ -281,6 +292,8 @@ async fn sync_media(
     stop: Stop,
 ) -> Result<(), Failure> {
     let pins = node.pins()?;
+    // A person may have written the file while we run.
+    node.apply_pins_until(&stop).await?;
     let purpose = purpose(node, source, &pins);
     let name = source.nickname.clone();
     let fetch = MediaFetch::new(
@@ -339,8 +352,10 @@ async fn sync_media(
         result.bytes_new += fetch.bytes();
         result.files += came.map_err(|error| failure(source, &error))?;
     }
-    if result.files < result.files_wanted {
-        result.error = Some(match result.files_wanted - result.files {
+    let lacking = result.files_wanted.saturating_sub(result.files);
+    doctor::note_lacking(&node.disk, &source.feed, Some(lacking))?;
+    if lacking > 0 {
+        result.error = Some(match lacking {
             1 => "1 file is not here yet".to_owned(),
             files => format!("{files} files are not here yet"),
         });

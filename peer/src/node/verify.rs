@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-pub(super) use notes::{DAMAGED, WHOLE};
+pub(super) use notes::WHOLE;
 
 /// Something that was found damaged.
 #[derive(Debug)]

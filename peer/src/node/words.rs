@@ -2,7 +2,7 @@
 
 use crate::api::{Code, Failure};
 use crate::io::author::AuthorError;
-use crate::io::blobs::{Away, AwayRoot};
+use crate::io::blobs::{Away, AwayRoot, ForgottenRoot};
 use crate::io::config::ConfigError;
 use crate::io::dirs::{Dirs, LockError};
 use crate::io::keys::KeyError;
@@ -53,28 +53,18 @@ pub(super) fn lock_failure(error: &LockError) -> Failure {
 }
 
 /// A blob root that is not used: what is the matter, and what to do.
-pub(super) fn away_root(root: &AwayRoot, state: &Path) -> (String, String) {
+pub(super) fn away_root(root: &AwayRoot) -> (String, String) {
     let path = root.path.display();
-    let list = state.join("roots");
-    let forget = || {
-        format!(
-            "to forget it for good, remove its line from {}: what was kept there is then fetched again",
-            list.display()
-        )
-    };
     match &root.why {
         Away::Missing => (
             format!("{path}: this blob root is not there; what is kept in it is unavailable"),
-            format!(
-                "mount its disk and start again; if the disk is at another place now, write that into config.toml. {}",
-                forget()
-            ),
+            "mount its disk and start again; if the disk is at another place now, write that into config.toml; to forget it for good, take it out of config.toml: what was kept there is then fetched again".to_owned(),
         ),
         Away::Unlisted => (
             format!(
-                "{path}: this blob root is no longer in config.toml; what is kept in it is unavailable"
+                "{path}: this blob root is no longer in config.toml, and one that is there is not found; what is kept in it is unavailable"
             ),
-            format!("add it to roots in config.toml. {}", forget()),
+            "if it is the same disk at another place, mount it there; else put right what config.toml says".to_owned(),
         ),
         Away::Twice => (
             format!(
@@ -91,6 +81,23 @@ pub(super) fn away_root(root: &AwayRoot, state: &Path) -> (String, String) {
             "this user must be able to read and write there".to_owned(),
         ),
     }
+}
+
+/// A root that the settings no longer name.
+pub(super) fn forgotten_root(root: &ForgottenRoot) -> (String, String) {
+    let path = root.path.display();
+    let own = match root.own {
+        0 => String::new(),
+        own => format!(", {own} of them your own"),
+    };
+    let files = match root.files {
+        1 => "1 file that was kept in it is".to_owned(),
+        files => format!("{files} files that were kept in it are"),
+    };
+    (
+        format!("{path}: this blob root is no longer in config.toml and is forgotten; {files} not here any more{own}"),
+        "nothing in it was touched: named in config.toml again, it is as before; what is still wanted is fetched again".to_owned(),
+    )
 }
 
 /// The store does not open.

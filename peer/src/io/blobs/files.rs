@@ -1,5 +1,7 @@
 //! Names and small files of blobs, and outboards as files.
 
+mod walk;
+
 use crate::io::whole;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
@@ -16,6 +18,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tempfile::{NamedTempFile, TempPath};
+pub(super) use walk::{blobs_in, totals};
 
 /// Folder for what is not finished.
 pub(super) const TEMPORARY: &str = "tmp";
@@ -322,74 +325,17 @@ pub(super) fn free_bytes(path: &Path) -> Result<u64, StoreError> {
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// The hash of a blob whose file this is, by its name; other files have none.
-fn hash_of(path: &Path) -> Option<Hash> {
-    let name = path.file_stem()?.to_str()?;
-    let bytes: [u8; 32] = data_encoding::HEXLOWER
-        .decode(name.as_bytes())
-        .ok()?
-        .try_into()
-        .ok()?;
-    Some(Hash(bytes))
-}
-
-/// The large blobs of which there are files in a root, by hash. Each once.
-pub(super) fn blobs_in(root: &Path) -> impl Iterator<Item = Result<Hash, StoreError>> {
-    let named = root.to_owned();
-    let mut last = None;
-    files_in(root).filter_map(move |entry| match entry {
-        Err(error) => {
-            let is_gone = error
-                .io_error()
-                .is_some_and(|error| error.kind() == io::ErrorKind::NotFound);
-            // What was dropped while we walk is no failure.
-            (!is_gone).then(|| Err(StoreError::file(&named, "reading")(error.into())))
-        }
-        Ok(entry) => {
-            let hash = hash_of(entry.path())?;
-            if last.replace(hash) == Some(hash) {
-                return None;
-            }
-            Some(Ok(hash))
-        }
-    })
-}
-
-/// The files two folders below a root, in order; folders that are none of ours are not looked into.
-fn files_in(root: &Path) -> impl Iterator<Item = walkdir::Result<walkdir::DirEntry>> {
-    let walk = walkdir::WalkDir::new(root)
-        .min_depth(1)
-        .max_depth(3)
-        .sort_by_file_name();
-    let entries = walk
-        .into_iter()
-        .filter_entry(|entry| entry.depth() == 3 || entry.file_name().len() == 2);
-    entries.filter(|entry| entry.as_ref().map_or(true, |entry| entry.depth() == 3))
+/// Bytes that a file takes on its disk, holes left out.
+pub(super) fn taken(path: &Path) -> Result<u64, StoreError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) => Ok(found.blocks() * 512),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(StoreError::file(path, "reading")(error)),
+    }
 }
 
 pub(super) fn disk_bytes(path: &Path) -> Result<u64, StoreError> {
     let found = rustix::fs::statvfs(path)
         .map_err(|error| StoreError::file(path, "asking for its size")(error.into()))?;
     Ok(found.f_blocks.saturating_mul(found.f_frsize))
-}
-
-pub(super) fn totals(root: &Path) -> Result<super::Totals, StoreError> {
-    let mut totals = super::Totals::default();
-    for entry in files_in(root) {
-        let entry = entry.map_err(|error| StoreError::file(root, "reading")(error.into()))?;
-        let Ok(found) = entry.metadata() else {
-            continue;
-        };
-        totals.bytes += found.blocks() * 512;
-        let is_copied = || entry.path().with_extension("").exists();
-        match entry.path().extension().and_then(|ending| ending.to_str()) {
-            None => totals.complete += 1,
-            // A partial blob has data too, and so has one that was published in place before it was copied.
-            Some("ref") if !is_copied() => totals.complete += 1,
-            Some("part") => totals.partial += 1,
-            Some(_) => {}
-        }
-    }
-    totals.complete = totals.complete.saturating_sub(totals.partial);
-    Ok(totals)
 }

@@ -4,18 +4,20 @@
 //! mount point is none. A plain list remembers the roots that were ever used: one that is not there is named, and what lies in
 //! it is unavailable and not forgotten. Which root holds a blob is noted in the store, and found again by walking a root.
 
+mod comings;
 mod index;
+mod list;
+
+pub use comings::ForgottenRoot;
 
 use super::Blobs;
-use super::files::{self, Paths};
+use super::files::{self, Paths, Place};
 use crate::io::whole;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
-use percent_encoding::{percent_decode_str, percent_encode};
+use list::read_list;
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -49,7 +51,7 @@ pub struct AwayRoot {
 pub enum Away {
     /// Nothing is at its path, or something without its name: the disk is not there.
     Missing,
-    /// The settings do not name it any more.
+    /// The settings do not name it any more, but one that they name is not known: it may be this one at another place.
     Unlisted,
     /// It is the same root as another one that is named.
     Twice,
@@ -71,6 +73,10 @@ pub(super) enum Located<'a> {
 pub(super) struct Roots {
     present: Vec<Root>,
     away: Vec<AwayRoot>,
+    /// Roots that the settings do not name any more.
+    dismissed: Vec<(RootId, PathBuf)>,
+    /// What the list of roots said.
+    known: Vec<(RootId, PathBuf)>,
 }
 
 impl RootId {
@@ -169,7 +175,8 @@ fn is_nothing(error: &io::Error) -> bool {
 }
 
 impl Roots {
-    /// Opens the root of the data directory and those that the settings name. `list`, if given, remembers them.
+    /// Opens the root of the data directory and those that the settings name. `list`, if given, has those that were used
+    /// before; `remember` writes it anew.
     pub(super) fn open(
         own: &Path,
         more: &[PathBuf],
@@ -179,11 +186,13 @@ impl Roots {
         let mut roots = Self {
             present: vec![Root::named(own)?],
             away: Vec::new(),
+            dismissed: Vec::new(),
+            known: match list {
+                Some(list) => read_list(list)?,
+                None => Vec::new(),
+            },
         };
-        let known = match list {
-            Some(list) => read_list(list)?,
-            None => Vec::new(),
-        };
+        let known = roots.known.clone();
         let mut nameless = Vec::new();
         for path in more {
             match Root::identity(path) {
@@ -209,13 +218,18 @@ impl Roots {
                 },
             }
         }
-        for (id, path) in &known {
-            if !roots.knows(*id) {
-                roots.lack(Some(*id), path, Away::Unlisted);
+        // One that is named and not known may be one of those that are known and not named, at another place (store-21).
+        let is_unsure = |away: &AwayRoot| away.id.is_none() && away.why != Away::Twice;
+        let is_unsure = roots.away.iter().any(is_unsure);
+        for (id, path) in known {
+            if roots.knows(id) {
+                continue;
             }
-        }
-        if let Some(list) = list {
-            roots.write_list(list, &known)?;
+            if is_unsure {
+                roots.lack(Some(id), &path, Away::Unlisted);
+            } else {
+                roots.dismissed.push((id, path));
+            }
         }
         Ok(roots)
     }
@@ -241,27 +255,6 @@ impl Roots {
             path: path.to_owned(),
             why,
         });
-    }
-
-    fn write_list(&self, list: &Path, known: &[(RootId, PathBuf)]) -> Result<(), StoreError> {
-        let present = self.present.iter().skip(1);
-        let mut lines: Vec<_> = present.map(|root| (root.id, root.path.clone())).collect();
-        let away = self.away.iter();
-        lines.extend(away.filter_map(|away| Some((away.id?, away.path.clone()))));
-        let before: BTreeSet<_> = known.iter().cloned().collect();
-        if before == lines.iter().cloned().collect() {
-            return Ok(());
-        }
-        let text: String = lines
-            .iter()
-            .map(|(id, path)| {
-                let path = percent_encode(path.as_os_str().as_bytes(), files::PLAIN);
-                format!("{} {path}\n", id.text())
-            })
-            .collect();
-        whole::replace(list, text.as_bytes(), 0o600)
-            .map(drop)
-            .map_err(StoreError::file(list, "writing"))
     }
 
     pub(super) fn own(&self) -> &Root {
@@ -332,15 +325,26 @@ impl Blobs {
         self.inner.roots.away()
     }
 
+    /// Roots that the settings no longer named when this was opened: what is kept there is not here any more.
+    #[must_use]
+    pub fn forgotten_roots(&self) -> &[ForgottenRoot] {
+        &self.inner.forgotten
+    }
+
     /// The root that holds a blob, when it is away, and the blob's size: it comes back with its disk (store-21).
     ///
     /// # Errors
     /// Those of the disk.
     pub fn away(&self, hash: &Hash) -> Result<Option<(&AwayRoot, u64)>, StoreError> {
-        Ok(match self.inner.roots.locate(&self.inner.disk, hash)? {
-            Located::In(_) => None,
-            Located::Away(root, size) => Some((root, size)),
-        })
+        let (roots, disk) = (&self.inner.roots, &self.inner.disk);
+        match roots.locate(disk, hash)? {
+            Located::Away(root, size) => Ok(Some((root, size))),
+            Located::In(root) => Ok(match roots.elsewhere(disk, hash)? {
+                // It was to be fetched again, and nothing of it came.
+                Some(away) if matches!(root.paths(hash).place()?, Place::Nowhere) => Some(away),
+                _ => None,
+            }),
+        }
     }
 
     fn root_of(&self, hash: &Hash) -> Result<&Root, StoreError> {
@@ -362,19 +366,4 @@ impl Blobs {
         roots.note(&self.inner.disk, root, hash, size)?;
         Ok(root.paths(hash))
     }
-}
-
-/// One line for each root: its name, its path. Lines that are not this are left out.
-fn read_list(list: &Path) -> Result<Vec<(RootId, PathBuf)>, StoreError> {
-    let text = match std::fs::read_to_string(list) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(StoreError::file(list, "reading")(error)),
-    };
-    let line = |line: &str| {
-        let (id, path) = line.split_once(' ')?;
-        let path: Vec<u8> = percent_decode_str(path).collect();
-        Some((id.parse().ok()?, PathBuf::from(OsString::from_vec(path))))
-    };
-    Ok(text.lines().filter_map(line).collect())
 }

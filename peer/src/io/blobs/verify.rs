@@ -2,14 +2,16 @@
 //!
 //! A damaged copy becomes a partial blob of its good leaves (spec/store.md, Damage), so that what is wrong is not served, and is
 //! fetched like anything that is missing. A damaged outboard is made again from good bytes. Where good bytes can be had from is
-//! asked elsewhere; a file that has them is read by `mend_from`.
+//! asked elsewhere; a file that has them is read by `mend_from`. A look may begin at any leaf, and tells how far all is.
 
 mod again;
+mod fill;
+mod windows;
 
+use super::Blobs;
 use super::files::{self, Paths, Place, Reference};
 use super::import::hash_again;
 use super::partial::encode_part;
-use super::{Blobs, Partial};
 use crate::runs::Runs;
 use crate::store::StoreError;
 use again::{Read, read_again};
@@ -18,14 +20,31 @@ use levada_feed::tree::Shape;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use windows::{Walked, walk};
 
 /// Told bytes as they are read, from several threads.
 type Reading<'a> = &'a (dyn Fn(u64) + Sync);
 /// Told the file before anything is done about its damage, so that a kill in between does not hide it.
 type Noting<'a> = &'a dyn Fn(&Path) -> Result<(), StoreError>;
+/// Told from which leaf on a look that is stopped goes on.
+type Reached<'a> = &'a dyn Fn(u64) -> Result<(), StoreError>;
 /// Says when to stop.
 type Stopping<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// How to look at a blob, and who is told.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    /// The first leaf to look at: those before it were looked at.
+    pub from: u64,
+    /// Told bytes as they are read, from several threads.
+    pub reading: Reading<'a>,
+    /// Told the file before anything is done about its damage.
+    pub noting: Noting<'a>,
+    /// Told from which leaf on a look that is stopped goes on.
+    pub reached: Reached<'a>,
+    /// Says when to stop.
+    pub stopping: Stopping<'a>,
+}
 
 /// What a look at one blob came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,35 +94,84 @@ impl Blobs {
         roots.iter().flat_map(|root| files::blobs_in(&root.path))
     }
 
-    /// Reads all that is held of a blob again.
+    /// Reads all that is held of a blob again. That is no use of it: it is evicted no later for that.
     ///
     /// # Errors
     /// Those of the disk that are no damage of the blob.
-    pub fn look(
-        &self,
-        hash: &Hash,
-        reading: Reading<'_>,
-        noting: Noting<'_>,
-        stopping: Stopping<'_>,
-    ) -> Result<Looked, StoreError> {
+    pub fn look(&self, hash: &Hash, look: Look<'_>) -> Result<Looked, StoreError> {
         let paths = self.paths(hash)?;
         match paths.place()? {
             Place::Nowhere => Ok(Looked::Absent),
-            Place::Copy { size } => {
-                let looked = look_at_copy(hash, &paths, size, reading, stopping)?;
-                if let Looked::Damaged(damage) = &looked
-                    && matches!(damage.kind, DamageKind::Rot | DamageKind::Cut)
-                {
-                    noting(&damage.path)?;
-                    return self.settle_rot(hash, damage);
-                }
-                Ok(looked)
-            }
-            Place::Reference(reference) => {
-                look_in_place(hash, &paths, &reference, reading, stopping)
-            }
-            Place::Partial => self.look_at_part(hash, &paths, reading, noting, stopping),
+            Place::Copy { size } => self.look_at_copy(hash, &paths, size, look),
+            Place::Reference(reference) => look_in_place(hash, &paths, &reference, &look),
+            Place::Partial => self.look_at_part(hash, &paths, look),
         }
+    }
+
+    fn look_at_copy(
+        &self,
+        hash: &Hash,
+        paths: &Paths,
+        size: u64,
+        look: Look<'_>,
+    ) -> Result<Looked, StoreError> {
+        let data = files::open_own(&paths.data)?;
+        if let Ok(shape) = Shape::of_blob(size) {
+            match walk(hash, &data, shape, paths, &look)? {
+                Walked::Whole => return Ok(Looked::Whole),
+                Walked::Stopped => return Ok(Looked::Stopped),
+                // With its last leaf goes what proves its size.
+                Walked::Wrong { leaves, next } if !leaves.contains(shape.leaves() - 1) => {
+                    (look.noting)(&paths.data)?;
+                    return self.lose_leaves(hash, shape, &leaves, Look { from: next, ..look });
+                }
+                Walked::Wrong { .. } | Walked::NoProofs => {}
+            }
+        }
+        let looked = look_at_all(hash, paths, &data, size, &look)?;
+        if let Looked::Damaged(damage) = &looked
+            && matches!(damage.kind, DamageKind::Rot | DamageKind::Cut)
+        {
+            (look.noting)(&damage.path)?;
+            return self.settle_rot(hash, damage);
+        }
+        Ok(looked)
+    }
+
+    /// A copy without some of its leaves is a partial blob; the rest of it is looked at as such.
+    fn lose_leaves(
+        &self,
+        hash: &Hash,
+        shape: Shape,
+        wrong: &Runs,
+        look: Look<'_>,
+    ) -> Result<Looked, StoreError> {
+        let paths = self.paths(hash)?;
+        let mut held = Runs::of(0..shape.leaves());
+        wrong.iter().for_each(|run| held.remove(run));
+        {
+            let _opening = self.opening();
+            if !matches!(paths.place()?, Place::Copy { .. }) {
+                return Ok(Looked::Absent);
+            }
+            paths.write_part(&encode_part(shape.bytes(), &held, &held))?;
+            paths.sync_folder()?;
+        }
+        (look.reached)(look.from)?;
+        let bytes = missing_bytes(shape, &held);
+        Ok(match self.look_at_part(hash, &paths, look)? {
+            Looked::Damaged(damage) => Looked::Damaged(Damage {
+                bytes: damage.bytes + bytes,
+                ..damage
+            }),
+            Looked::Stopped => Looked::Stopped,
+            Looked::Absent | Looked::Whole => Looked::Damaged(Damage {
+                path: paths.data.clone(),
+                size: shape.bytes(),
+                bytes,
+                kind: DamageKind::Rot,
+            }),
+        })
     }
 
     fn settle_rot(&self, hash: &Hash, damage: &Damage) -> Result<Looked, StoreError> {
@@ -160,14 +228,12 @@ impl Blobs {
         &self,
         hash: &Hash,
         paths: &Paths,
-        reading: Reading<'_>,
-        noting: Noting<'_>,
-        stopping: Stopping<'_>,
+        look: Look<'_>,
     ) -> Result<Looked, StoreError> {
         let Some(partial) = self.resume(hash)? else {
             return Ok(Looked::Absent);
         };
-        let Some(wrong) = partial.look(reading, &|| noting(&paths.data), stopping)? else {
+        let Some(wrong) = partial.look(&look)? else {
             return Ok(Looked::Stopped);
         };
         if wrong == 0 {
@@ -180,82 +246,25 @@ impl Blobs {
             kind: DamageKind::Rot,
         }))
     }
-
-    /// Takes leaves that are missing from a file that may have them; each is checked. A blob that was published in place gets
-    /// a copy of its own. Gives the bytes that are still missing.
-    ///
-    /// # Errors
-    /// Those of our own disk; a file that cannot be read has nothing.
-    pub fn mend_from(
-        &self,
-        hash: &Hash,
-        file: &Path,
-        stopping: Stopping<'_>,
-    ) -> Result<u64, StoreError> {
-        let partial = match self.take_in(hash, stopping)? {
-            Some(partial) => Some(partial),
-            None => self.resume(hash)?,
-        };
-        let Some(partial) = partial else {
-            return Ok(0);
-        };
-        if let Ok(source) = files::open_plain(file) {
-            partial.fill_from(&source, stopping)?;
-        }
-        partial.complete()?;
-        let Ok(shape) = Shape::of_blob(partial.size()) else {
-            return Ok(0);
-        };
-        Ok(missing_bytes(shape, &partial.held()))
-    }
-
-    /// Makes a blob that was published in place a partial copy of the leaves that are still right there (store-24).
-    fn take_in(
-        &self,
-        hash: &Hash,
-        stopping: Stopping<'_>,
-    ) -> Result<Option<Arc<Partial>>, StoreError> {
-        let paths = self.paths(hash)?;
-        let _opening = self.opening();
-        let Place::Reference(reference) = paths.place()? else {
-            return Ok(None);
-        };
-        let Ok(shape) = Shape::of_blob(reference.size) else {
-            return Ok(None);
-        };
-        let free = files::free_bytes(&paths.root)?;
-        if reference.size > free {
-            return Err(StoreError::NoSpace {
-                path: paths.root.clone(),
-                needed: reference.size,
-                free,
-            });
-        }
-        let partial = self.share(*hash, Partial::begin_empty(&paths, *hash, shape)?);
-        if let Ok(source) = files::open_plain(&reference.path) {
-            partial.fill_from(&source, stopping)?;
-        }
-        Ok(Some(partial))
-    }
 }
 
-fn look_at_copy(
+/// A copy whose proofs or last leaf are wrong: all its bytes are hashed, which tells which of the two it is.
+fn look_at_all(
     hash: &Hash,
     paths: &Paths,
+    data: &File,
     size: u64,
-    reading: Reading<'_>,
-    stopping: Stopping<'_>,
+    look: &Look<'_>,
 ) -> Result<Looked, StoreError> {
-    let data = files::open_own(&paths.data)?;
-    match read_again(hash, &data, size, paths, reading, stopping)? {
+    match read_again(hash, data, size, paths, look.reading, look.stopping)? {
         Read::Same => return Ok(Looked::Whole),
         Read::Stopped => return Ok(Looked::Stopped),
         Read::OtherProofs(shape) => {
-            return Ok(make_proofs(hash, paths, &data, shape, &paths.data));
+            return Ok(make_proofs(hash, paths, data, shape, &paths.data));
         }
         Read::Other => {}
     }
-    let kind = if proves_last_leaf(hash, paths, &data, size) {
+    let kind = if proves_last_leaf(hash, paths, data, size) {
         DamageKind::Rot
     } else {
         DamageKind::Cut
@@ -329,8 +338,7 @@ fn look_in_place(
     hash: &Hash,
     paths: &Paths,
     reference: &Reference,
-    reading: Reading<'_>,
-    stopping: Stopping<'_>,
+    look: &Look<'_>,
 ) -> Result<Looked, StoreError> {
     let damaged = |kind, bytes| {
         Ok(Looked::Damaged(Damage {
@@ -350,6 +358,18 @@ fn look_in_place(
     if !is_as_it_was() {
         return damaged(DamageKind::Changed, reference.size);
     }
+    if let Ok(shape) = Shape::of_blob(reference.size) {
+        match walk(hash, &file, shape, paths, look)? {
+            Walked::Whole => return Ok(Looked::Whole),
+            Walked::Stopped => return Ok(Looked::Stopped),
+            Walked::Wrong { .. } if is_as_it_was() => {
+                return damaged(DamageKind::InPlace, reference.size);
+            }
+            Walked::Wrong { .. } => return damaged(DamageKind::Changed, reference.size),
+            Walked::NoProofs => {}
+        }
+    }
+    let (reading, stopping) = (look.reading, look.stopping);
     match read_again(hash, &file, reference.size, paths, reading, stopping)? {
         Read::Same => Ok(Looked::Whole),
         Read::Stopped => Ok(Looked::Stopped),

@@ -2,11 +2,12 @@
 //!
 //! An entry is written before the first byte of a blob and taken out after the last one is gone, so that the sums are never
 //! below what is on the disk. Which blob goes is decided in `keep`. Keys: `b` blob; `o` class, time of use, blob; `t`.
+//!
+//! What lies on a disk that is away keeps its entry, without a place in the order: nobody can drop it there.
 
 use super::Disk;
 use crate::keep::{Class, Kept, Totals};
 use crate::store::StoreError;
-use fjall::PersistMode;
 use levada_feed::hash::Hash;
 use std::collections::BTreeMap;
 
@@ -21,7 +22,18 @@ pub struct Entry {
     pub used: u64,
     /// Bytes that it takes at most.
     pub bytes: u64,
+    /// It lies on a disk that is not here.
+    pub is_away: bool,
 }
+
+impl Entry {
+    fn counted_as(&self) -> Option<Class> {
+        (!self.is_away).then_some(self.class)
+    }
+}
+
+/// Added to the letter of the class of what is away.
+const AWAY: u8 = 0x80;
 
 fn entry_key(hash: &Hash) -> Vec<u8> {
     [b"b", hash.0.as_slice()].concat()
@@ -45,8 +57,9 @@ fn number(bytes: &[u8], at: usize) -> Option<u64> {
 }
 
 fn encode(entry: &Entry) -> Vec<u8> {
+    let away = if entry.is_away { AWAY } else { 0 };
     [
-        &[letter(entry.class)],
+        &[letter(entry.class) | away],
         entry.used.to_be_bytes().as_slice(),
         &entry.bytes.to_be_bytes(),
     ]
@@ -58,15 +71,18 @@ fn decode(bytes: &[u8]) -> Option<Entry> {
         class: class_at(bytes, 0)?,
         used: number(bytes, 1)?,
         bytes: number(bytes, 9)?,
+        is_away: bytes.first()? & AWAY != 0,
     })
 }
 
 fn class_at(bytes: &[u8], at: usize) -> Option<Class> {
-    Class::ALL.get(usize::from(*bytes.get(at)?)).copied()
+    let letter = *bytes.get(at)? & !AWAY;
+    Class::ALL.get(usize::from(letter)).copied()
 }
 
 fn encode_totals(totals: &Totals) -> Vec<u8> {
-    let numbers = totals.bytes.iter().chain(&totals.blobs);
+    let away = [totals.away_bytes, totals.away_blobs];
+    let numbers = totals.bytes.iter().chain(&totals.blobs).chain(&away);
     numbers.flat_map(|number| number.to_be_bytes()).collect()
 }
 
@@ -76,6 +92,9 @@ fn decode_totals(bytes: &[u8]) -> Option<Totals> {
     for (at, slot) in slots.enumerate() {
         *slot = number(bytes, at * 8)?;
     }
+    // Written since disks can be away.
+    totals.away_bytes = number(bytes, 64).unwrap_or(0);
+    totals.away_blobs = number(bytes, 72).unwrap_or(0);
     Some(totals)
 }
 
@@ -98,14 +117,6 @@ impl Disk {
     #[must_use]
     pub fn totals(&self) -> Totals {
         *self.locked_totals()
-    }
-
-    /// Whether a ledger was ever kept in this store. A new one has to be made from what lies on the disk.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn has_ledger(&self) -> Result<bool, StoreError> {
-        Ok(self.ledger.contains_key(TOTALS)?)
     }
 
     /// What is kept of a blob.
@@ -172,15 +183,17 @@ impl Disk {
                 continue;
             }
             if let Some(before) = &before {
-                sums.take(before.class, before.bytes);
+                sums.take(before.counted_as(), before.bytes);
                 write.remove(&self.ledger, order_key(&hash, before));
             }
             match &entry {
                 Some(entry) => {
-                    sums.add(entry.class, entry.bytes);
+                    sums.add(entry.counted_as(), entry.bytes);
                     write.insert(&self.ledger, entry_key(&hash), encode(entry));
-                    let bytes = entry.bytes.to_be_bytes();
-                    write.insert(&self.ledger, order_key(&hash, entry), bytes);
+                    if !entry.is_away {
+                        let bytes = entry.bytes.to_be_bytes();
+                        write.insert(&self.ledger, order_key(&hash, entry), bytes);
+                    }
                 }
                 None => write.remove(&self.ledger, entry_key(&hash)),
             }
@@ -189,14 +202,6 @@ impl Disk {
         write.commit()?;
         *totals = sums;
         Ok(())
-    }
-
-    /// Makes what was written last survive a loss of power.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn persist(&self) -> Result<(), StoreError> {
-        Ok(self.db.persist(PersistMode::SyncData)?)
     }
 
     /// Blobs in the order in which they go: cache, then followed, the least recently used first.

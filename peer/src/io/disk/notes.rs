@@ -2,6 +2,7 @@
 
 use super::Disk;
 use crate::store::StoreError;
+use std::ops::Bound;
 
 impl Disk {
     /// Sets notes: small values under text keys, for modules of `io` that can rebuild them.
@@ -44,9 +45,26 @@ impl Disk {
         prefix: &[u8],
         visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), StoreError> {
-        for entry in self.notes.prefix(prefix) {
+        self.notes_after(prefix, None, visit)
+    }
+
+    /// Notes whose names begin alike and come after one of them, until `visit` says to stop: for who writes in between.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn notes_after(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        let start = match after {
+            Some(after) => Bound::Excluded(after.to_vec()),
+            None => Bound::Included(prefix.to_vec()),
+        };
+        for entry in self.notes.range((start, Bound::Unbounded)) {
             let (name, value) = entry.into_inner()?;
-            if !visit(&name, &value) {
+            if !name.starts_with(prefix) || !visit(&name, &value) {
                 break;
             }
         }

@@ -282,18 +282,18 @@ impl Disk {
         Ok(spared)
     }
 
-    /// A spared item is spared no more: settled, or due since it was retracted.
+    /// An item is spared no more: settled, or due since it was retracted.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn unspare(&self, spared: &Due, is_due: bool) -> Result<(), StoreError> {
-        let Some(number) = self.number(&spared.feed) else {
+    pub fn unspare(&self, feed: &FeedKey, item: u64, due: Option<u64>) -> Result<(), StoreError> {
+        let Some(number) = self.number(feed) else {
             return Ok(());
         };
         let mut write = self.db.batch();
-        write.remove(&self.uses, spared_key(number, spared.index));
-        if is_due {
-            write.insert(&self.uses, due_key(spared.since, number, spared.index), []);
+        write.remove(&self.uses, spared_key(number, item));
+        if let Some(since) = due {
+            write.insert(&self.uses, due_key(since, number, item), []);
         }
         Ok(write.commit()?)
     }

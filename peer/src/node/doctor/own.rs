@@ -61,8 +61,6 @@ pub(super) fn own_feed(
     }
     let stored = node.disk.head(&key.feed)?;
     let stored = stored.map_or(0, |head| head.body().length);
-    let known = node.remembered(&key.feed);
-    let known = known.map_or(0, |head| head.body().length);
     if let Some(mark) = read_mark(node, &key.feed)?
         && mark.length == stored
     {
@@ -84,7 +82,7 @@ pub(super) fn own_feed(
                 "put the newest copy of it back from a backup",
             ));
         }
-    } else if stored < known {
+    } else if let Some((stored, known)) = node.lost(&key.feed)? {
         found.push(finding(
             "store-behind",
             format!(

@@ -1,6 +1,6 @@
 //! Who asks for room, for what, and why there is none: values and words.
 
-use crate::keep::{Asker, Class};
+use crate::keep::{Asker, Class, USE_MS};
 use levada_feed::hash::Hash;
 
 /// What something is fetched for.
@@ -14,6 +14,8 @@ pub(in crate::node) enum Purpose {
     Pin,
     /// The person wants to have it once.
     Get,
+    /// It was here, and was found damaged.
+    Mend,
 }
 
 impl Purpose {
@@ -22,15 +24,26 @@ impl Purpose {
             Self::Own => Class::Own,
             Self::Follow => Class::Followed,
             Self::Pin => Class::Pinned,
-            Self::Get => Class::Cache,
+            Self::Get | Self::Mend => Class::Cache,
         }
     }
 
     pub(super) fn asker(self, date: u64) -> Asker {
         match self {
             Self::Follow => Asker::Source { date },
-            Self::Own | Self::Pin | Self::Get => Asker::Person,
+            Self::Own | Self::Pin | Self::Get | Self::Mend => Asker::Person,
         }
+    }
+
+    /// When it was used last, once it comes: a source uses it at its item's date, a person now, and who mends it not at all.
+    pub(super) fn used(self, date: u64, before: Option<u64>, now: u64) -> u64 {
+        let now = now / USE_MS * USE_MS;
+        let used = match self {
+            Self::Follow => date,
+            Self::Own | Self::Pin | Self::Get => now,
+            Self::Mend => before.unwrap_or(now),
+        };
+        used.max(before.unwrap_or(0))
     }
 }
 

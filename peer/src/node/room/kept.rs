@@ -11,7 +11,7 @@ use levada_feed::hash::Hash;
 use levada_feed::limits::BLOB_LEAF_BYTES;
 use levada_feed::log::Batch;
 
-/// Blobs looked at together.
+/// Blobs that may go, looked at together.
 const PAGE: usize = 1_000;
 
 impl Node {
@@ -48,8 +48,7 @@ impl Node {
                 None => {
                     let bytes = self.bytes_here(hash)?;
                     here.push(bytes.is_some());
-                    let used = clock::now_ms();
-                    new.extend(bytes.map(|bytes| (*hash, Some(Entry { class, used, bytes }))));
+                    new.extend(bytes.map(|bytes| (*hash, Some(new_entry(class, bytes)))));
                 }
             }
         }
@@ -82,18 +81,37 @@ impl Node {
         self.raise(&named.collect::<Vec<_>>(), Class::Own).map(drop)
     }
 
-    /// Makes the ledger of a store that has none from what lies on the disk: as cache, until somebody says that it is more.
+    /// Brings into the ledger what lies in roots that it does not know yet: all of them in a store that is new, and disks that
+    /// are back.
     pub(in crate::node) fn adopt(&self) -> Result<(), StoreError> {
-        if self.disk.has_ledger()? {
-            return Ok(());
-        }
-        let mut found = Vec::new();
-        self.blobs.each(&mut |hash| found.push(hash))?;
-        for page in found.chunks(PAGE) {
-            self.raise(page, Class::Cache)?;
-        }
-        // So that it is there, however little was found.
-        self.disk.put_entries([])
+        self.blobs.each_uncounted(&mut |hashes| {
+            let claims = self.claims();
+            let _busy = self.room.busy();
+            let mut found = Vec::new();
+            for hash in hashes {
+                let entry = self.disk.entry(hash)?;
+                let Some(bytes) = self.bytes_here(hash)? else {
+                    continue;
+                };
+                match entry {
+                    Some(entry) if !entry.is_away => {}
+                    Some(entry) => {
+                        let is_away = false;
+                        let entry = Entry {
+                            bytes,
+                            is_away,
+                            ..entry
+                        };
+                        found.push((*hash, Some(entry)));
+                    }
+                    None => {
+                        let class = self.class_of(&claims, hash)?;
+                        found.push((*hash, Some(new_entry(class, bytes))));
+                    }
+                }
+            }
+            self.disk.put_entries(found)
+        })
     }
 
     /// Drops a blob that nobody fetches or reads now; says whether it is gone.
@@ -103,7 +121,7 @@ impl Node {
             return Ok(false);
         }
         // The file before the note.
-        self.blobs.drop_blob(hash)?;
+        self.blobs.drop_everywhere(hash)?;
         self.disk.put_entries([(*hash, None)])?;
         Ok(true)
     }
@@ -132,10 +150,8 @@ impl Node {
                     continue;
                 }
                 freed += self.bytes_here(hash)?.unwrap_or(0);
-                // Also when its bytes are gone: a kill in between left its outboard. On a disk that is away it stays.
-                if self.blobs.away(hash)?.is_none() {
-                    self.blobs.drop_blob(hash)?;
-                }
+                // Also when its bytes are gone: a kill in between left its outboard.
+                self.blobs.drop_everywhere(hash)?;
                 gone.push((*hash, None));
             }
             self.disk.put_entries(gone)?;
@@ -143,5 +159,14 @@ impl Node {
             self.disk.settle_loose(&loose)?;
         }
         Ok(freed)
+    }
+}
+
+fn new_entry(class: Class, bytes: u64) -> Entry {
+    Entry {
+        class,
+        used: clock::now_ms(),
+        bytes,
+        is_away: false,
     }
 }

@@ -3,7 +3,7 @@
 mod records;
 
 use super::names::{Named, names};
-use super::notes::{damaged_name, note_verified, put_damaged};
+use super::notes::{note_verified, put_damaged};
 use super::{Wrong, failed};
 use crate::api::{Code, Damaged, Event, Failure};
 use crate::io::blobs::{Damage, DamageKind};
@@ -149,7 +149,7 @@ impl Mender {
             if left {
                 put_damaged(&node, &hash, &note)?;
             } else {
-                node.disk.drop_note(&damaged_name(&hash))?;
+                node.damaged.remove(&hash)?;
             }
             note_verified(&node, &hash)
         });
@@ -227,7 +227,7 @@ impl Mender {
             &self.node,
             remotes,
             wanted.name.clone(),
-            Purpose::Get,
+            Purpose::Mend,
             events,
             stop,
         );

@@ -1,6 +1,5 @@
-//! What is remembered of verifying, as notes in the store: how far a round is, when each blob was read, what stays damaged.
-//!
-//! A lost store loses them: then everything is verified from the beginning.
+//! What is remembered of verifying: how far a round is and when each blob was read, as notes in the store, and what stays
+//! damaged, as files beside it. A lost store is verified from the beginning, and what was known to be damaged still is.
 
 use crate::api::Damaged;
 use crate::io::blobs::{Damage, DamageKind, Held};
@@ -48,14 +47,6 @@ pub(super) fn verified_name(hash: &Hash) -> Vec<u8> {
     [b"verified/".as_slice(), hash.as_bytes()].concat()
 }
 
-/// Blobs that were found damaged and not mended.
-pub(in crate::node) const DAMAGED: &[u8] = b"damaged/";
-
-/// The name of the note about a blob that stays damaged.
-pub(super) fn damaged_name(hash: &Hash) -> Vec<u8> {
-    [DAMAGED, hash.as_bytes()].concat()
-}
-
 /// Notes that a blob is damaged, before anything is known of what it is part of.
 pub(super) fn note_damage(node: &Node, hash: &Hash, path: &Path) -> Result<(), StoreError> {
     let damaged = Damaged {
@@ -75,37 +66,79 @@ pub(super) fn note_damage(node: &Node, hash: &Hash, path: &Path) -> Result<(), S
 /// Notes what stays damaged.
 pub(super) fn put_damaged(node: &Node, hash: &Hash, damaged: &Damaged) -> Result<(), StoreError> {
     let note = serde_json::to_vec(damaged).expect("numbers and text become JSON");
-    node.disk.put_notes([(damaged_name(hash), note)])
+    node.damaged.put(hash, &note)
 }
 
 /// A blob that lost leaves before and did not get them back; one that did is damaged no more.
 pub(super) fn left_damaged(node: &Node, hash: &Hash) -> Result<Option<Damage>, StoreError> {
-    let name = damaged_name(hash);
-    let Some(note) = node.disk.note(&name)? else {
+    let Some(note) = node.damaged.note(hash)? else {
         return Ok(None);
     };
     let before: Option<Damaged> = serde_json::from_slice(&note).ok();
-    if let (Some(before), Some(state)) = (before, node.blobs.state(hash)?)
+    let path = before.map(|before| before.path);
+    if let Some(state) = node.blobs.state(hash)?
         && let Held::Partial(held) = state.held
         && let Ok(shape) = Shape::of_blob(state.size)
     {
         let missing = held.missing(0..shape.leaves());
         let missing = missing.map(|run| shape.bytes_of(&run));
         return Ok(Some(Damage {
-            path: before.path,
+            path: path.unwrap_or_default(),
             size: state.size,
             bytes: missing.map(|bytes| bytes.end - bytes.start).sum(),
             kind: DamageKind::Rot,
         }));
     }
-    node.disk.drop_note(&name)?;
+    node.damaged.remove(hash)?;
     Ok(None)
 }
 
 /// Notes that a large blob was looked at, and seen to if need be.
 pub(super) fn note_verified(node: &Node, hash: &Hash) -> Result<(), StoreError> {
     let now = clock::now_ms().to_be_bytes().to_vec();
-    node.disk.put_notes([(verified_name(hash), now)])
+    node.disk.put_notes([(verified_name(hash), now)])?;
+    let name = under_way_name(hash);
+    match node.disk.note(&name)? {
+        Some(_) => node.disk.drop_note(&name),
+        None => Ok(()),
+    }
+}
+
+/// How far the look at a large blob is.
+pub(super) struct UnderWay {
+    /// When it began, Unix milliseconds.
+    began: u64,
+    /// The next leaf.
+    pub(super) leaf: u64,
+}
+
+fn under_way_name(hash: &Hash) -> Vec<u8> {
+    [b"verifying/".as_slice(), hash.as_bytes()].concat()
+}
+
+impl UnderWay {
+    /// As noted in this round, or from the beginning.
+    pub(super) fn of(node: &Node, hash: &Hash, round: u64) -> Result<Self, StoreError> {
+        let noted = node.disk.note(&under_way_name(hash))?;
+        let read = noted.as_deref().and_then(|noted| {
+            let (began, leaf) = noted.split_first_chunk::<8>()?;
+            Some(Self {
+                began: u64::from_be_bytes(*began),
+                leaf: u64::from_be_bytes(leaf.try_into().ok()?),
+            })
+        });
+        let fresh = Self {
+            began: clock::now_ms(),
+            leaf: 0,
+        };
+        Ok(read.filter(|read| read.began >= round).unwrap_or(fresh))
+    }
+
+    /// All before this leaf was looked at.
+    pub(super) fn note(&self, node: &Node, hash: &Hash, leaf: u64) -> Result<(), StoreError> {
+        let value = [self.began.to_be_bytes(), leaf.to_be_bytes()].concat();
+        node.disk.put_notes([(under_way_name(hash), value)])
+    }
 }
 
 /// When all that is held of a large blob was read last, Unix milliseconds.

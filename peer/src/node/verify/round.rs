@@ -1,12 +1,12 @@
 //! One round over all that is held, or over one feed: records, then small blobs, then large ones. How far it is, is noted as it
-//! goes, so that a killed or ended run costs nothing; a new round begins when the last one was whole.
+//! goes, within a large blob too, so that a killed or ended run costs nothing; a new round begins when the last one was whole.
 
 use super::notes::{
-    Cursor, Phase, WHOLE, left_damaged, name, note_damage, note_verified, verified_at,
+    Cursor, Phase, UnderWay, WHOLE, left_damaged, name, note_damage, note_verified, verified_at,
 };
 use super::{Wrong, records};
 use crate::api::{Event, Progress, Verified};
-use crate::io::blobs::Looked;
+use crate::io::blobs::{Look, Looked};
 use crate::io::clock;
 use crate::node::{Node, Stop};
 use crate::store::StoreError;
@@ -281,13 +281,15 @@ impl Round {
                 if is_done {
                     return Ok((*hash, Looked::Absent));
                 }
-                let looked = node.blobs.look(
-                    hash,
-                    &reading,
-                    &|path| note_damage(&node, hash, path),
-                    &|| until.is_now(),
-                )?;
-                Ok((*hash, looked))
+                let under_way = UnderWay::of(&node, hash, started)?;
+                let look = Look {
+                    from: under_way.leaf,
+                    reading: &reading,
+                    noting: &|path| note_damage(&node, hash, path),
+                    reached: &|leaf| under_way.note(&node, hash, leaf),
+                    stopping: &|| until.is_now(),
+                };
+                Ok((*hash, node.blobs.look(hash, look)?))
             })
             .collect();
         let mut is_whole = true;

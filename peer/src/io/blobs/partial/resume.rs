@@ -1,6 +1,7 @@
 //! The note beside a partial blob, and what of it is believed when it is opened again (spec/store.md, Part file).
 
 use super::{Partial, files};
+use crate::io::blobs::Look;
 use crate::io::blobs::files::Paths;
 use crate::runs::Runs;
 use crate::store::StoreError;
@@ -121,49 +122,47 @@ impl Partial {
         }
     }
 
-    /// Checks all that is held again; what is wrong is not held any more. Gives the bytes of that, or `None` when it was
-    /// stopped.
-    pub(in crate::io::blobs) fn look(
-        &self,
-        reading: &dyn Fn(u64),
-        noting: &dyn Fn() -> Result<(), StoreError>,
-        stopping: &dyn Fn() -> bool,
-    ) -> Result<Option<u64>, StoreError> {
-        let mut good = Runs::new();
-        let before = self.held();
-        for run in before.iter() {
-            let mut start = run.start;
+    /// Checks what is held from a leaf on again; what is wrong is not held any more. Gives the bytes of that, or `None` when it
+    /// was stopped.
+    pub(in crate::io::blobs) fn look(&self, look: &Look<'_>) -> Result<Option<u64>, StoreError> {
+        let mut wrong = 0;
+        for run in self.held().iter() {
+            let mut start = run.start.max(look.from);
             while start < run.end {
-                if stopping() {
+                if (look.stopping)() {
                     return Ok(None);
                 }
                 let part = start..run.end.min(start + CHECK_LEAVES);
                 start = part.end;
+                let mut good = Runs::new();
+                self.recheck(part.clone(), &mut good)?;
                 let bytes = self.shape.bytes_of(&part);
-                self.recheck(part, &mut good)?;
-                reading(bytes.end - bytes.start);
+                (look.reading)(bytes.end - bytes.start);
+                let bad: Vec<Range<u64>> = good.missing(part).collect();
+                if !bad.is_empty() {
+                    (look.noting)(&self.paths.data)?;
+                    wrong += self.lose(bad)?;
+                }
+                (look.reached)(start)?;
             }
         }
-        let bad: Vec<Range<u64>> = before
-            .iter()
-            .flat_map(|run| good.missing(run).collect::<Vec<_>>())
-            .collect();
-        if bad.is_empty() {
-            return Ok(Some(0));
-        }
-        noting()?;
-        let mut wrong = 0;
+        Ok(Some(wrong))
+    }
+
+    /// These leaves are not held any more; gives their bytes.
+    fn lose(&self, leaves: Vec<Range<u64>>) -> Result<u64, StoreError> {
+        let mut lost = 0;
         {
             let mut state = self.state();
-            for run in bad {
+            for run in leaves {
                 let bytes = self.shape.bytes_of(&run);
-                wrong += bytes.end - bytes.start;
+                lost += bytes.end - bytes.start;
                 state.held.remove(run.clone());
                 state.synced.remove(run);
             }
         }
         self.sync_and_note()?;
-        Ok(Some(wrong))
+        Ok(lost)
     }
 
     /// Takes missing leaves from a file, if they are right there.

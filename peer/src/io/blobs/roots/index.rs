@@ -1,16 +1,12 @@
 //! Which root holds a blob, as noted in the store: one look-up asks one folder, however many roots there are.
 //!
 //! A blob without a note is in the root of the data directory, or nowhere. Notes can be made again by walking the roots, and
-//! are, for a root that this store has not seen or that was away.
+//! are, for a root that this store has not seen or that was away (`comings`).
 
-use super::{Located, Root, RootId, Roots};
-use crate::io::blobs::files;
+use super::{AwayRoot, Located, Root, RootId, Roots};
 use crate::io::disk::Disk;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
-
-/// Notes written together when a root is walked.
-const NOTES_AT_ONCE: usize = 1_000;
 
 impl Roots {
     /// Where the store says that a blob is; the root of the data directory when it says nothing.
@@ -31,9 +27,7 @@ impl Roots {
         }
         // One that was taken off the list is forgotten.
         Ok(self
-            .away
-            .iter()
-            .find(|away| away.id == Some(id))
+            .away_root(id)
             .map_or(Located::In(self.own()), |away| Located::Away(away, size)))
     }
 
@@ -48,6 +42,14 @@ impl Roots {
         if self.present.len() == 1 && self.away.is_empty() {
             return Ok(());
         }
+        let before = disk.note(&note_name(hash))?;
+        if let Some(before) = before
+            && let Some((id, _)) = read_note(&before)
+            && self.away_root(id).is_some()
+        {
+            // It is there too, and what is fetched again may not come.
+            disk.put_notes([(elsewhere_name(hash), before)])?;
+        }
         if root.id == self.own().id {
             return disk.drop_note(&note_name(hash));
         }
@@ -55,71 +57,88 @@ impl Roots {
         disk.sync()
     }
 
+    /// A blob is gone from where it was here. If it lies on a disk that is away too, it is there now; if it lay there alone,
+    /// it goes when the disk is back.
     pub(in crate::io::blobs) fn forget(&self, disk: &Disk, hash: &Hash) -> Result<(), StoreError> {
         if self.present.len() == 1 && self.away.is_empty() {
             return Ok(());
         }
-        disk.drop_note(&note_name(hash))
+        let at = disk.note(&note_name(hash))?;
+        if let Some((id, _)) = at.as_deref().and_then(read_note)
+            && self.away_root(id).is_some()
+        {
+            disk.put_notes([(unwanted_name(hash), id.0.to_vec())])?;
+            return disk.drop_note(&note_name(hash));
+        }
+        let is_away =
+            |note: &Vec<u8>| read_note(note).is_some_and(|(id, _)| self.away_root(id).is_some());
+        match disk.note(&elsewhere_name(hash))?.filter(is_away) {
+            None => disk.drop_note(&note_name(hash)),
+            Some(note) => {
+                disk.put_notes([(note_name(hash), note)])?;
+                disk.drop_note(&elsewhere_name(hash))
+            }
+        }
     }
 
-    /// Notes what lies in roots that this store has not walked yet: new ones, and those that were away.
-    pub(in crate::io::blobs) fn index(&self, disk: &Disk) -> Result<(), StoreError> {
-        for id in self.away.iter().filter_map(|away| away.id) {
-            disk.drop_note(&walked_name(id))?;
+    /// The root that is away and has a blob which was fetched again since.
+    pub(in crate::io::blobs) fn elsewhere(
+        &self,
+        disk: &Disk,
+        hash: &Hash,
+    ) -> Result<Option<(&AwayRoot, u64)>, StoreError> {
+        if self.away.is_empty() {
+            return Ok(None);
         }
-        for root in self.present.iter().skip(1) {
-            if disk.note(&walked_name(root.id))?.is_none() {
-                self.walk(disk, root)?;
-                disk.put_notes([(walked_name(root.id), Vec::new())])?;
-            }
-        }
-        Ok(())
+        let note = disk.note(&elsewhere_name(hash))?;
+        let read = note.as_deref().and_then(read_note);
+        Ok(read.and_then(|(id, size)| Some((self.away_root(id)?, size))))
     }
 
-    fn walk(&self, disk: &Disk, root: &Root) -> Result<(), StoreError> {
-        let mut notes = Vec::new();
-        for found in files::blobs_in(&root.path) {
-            let hash = found?;
-            let size = match root.paths(&hash).place()? {
-                files::Place::Copy { size } => size,
-                files::Place::Reference(reference) => reference.size,
-                files::Place::Partial => 0,
-                files::Place::Nowhere => continue,
-            };
-            if let Located::In(other) = self.locate(disk, &hash)?
-                && other.id != root.id
-            {
-                match other.paths(&hash).place()? {
-                    // What was fetched again meanwhile is as good.
-                    files::Place::Copy { .. } => continue,
-                    // Begun again while this one was away: the whole one counts.
-                    files::Place::Partial if size > 0 => other.paths(&hash).remove()?,
-                    files::Place::Partial => continue,
-                    _ => {}
-                }
-            }
-            notes.push((note_name(&hash), write_note(root.id, size)));
-            if notes.len() >= NOTES_AT_ONCE {
-                disk.put_notes(std::mem::take(&mut notes))?;
-            }
-        }
-        disk.put_notes(notes)
+    pub(super) fn away_root(&self, id: RootId) -> Option<&AwayRoot> {
+        self.away.iter().find(|away| away.id == Some(id))
     }
 }
 
-fn note_name(hash: &Hash) -> Vec<u8> {
-    [b"at/".as_slice(), hash.as_bytes()].concat()
+/// Where a blob is.
+pub(super) const AT: &[u8] = b"at/";
+/// Where it lies too, on a disk that is away.
+pub(super) const ELSEWHERE: &[u8] = b"elsewhere/";
+/// Which root is to drop it when it is back.
+pub(super) const UNWANTED: &[u8] = b"unwanted/";
+/// Roots of which it is noted what lies in them.
+pub(super) const WALKED: &[u8] = b"walked/";
+
+pub(super) fn name_in(prefix: &[u8], hash: &Hash) -> Vec<u8> {
+    [prefix, hash.as_bytes()].concat()
 }
 
-fn walked_name(id: RootId) -> Vec<u8> {
-    [b"walked/".as_slice(), &id.0].concat()
+pub(super) fn note_name(hash: &Hash) -> Vec<u8> {
+    name_in(AT, hash)
 }
 
-fn write_note(id: RootId, size: u64) -> Vec<u8> {
+pub(super) fn elsewhere_name(hash: &Hash) -> Vec<u8> {
+    name_in(ELSEWHERE, hash)
+}
+
+pub(super) fn unwanted_name(hash: &Hash) -> Vec<u8> {
+    name_in(UNWANTED, hash)
+}
+
+pub(super) fn walked_name(id: RootId) -> Vec<u8> {
+    [WALKED, &id.0].concat()
+}
+
+/// The ledger has what lies in this root.
+pub(super) fn counted_name(id: RootId) -> Vec<u8> {
+    [b"counted/".as_slice(), &id.0].concat()
+}
+
+pub(super) fn write_note(id: RootId, size: u64) -> Vec<u8> {
     [id.0.as_slice(), &size.to_be_bytes()].concat()
 }
 
-fn read_note(bytes: &[u8]) -> Option<(RootId, u64)> {
+pub(super) fn read_note(bytes: &[u8]) -> Option<(RootId, u64)> {
     let (id, size) = bytes.split_first_chunk::<16>()?;
     Some((RootId(*id), u64::from_be_bytes(size.try_into().ok()?)))
 }

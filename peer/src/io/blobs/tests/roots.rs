@@ -97,11 +97,21 @@ fn blobs_of_a_root_that_is_away_are_not_here_and_not_forgotten() {
     assert_eq!((&root.path, size), (&place.path("disk"), 100_000));
     assert_eq!(fs::read_dir(place.path("disk")).unwrap().count(), 0);
     drop(blobs);
-    // Out of the settings: as away as before, with another reason.
-    let blobs = place.open(&[]);
-    assert_eq!(whys(&blobs), [&Away::Unlisted]);
+    // One that is named is not found: it may be this one, at another place.
+    let blobs = place.open(&["gone/deeper"]);
+    assert_eq!(whys(&blobs), [&Away::Missing, &Away::Unlisted]);
     assert!(blobs.away(&original.hash).unwrap().is_some());
+    assert!(blobs.forgotten_roots().is_empty());
     drop(blobs);
+    // Out of the settings: forgotten, and told once.
+    let blobs = place.open(&[]);
+    assert_eq!(whys(&blobs), <[&Away; 0]>::default());
+    let forgotten = blobs.forgotten_roots();
+    assert_eq!((forgotten.len(), forgotten[0].files), (1, 1));
+    assert!(blobs.away(&original.hash).unwrap().is_none());
+    drop(blobs);
+    assert!(place.open(&[]).forgotten_roots().is_empty());
+    // Named again it is as before.
     fs::remove_dir(place.path("disk")).unwrap();
     fs::rename(place.path("unplugged"), place.path("disk")).unwrap();
     let blobs = place.open(&["disk"]);

@@ -1,13 +1,22 @@
 use super::*;
-use crate::io::blobs::{DamageKind, Looked};
+use crate::io::blobs::{DamageKind, Look, Looked};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const SIZE: usize = (4 << 20) + 70_000;
 
+/// Looks from a leaf on, and nobody is told.
+fn from(from: u64) -> Look<'static> {
+    Look {
+        from,
+        reading: &|_| (),
+        noting: &|_| Ok(()),
+        reached: &|_| Ok(()),
+        stopping: &never,
+    }
+}
+
 fn look(place: &Place, hash: &Hash) -> Looked {
-    place
-        .blobs
-        .look(hash, &|_| (), &|_| Ok(()), &never)
-        .unwrap()
+    place.blobs.look(hash, from(0)).unwrap()
 }
 
 fn in_place(place: &Place, hash: &Hash) -> Option<PathBuf> {
@@ -176,10 +185,11 @@ fn crash_while_a_file_in_place_becomes_a_copy_loses_no_reference() {
 fn stopped_look_says_so_and_blobs_of_all_roots_are_listed_once() {
     let place = Place::new();
     let (_, original) = imported(&place, Mode::Copy);
-    let looked = place
-        .blobs
-        .look(&original.hash, &|_| (), &|_| Ok(()), &|| true)
-        .unwrap();
+    let stopped = Look {
+        stopping: &|| true,
+        ..from(0)
+    };
+    let looked = place.blobs.look(&original.hash, stopped).unwrap();
     assert_eq!(looked, Looked::Stopped);
     Original::of(bytes(50_000, 7)).begin(&place.blobs);
     let mut listed: Vec<Hash> = place.blobs.large().map(Result::unwrap).collect();
@@ -187,4 +197,77 @@ fn stopped_look_says_so_and_blobs_of_all_roots_are_listed_once() {
     listed.sort();
     listed.dedup();
     assert_eq!(listed.len(), 2);
+}
+
+/// Looks until so many bytes were read; gives what that came to and from which leaf on it goes on.
+fn look_until(place: &Place, hash: &Hash, first: u64, bytes: u64) -> (Looked, u64, u64) {
+    let (read, next) = (AtomicU64::new(0), AtomicU64::new(first));
+    let look = Look {
+        reading: &|some| {
+            read.fetch_add(some, Ordering::Relaxed);
+        },
+        reached: &|leaf| {
+            next.store(leaf, Ordering::Relaxed);
+            Ok(())
+        },
+        stopping: &|| read.load(Ordering::Relaxed) >= bytes,
+        ..from(first)
+    };
+    let looked = place.blobs.look(hash, look).unwrap();
+    (looked, next.into_inner(), read.into_inner())
+}
+
+#[test]
+fn look_that_was_stopped_within_a_blob_goes_on_there() {
+    for (mode, is_part) in [
+        (Mode::Copy, false),
+        (Mode::InPlace, false),
+        (Mode::Copy, true),
+    ] {
+        let place = Place::new();
+        let original = Original::new(3 * SIZE);
+        let size = 3 * SIZE as u64;
+        let file = place.file("file", &original.bytes);
+        place.import(&file, mode).unwrap();
+        if is_part {
+            flip(&place.paths(&original.hash).data, 20_000);
+            check_damage(&place, &original.hash, DamageKind::Rot, 16_384);
+        }
+        let (looked, next, read) = look_until(&place, &original.hash, 0, 1);
+        assert!(next > 0 && read < size, "{next} {read}");
+        if !is_part {
+            assert_eq!(looked, Looked::Stopped);
+        }
+        let place = place.reopen();
+        let (looked, next, rest) = look_until(&place, &original.hash, next, u64::MAX);
+        assert_eq!((looked, next), (Looked::Whole, original.shape.leaves()));
+        let due = if is_part { size - 16_384 } else { size };
+        assert_eq!(read + rest, due, "nothing is read twice");
+    }
+}
+
+#[test]
+fn rot_on_both_sides_of_a_stop_is_found() {
+    let place = Place::new();
+    let original = Original::new(3 * SIZE);
+    let file = place.file("file", &original.bytes);
+    place.import(&file, Mode::Copy).unwrap();
+    let data = place.paths(&original.hash).data;
+    let late = 2 * SIZE as u64;
+    flip(&data, 5);
+    flip(&data, late);
+    let (looked, next, _) = look_until(&place, &original.hash, 0, 1);
+    assert_eq!(looked, Looked::Stopped);
+    let place = place.reopen();
+    let (looked, ..) = look_until(&place, &original.hash, next, u64::MAX);
+    let Looked::Damaged(damage) = looked else {
+        panic!("{looked:?}")
+    };
+    assert_eq!((damage.kind, damage.bytes), (DamageKind::Rot, 16_384));
+    let held = place.blobs.state(&original.hash).unwrap().unwrap().held;
+    let mut expected = Runs::of(0..original.shape.leaves());
+    expected.remove(0..1);
+    let leaf = late / 16_384;
+    expected.remove(leaf..leaf + 1);
+    assert_eq!(held, Held::Partial(expected));
 }

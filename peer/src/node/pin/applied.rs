@@ -1,0 +1,228 @@
+//! Carries out what the file of pins says: what it newly pins is raised, what it pins no more is what it would be without.
+//!
+//! A note in the store has the pins that were carried out last, so that a line that a person wrote or took out counts like a
+//! command, at the next look at the file. Page by page, with how far it is: interrupted or killed, it goes on.
+
+use crate::api::{Code, Failure};
+use crate::io::clock;
+use crate::io::disk::{Due, Entry};
+use crate::keep::Class;
+use crate::node::records::blocking;
+use crate::node::{Node, Stop};
+use crate::pins::{Pin, Pins};
+use crate::sources::Keep;
+use crate::store::StoreError;
+use levada_feed::hash::Hash;
+use levada_feed::key::FeedKey;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The pins that were carried out.
+const APPLIED: &[u8] = b"pins/applied";
+/// How far the one is that is being carried out.
+const UNDER_WAY: &[u8] = b"pins/under-way";
+/// Retractions that a pin held back, put back together.
+const SPARED_MAX: usize = 10_000;
+/// What a call waits for pins that somebody else wrote.
+const BEFORE_MS: u128 = 500;
+
+/// A pin as it is noted: the feed, whether it is of an item, and of which.
+type Raw = [u8; 41];
+
+fn raw(pin: &Pin) -> Raw {
+    let mut raw = [0; 41];
+    let index = pin.index.unwrap_or(0).to_be_bytes();
+    let parts = [
+        pin.feed.as_bytes().as_slice(),
+        &[u8::from(pin.index.is_some())],
+        &index,
+    ];
+    let bytes = parts.into_iter().flatten();
+    raw.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    raw
+}
+
+fn read(raw: &Raw) -> Option<(FeedKey, Option<u64>)> {
+    let (key, rest) = raw.split_first_chunk::<32>()?;
+    let (is_item, index) = rest.split_first()?;
+    let index = u64::from_be_bytes(index.try_into().ok()?);
+    Some((
+        FeedKey::from_bytes(key).ok()?,
+        (*is_item == 1).then_some(index),
+    ))
+}
+
+/// Who may claim a blob.
+pub(in crate::node) struct Claims {
+    pins: Arc<Pins>,
+    own: BTreeSet<FeedKey>,
+    /// Feeds of which all is kept.
+    followed: BTreeSet<FeedKey>,
+}
+
+impl Node {
+    /// Who may claim a blob now. Files that cannot be read claim nothing yet: what they say counts once they can.
+    pub(in crate::node) fn claims(&self) -> Claims {
+        let keys = self.keys.list().unwrap_or_default();
+        let sources = self.sources().unwrap_or_default();
+        let whole = sources
+            .list()
+            .iter()
+            .filter(|source| source.keep == Keep::All);
+        Claims {
+            pins: self.pins().unwrap_or_default(),
+            own: keys.into_iter().map(|key| key.feed).collect(),
+            followed: whole.map(|source| source.feed).collect(),
+        }
+    }
+
+    /// What a blob is kept as, by what names it. What a source keeps in part is told when it is synced next.
+    pub(in crate::node) fn class_of(
+        &self,
+        claims: &Claims,
+        hash: &Hash,
+    ) -> Result<Class, StoreError> {
+        let mut class = Class::Cache;
+        for (feed, index) in self.named_by(hash)? {
+            let now = if claims.own.contains(&feed) {
+                Class::Own
+            } else if claims.pins.has(&feed, self.first_record(&feed, index)?) {
+                Class::Pinned
+            } else if claims.followed.contains(&feed) {
+                Class::Followed
+            } else {
+                Class::Cache
+            };
+            class = class.max(now);
+        }
+        Ok(class)
+    }
+
+    /// Carries out what the file of pins says, for a person who waits for it.
+    pub(in crate::node) async fn apply_pins_until(
+        self: &Arc<Self>,
+        stop: &Stop,
+    ) -> Result<(), Failure> {
+        let (applying, stop) = (self.clone(), stop.clone());
+        let applied = blocking(move || applying.apply_pins(&|| *stop.borrow())).await;
+        applied.map_err(|error| Failure::new(Code::Failed, error.to_string()))
+    }
+
+    /// The same before other work, for a moment.
+    pub(in crate::node) async fn apply_pins_soon(self: &Arc<Self>) -> Result<(), Failure> {
+        let (applying, begun) = (self.clone(), clock::tick());
+        let is_late = move || clock::since(begun).as_millis() >= BEFORE_MS;
+        let applied = blocking(move || {
+            // Somebody is at it, who may take longer.
+            let is_under_way = applying.applied.try_lock().is_err();
+            if is_under_way {
+                return Ok(());
+            }
+            applying.apply_pins(&is_late)
+        });
+        let applied = applied.await;
+        applied.map_err(|error| Failure::new(Code::Failed, error.to_string()))
+    }
+
+    /// Carries out what the file of pins says and was not carried out yet, until told to stop. A file that cannot be read
+    /// changes nothing.
+    pub(in crate::node) fn apply_pins(
+        &self,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<(), StoreError> {
+        let Ok(pins) = self.pins() else {
+            return Ok(());
+        };
+        let mut applied = self
+            .applied
+            .lock()
+            .expect("nobody panics while holding this lock");
+        if applied
+            .as_ref()
+            .is_some_and(|applied| Arc::ptr_eq(applied, &pins))
+        {
+            return Ok(());
+        }
+        let now: BTreeSet<Raw> = pins.pins().iter().map(raw).collect();
+        let noted = self.disk.note(APPLIED)?.unwrap_or_default();
+        let before: BTreeSet<Raw> = noted.as_chunks::<41>().0.iter().copied().collect();
+        if now != before {
+            let claims = self.claims();
+            for pin in before.symmetric_difference(&now) {
+                if is_stopped() || !self.apply(&claims, pin, now.contains(pin), is_stopped)? {
+                    return Ok(());
+                }
+            }
+            let text: Vec<u8> = now.into_iter().flatten().collect();
+            self.disk.put_notes([(APPLIED.to_vec(), text)])?;
+            self.disk.drop_note(UNDER_WAY)?;
+        }
+        *applied = Some(pins);
+        Ok(())
+    }
+
+    /// One pin that is new, or is no more; says whether it came to the end.
+    fn apply(
+        &self,
+        claims: &Claims,
+        pin: &Raw,
+        is_new: bool,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<bool, StoreError> {
+        let Some((feed, index)) = read(pin) else {
+            return Ok(true);
+        };
+        let change = |hashes: &BTreeSet<Hash>| {
+            if is_new {
+                let hashes: Vec<Hash> = hashes.iter().copied().collect();
+                return self.raise(&hashes, Class::Pinned).map(drop);
+            }
+            hashes.iter().try_for_each(|hash| self.loosen(claims, hash))
+        };
+        match index {
+            Some(index) => change(&self.blobs_of(&feed, index)?)?,
+            None => {
+                // A pin that came and one that went are told apart.
+                let name = [pin.as_slice(), &[u8::from(is_new)]].concat();
+                let noted = self.disk.note(UNDER_WAY)?;
+                let start = noted
+                    .as_deref()
+                    .and_then(|noted| noted.strip_prefix(name.as_slice()));
+                let start = start.and_then(|start| start.try_into().ok());
+                let start = start.map_or(0, u64::from_be_bytes);
+                self.each_named_from(&feed, start, is_stopped, &mut |hashes, next| {
+                    change(hashes)?;
+                    let value = [name.as_slice(), &next.to_be_bytes()].concat();
+                    self.disk.put_notes([(UNDER_WAY.to_vec(), value)])
+                })?;
+                if is_stopped() {
+                    return Ok(false);
+                }
+            }
+        }
+        if !is_new {
+            for Due { since, index, .. } in self.disk.spared(Some(&feed), SPARED_MAX)? {
+                if !claims.pins.has(&feed, index) && !claims.own.contains(&feed) {
+                    self.disk.unspare(&feed, index, Some(since))?;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// A pin of this blob has ended.
+    fn loosen(&self, claims: &Claims, hash: &Hash) -> Result<(), StoreError> {
+        if self
+            .disk
+            .entry(hash)?
+            .is_none_or(|entry| entry.class != Class::Pinned)
+        {
+            return Ok(());
+        }
+        let class = self.class_of(claims, hash)?;
+        self.disk.change_entries([hash], |entry| match entry.class {
+            Class::Pinned => Entry { class, ..entry },
+            _ => entry,
+        })
+    }
+}
