@@ -1,4 +1,4 @@
-//! Notes of blobs that are damaged and not mended: one small file each, so that losing the store loses none.
+//! Notes of blobs that are damaged and not mended: one small file each, so that losing the store loses none (store-26).
 //!
 //! What a note says is for people; which bytes are missing is told by the blob's own files (spec/store.md, Damage). A note that
 //! cannot be read says that something is damaged, and not what.
