@@ -78,6 +78,8 @@ pub enum Answer {
     Rebuilt(super::Rebuilt),
     /// Of `ConfigCheck`.
     Config(Box<ConfigInfo>),
+    /// Of `ConfigReload`.
+    Reloaded(super::Reloaded),
     /// Of `Token`.
     Token(TokenInfo),
     /// Of `Pin`, `Unpin`, `Drop`.
@@ -244,6 +246,9 @@ pub struct SourceInfo {
     /// What becomes of what its author retracts.
     #[serde(default)]
     pub retractions: Retractions,
+    /// It is listed for everybody, and announced to its peers.
+    #[serde(default)]
+    pub share: bool,
     /// Records in all; 0 when never synced.
     pub length: u64,
     /// Records held.
@@ -252,7 +257,7 @@ pub struct SourceInfo {
     pub time: Option<u64>,
     /// The author signed two histories.
     pub is_disputed: bool,
-    /// How its peers behaved since this node was started; empty while it does not serve.
+    /// How its peers behaved lately; empty when nothing is known of any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<PeerInfo>,
 }
