@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 /// How a host behaves.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,8 @@ pub struct Manners {
     pub media_type: &'static str,
     /// Answers carry a tag, and 304 is said of what has it still.
     pub tags: bool,
+    /// Pages of records are answered only once so many of them were asked for at the same time; 0 or 1: at once.
+    pub pages_together: usize,
 }
 
 impl Manners {
@@ -30,6 +32,7 @@ impl Manners {
         missing: 404,
         media_type: "application/octet-stream",
         tags: true,
+        pages_together: 0,
     };
     /// A bucket that nobody may list.
     pub const BUCKET: Self = Self {
@@ -59,7 +62,16 @@ struct Shared {
     tls: Option<Arc<ServerConfig>>,
     asked: Mutex<Vec<String>>,
     sent: Mutex<u64>,
+    pages: Mutex<Pages>,
+    more_pages: Condvar,
     is_over: AtomicBool,
+}
+
+/// Questions for pages of records that wait, and the most that ever did.
+#[derive(Default)]
+struct Pages {
+    waiting: usize,
+    most: usize,
 }
 
 impl Host {
@@ -92,6 +104,8 @@ impl Host {
                 tls,
                 asked: Mutex::default(),
                 sent: Mutex::default(),
+                pages: Mutex::default(),
+                more_pages: Condvar::new(),
                 is_over: AtomicBool::new(false),
             }),
         };
@@ -168,11 +182,26 @@ impl Shared {
         Ok(())
     }
 
+    fn wait_for_more(&self) {
+        let mut pages = self.pages.lock().expect("no panic");
+        pages.waiting += 1;
+        pages.most = pages.most.max(pages.waiting);
+        self.more_pages.notify_all();
+        let together = self.manners.pages_together;
+        let waited = self
+            .more_pages
+            .wait_while(pages, |pages| pages.most < together);
+        waited.expect("no panic").waiting -= 1;
+    }
+
     fn answer(&self, request: &str) -> Answer {
         let mut words = request.split(' ');
         let (method, target) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
         self.asked.lock().expect("no panic").push(target.to_owned());
         let path = target.split('?').next().unwrap_or("");
+        if path.contains("/pages/") {
+            self.wait_for_more();
+        }
         let status = |status| Answer {
             status,
             headers: String::new(),

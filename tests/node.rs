@@ -63,6 +63,7 @@ impl Outcome {
 pub struct TestNode {
     folder: TempDir,
     runtime: Runtime,
+    passphrase: Option<String>,
 }
 
 impl Default for TestNode {
@@ -81,6 +82,19 @@ impl TestNode {
         Self {
             folder: tempfile::tempdir().expect("a temporary folder can be made"),
             runtime: runtime(),
+            passphrase: None,
+        }
+    }
+
+    /// The same with a passphrase that opens its keys.
+    ///
+    /// # Panics
+    /// As `new`.
+    #[must_use]
+    pub fn with_passphrase(passphrase: &str) -> Self {
+        Self {
+            passphrase: Some(passphrase.to_owned()),
+            ..Self::new()
         }
     }
 
@@ -116,6 +130,7 @@ impl TestNode {
     fn options(&self) -> Options {
         Options {
             data_dir: Some(self.data_dir()),
+            passphrase: self.passphrase.clone().map(Into::into),
             ..Options::default()
         }
     }
@@ -166,6 +181,7 @@ impl TestNode {
             keep: keep.map(str::to_owned),
             max_size: None,
             retractions: None,
+            share: None,
         })
     }
 
@@ -188,6 +204,7 @@ impl TestNode {
         let named = Serve {
             listen: vec![address.parse().expect("an address")],
             api: vec![ApiListen::OFF],
+            ..Serve::default()
         };
         let options = self.options();
         let (stop, stopped) = watch::channel(false);

@@ -67,6 +67,7 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
             return Ok(Ask::Serve(Serve {
                 listen: args.listen,
                 api: args.api,
+                reload: None,
             }));
         }
         Command::Export { command } => export(command)?,
@@ -79,6 +80,9 @@ pub(crate) fn read(command: Command) -> Result<Ask, Failure> {
         Command::Config {
             command: Config::Check,
         } => Call::ConfigCheck,
+        Command::Config {
+            command: Config::Reload,
+        } => Call::ConfigReload,
         Command::Completions { shell } => return Ok(Ask::Completions(shell)),
         Command::Man { folder } => return Ok(Ask::Man(folder)),
         Command::Token { new } => Call::Token { is_new: new },
@@ -95,6 +99,7 @@ fn publish_and(args: Publish) -> Result<Ask, Failure> {
     let serve = args.serve.then(|| Serve {
         listen: args.listen.clone(),
         api: args.api.clone(),
+        reload: None,
     });
     let call = publish(args)?;
     Ok(match serve {
@@ -209,6 +214,11 @@ fn follow(args: Follow) -> Call {
         keep: args.keep,
         max_size: args.max_size,
         retractions: args.retractions,
+        share: match (args.share, args.no_share) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        },
     }
 }
 

@@ -224,12 +224,22 @@ Examples:
   levada rebuild --index                    the lists of items only; `levada serve` may be running";
 /// Of `config`.
 pub(crate) const CONFIG: &str = "\
-Settings are read when a command starts; `serve` keeps those it started with. spec/store.md lists them.
+Settings are read when a command starts, and by a running `serve` when `config reload` says so. spec/store.md lists them.
 Exit code 0: all is in order. Exit code 2: a file is broken; it is named, with the line.
 
 Examples:
   levada config check
   levada config check --json";
+
+/// Of `config reload`.
+pub(crate) const CONFIG_RELOAD: &str = "\
+Limits, their hours, the quota and the days of what was retracted hold at once; the others are named and hold after a
+restart. A file that is broken changes nothing. SIGHUP does the same where `serve` hangs on no terminal.
+Exit code 0: read. Exit code 2: the file is broken; it is named, with the line. Exit code 4: nobody serves here.
+
+Examples:
+  levada config reload
+  systemctl reload levada";
 
 /// Of `completions`.
 pub(crate) const COMPLETIONS: &str = "\

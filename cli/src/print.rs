@@ -65,6 +65,7 @@ pub(crate) fn answer(screen: &mut Screen, spelling: &Spelling, call: &Call, answ
         Answer::Diagnosis(diagnosis) => mend::diagnosis(screen, diagnosis),
         Answer::Rebuilt(rebuilt) => mend::rebuilt(screen, rebuilt),
         Answer::Config(config) => config::checked(screen, config),
+        Answer::Reloaded(reloaded) => config::reloaded(screen, reloaded),
         // The token alone, so that a script can take it; where it is kept is a note.
         Answer::Token(token) => {
             screen.lines([token.token.as_str()]);

@@ -30,7 +30,7 @@ pub use keeping::{
 };
 pub use mend::{Damaged, Diagnosis, Finding, Rebuild, Rebuilt, RebuiltFeed, Verified, Verify};
 pub use mirror::{MirrorInfo, MirrorState};
-pub use setup::{ConfigFile, ConfigInfo, Folder, Setting, TokenInfo};
+pub use setup::{ConfigFile, ConfigInfo, Folder, Reloaded, ReloadedSetting, Setting, TokenInfo};
 pub use traffic::TrafficInfo;
 
 use serde::{Deserialize, Serialize};
@@ -118,6 +118,9 @@ pub enum Call {
         /// What becomes of what its author retracts: `honour` or `never`; as before when absent.
         #[serde(default)]
         retractions: Option<String>,
+        /// Whether it is listed for everybody, and announced to its peers; as before when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        share: Option<bool>,
     },
     /// Ends a subscription.
     Unfollow {
@@ -211,6 +214,8 @@ pub enum Call {
     Rebuild(Rebuild),
     /// Whether the files that a person may edit are in order, and which settings hold.
     ConfigCheck,
+    /// Read the settings again while `serve` runs.
+    ConfigReload,
     /// The token of the local API on loopback.
     Token {
         /// Make another one: the old one opens nothing any more.

@@ -22,6 +22,7 @@ mod private;
 pub(crate) mod reach;
 pub mod server;
 pub(crate) mod service;
+pub mod standings;
 pub mod static_dir;
 pub mod strip;
 pub mod traffic;

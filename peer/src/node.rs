@@ -32,6 +32,7 @@ mod prove;
 mod publish;
 mod rebuild;
 mod records;
+mod reload;
 mod replay;
 mod revise;
 mod room;
@@ -60,7 +61,7 @@ use crate::io::server::Places;
 use crate::io::traffic::Traffic;
 use crate::io::whole;
 use crate::pins::Pins;
-use crate::settings::{Limits, Settings};
+use crate::settings::Settings;
 use crate::standing::Standings;
 use crate::store::StoreError;
 use levada_feed::head::Head;
@@ -197,9 +198,7 @@ struct Node {
     keys: Keys,
     markers: Markers,
     client: Arc<Client>,
-    settings: Arc<Settings>,
-    /// What was set, with what the command line says in its place.
-    limits: Arc<Limits>,
+    settings: Arc<reload::InForce>,
     traffic: Arc<Traffic>,
     places: Arc<Places>,
     heads: Arc<Mutex<HeadsFile>>,
@@ -219,7 +218,7 @@ struct Node {
     news: Arc<News>,
     /// Peers that others named.
     learned: Arc<Learned>,
-    /// How peers behaved since this node was opened.
+    /// How peers behaved lately.
     standings: Arc<Mutex<Standings>>,
     /// Changes whenever the list of subscriptions does.
     changes: Arc<watch::Sender<u64>>,
@@ -243,13 +242,17 @@ impl Node {
             .and_then(|()| Lock::take(&dirs));
         let lock = lock.map_err(|error| words::lock_failure(&error))?;
         let settings = crate::io::config::load_settings(&dirs)?;
-        let limits = settings.limits.clone().with(options.limits);
+        let in_force = reload::InForce::new(settings, options.limits);
+        let settings = in_force.now();
+        let limits = &settings.limits;
         let disk = Disk::open_with(&dirs.store(), settings.memory.cache)
             .map_err(|error| words::store_broken(&dirs, &error))?;
         let disk = Arc::new(disk);
-        let traffic = limits::traffic(&limits);
+        let traffic = limits::traffic(limits);
         doctor::note_birth(&disk)?;
         let list = dirs.state().join("roots");
+        let standings = crate::io::standings::load(&dirs.state().join("standings"));
+        let standings = Standings::restored(standings, crate::io::clock::now_ms());
         whole::sweep(&dirs.keys()).map_err(StoreError::file(&dirs.keys(), "reading"))?;
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
         Ok(Self {
@@ -268,7 +271,6 @@ impl Node {
                 limits.connections,
                 limits.connections_each,
             )),
-            limits: Arc::new(limits),
             traffic,
             heads: Arc::new(Mutex::new(heads)),
             signing: Arc::default(),
@@ -280,14 +282,14 @@ impl Node {
             changing: Arc::default(),
             passphrase: options.passphrase.clone(),
             news: Arc::default(),
-            standings: Arc::default(),
+            standings: Arc::new(Mutex::new(standings)),
             learned: Arc::new(Learned::open(&dirs.state().join("peers"))?),
             changes: Arc::new(watch::Sender::new(0)),
             listed: watch::Sender::default(),
             served_at: Arc::default(),
             player_at: Arc::default(),
             token: Arc::new(Token::at(&dirs.token())),
-            settings: Arc::new(settings),
+            settings: Arc::new(in_force),
             disk,
             dirs,
             _lock: Arc::new(lock),
@@ -315,6 +317,10 @@ impl Node {
 
     /// Writes everything to the disk.
     fn close(&self) -> Result<(), StoreError> {
+        // Losing it is harmless: a disk that is full is no reason to leave the rest undone.
+        if let Err(error) = self.keep_standings() {
+            tracing::warn!(%error, "how peers behaved was not written down");
+        }
         self.blobs.note_used()?;
         self.disk.close()
     }
@@ -355,6 +361,11 @@ impl Node {
             return words::full(failure.message);
         }
         failure
+    }
+
+    /// The settings that hold now.
+    fn settings(&self) -> Arc<Settings> {
+        self.settings.now()
     }
 
     /// What opens encrypted keys.

@@ -12,6 +12,11 @@ pub const RATE_MIN: u64 = 1 << 10;
 /// Bytes at the beginning of an answer that go first.
 pub const FIRST_BYTES: u64 = 16 << 10;
 
+/// The least part of a rate that is of use to one who shares it, in bytes a second: with half of it he would give us up.
+const SHARE_MIN: u64 = 1 << 10;
+/// Seconds until each of those who share a rate had his turn, when nothing goes first: else it takes four times as long.
+const ROUND_S: u64 = 3;
+
 const SECOND_US: u64 = 1_000_000;
 /// The largest piece.
 const PIECE_BYTES_MAX: u64 = 64 << 10;
@@ -78,6 +83,14 @@ impl Bucket {
     #[must_use]
     pub fn piece(&self) -> Option<u64> {
         self.rate.map(piece_of)
+    }
+
+    /// How many may share the rate at most, so that what each gets is of use and comes in time; absent: no limit.
+    #[must_use]
+    pub fn sharers_max(&self) -> Option<u64> {
+        let rate = self.rate?;
+        let in_a_round = rate.saturating_mul(ROUND_S) / piece_of(rate);
+        Some(in_a_round.min(rate / SHARE_MIN).max(1))
     }
 
     /// Asks for bytes. Gives how many may go now, at most a piece; `None`: stand in line, `next` says when.

@@ -166,6 +166,57 @@ impl Settings {
         ]
     }
 
+    /// Settings by which this differs from another: the name of each, and whether it holds only after a restart.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<(&'static str, bool)> {
+        let (ours, theirs) = (&self.limits, &other.limits);
+        let at_once = |name, is_other: bool| (name, false, is_other);
+        let restart = |name, is_other: bool| (name, true, is_other);
+        let all = [
+            restart("listen", self.listen != other.listen),
+            restart("api", self.api != other.api),
+            at_once("limits.up", ours.up != theirs.up),
+            at_once("limits.down", ours.down != theirs.down),
+            restart("limits.local", ours.local != theirs.local),
+            restart("limits.connections", ours.connections != theirs.connections),
+            restart(
+                "limits.connections_each",
+                ours.connections_each != theirs.connections_each,
+            ),
+            at_once("limits.schedule", ours.schedule != theirs.schedule),
+            at_once("quota.size", self.quota.size != other.quota.size),
+            at_once("quota.reserve", self.quota.reserve != other.quota.reserve),
+            restart("blobs.roots", self.blobs != other.blobs),
+            at_once("retracted.days", self.retracted != other.retracted),
+            restart("memory.cache", self.memory.cache != other.memory.cache),
+            restart(
+                "memory.answers",
+                self.memory.answers != other.memory.answers,
+            ),
+        ];
+        let others = all.into_iter().filter(|(.., is_other)| *is_other);
+        others
+            .map(|(name, needs_restart, _)| (name, needs_restart))
+            .collect()
+    }
+
+    /// These settings as they can hold in a process that began with others: what needs a restart stays as it was.
+    #[must_use]
+    pub fn without_restart(self, before: &Self) -> Self {
+        let before = before.clone();
+        Self {
+            limits: Limits {
+                local: before.limits.local,
+                connections: before.limits.connections,
+                connections_each: before.limits.connections_each,
+                ..self.limits
+            },
+            quota: self.quota,
+            retracted: self.retracted,
+            ..before
+        }
+    }
+
     /// Whether a setting of `list` stands in the file's text.
     #[must_use]
     pub fn is_set(text: &str, name: &str) -> bool {

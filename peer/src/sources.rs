@@ -302,6 +302,13 @@ impl Sources {
         }
     }
 
+    /// Sets whether a feed is listed for everybody and announced to its peers.
+    pub fn set_share(&mut self, feed: &FeedKey, share: bool) {
+        if let Some(source) = self.list.iter_mut().find(|source| source.feed == *feed) {
+            source.share = share;
+        }
+    }
+
     /// Removes a feed; says whether it was there.
     pub fn remove(&mut self, feed: &FeedKey) -> bool {
         let before = self.list.len();

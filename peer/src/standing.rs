@@ -22,6 +22,8 @@ const WORDS_MAX: usize = 300;
 pub enum Conduct {
     /// It answered, after so many milliseconds if that tells anything.
     Answered(Option<u64>),
+    /// Too many ask it; it wants to be asked again after so many seconds.
+    Busy(u64),
     /// It is away, or answers as no peer does.
     Failed(String),
     /// What it said is proven wrong.
@@ -52,13 +54,20 @@ pub struct Standing {
     pub lies: u32,
     /// Milliseconds until it answers, lately.
     pub answers_in_ms: Option<u64>,
+    /// Until then it has too much to do, Unix milliseconds: no fault, but others are asked first.
+    #[serde(default)]
+    pub busy_until: Option<u64>,
 }
 
 impl Standing {
     fn note(&mut self, conduct: Conduct, now: u64) {
         match conduct {
+            Conduct::Busy(seconds) => {
+                self.busy_until = Some(now.saturating_add(seconds.saturating_mul(1_000)));
+            }
             Conduct::Answered(took) => {
                 self.last_success = Some(now);
+                self.busy_until = None;
                 self.failures = 0;
                 if let Some(took) = took {
                     let before = self.answers_in_ms.unwrap_or(took);
@@ -102,12 +111,27 @@ impl Standing {
                 .find(|(_, limit)| took < *limit)
                 .map_or(3, |(class, _)| class)
         });
-        lies * 100 + failures * 10 + slow
+        let busy = u32::from(self.busy_until.is_some_and(|until| now < until));
+        lies * 100 + failures.max(busy) * 10 + slow
+    }
+
+    /// The same, read again at `now`: a time that is yet to come was told by a clock that was wrong.
+    fn restored(mut self, now: u64) -> Self {
+        self.last_success = self.last_success.map(|time| time.min(now));
+        self.busy_until = None;
+        if let Some(last) = &mut self.last_failure {
+            last.time = last.time.min(now);
+            last.what = last.what.chars().take(WORDS_MAX).collect();
+        }
+        self
     }
 
     fn heard(&self) -> u64 {
         let failed = self.last_failure.as_ref().map(|last| last.time);
-        self.last_success.max(failed).unwrap_or(0)
+        self.last_success
+            .max(failed)
+            .max(self.busy_until)
+            .unwrap_or(0)
     }
 }
 
@@ -116,16 +140,43 @@ impl Standing {
 pub struct Standings {
     peers: BTreeMap<String, Standing>,
     changed: BTreeSet<String>,
+    /// Something was noted since it was last written down.
+    is_unwritten: bool,
 }
 
 impl Standings {
+    /// What was written down before, read again at `now`.
+    #[must_use]
+    pub fn restored(written: Vec<(String, Standing)>, now: u64) -> Self {
+        let peers = written.into_iter().take(PEERS_MAX);
+        let peers: BTreeMap<String, Standing> = peers
+            .map(|(peer, standing)| (peer, standing.restored(now)))
+            .collect();
+        Self {
+            changed: peers.keys().cloned().collect(),
+            peers,
+            is_unwritten: false,
+        }
+    }
+
+    /// What to write down; `None` when nothing was noted since the last time.
+    pub fn take_unwritten(&mut self) -> Option<Vec<(String, Standing)>> {
+        let all = self.peers.iter();
+        std::mem::take(&mut self.is_unwritten).then(|| {
+            all.map(|(peer, standing)| (peer.clone(), standing.clone()))
+                .collect()
+        })
+    }
+
     /// Takes note of what a peer did at `now`.
     pub fn note(&mut self, peer: &str, conduct: Conduct, now: u64) {
+        self.is_unwritten = true;
         if self.peers.len() >= PEERS_MAX && !self.peers.contains_key(peer) {
             let oldest = self.peers.iter().min_by_key(|(_, known)| known.heard());
             let oldest = oldest.map(|(name, _)| name.clone());
             oldest.iter().for_each(|name| {
                 self.peers.remove(name);
+                self.changed.remove(name);
             });
         }
         let known = self.peers.entry(peer.to_owned()).or_default();
@@ -196,6 +247,45 @@ mod tests {
         );
         assert_eq!(all.rank("liar", now + LIE_MS), 0);
         assert_eq!(all.rank("away", now + FAILURE_MS), 0);
+    }
+
+    #[test]
+    fn busy_peer_is_asked_after_others_for_a_while_and_nothing_is_held_against_it() {
+        let mut all = Standings::default();
+        all.note("busy", Conduct::Busy(30), 1_000);
+        let standing = all.of("busy").unwrap();
+        assert_eq!((standing.failures, standing.lies), (0, 0));
+        assert!(standing.last_failure.is_none());
+        assert!(all.rank("busy", 30_999) > all.rank("other", 30_999));
+        assert_eq!(all.rank("busy", 31_000), 0);
+        assert_eq!(all.changed(1_000).len(), 1);
+        all.note("busy", Conduct::Answered(None), 2_000);
+        assert_eq!(all.rank("busy", 2_000), 0);
+    }
+
+    #[test]
+    fn what_was_noted_is_there_after_a_restart_and_no_time_lies_ahead() {
+        let mut all = Standings::default();
+        assert!(all.take_unwritten().is_none());
+        all.note("liar", Conduct::Lied("record 3 is wrong".into()), 9_000);
+        all.note("quick", Conduct::Answered(Some(20)), 9_000);
+        let written = all.take_unwritten().unwrap();
+        assert!(all.take_unwritten().is_none());
+        let mut again = Standings::restored(written.clone(), 5_000);
+        assert_eq!(again.of("quick").unwrap().last_success, Some(5_000));
+        assert_eq!(again.of("liar").unwrap().lies, 1);
+        assert!(again.rank("liar", 5_000) > 0);
+        assert_eq!(again.rank("liar", 5_000 + LIE_MS), 0);
+        assert_eq!(again.changed(5_000).len(), 2);
+        assert!(again.take_unwritten().is_none());
+        let many = std::iter::repeat_n(written, PEERS_MAX).flatten();
+        let many = many
+            .enumerate()
+            .map(|(n, (peer, standing))| (format!("{peer}{n}"), standing));
+        assert_eq!(
+            Standings::restored(many.collect(), 0).peers.len(),
+            PEERS_MAX
+        );
     }
 
     #[test]

@@ -187,3 +187,33 @@ fn folder_that_may_not_be_written_is_told_with_7() {
         output,
     );
 }
+
+#[test]
+fn full_disk_ends_export_with_6_the_old_one_stays_whole_and_the_same_command_goes_on() {
+    let Some(disk) = Disk::mount("16m") else {
+        return;
+    };
+    let author = Machine::new();
+    author.write("folder/first.bin", &noise(99, FILE_BYTES));
+    author.done(&["publish", "folder"]);
+    let site = disk.path().join("site");
+    let site = site.to_str().unwrap();
+    let exported = author.done(&["export", "static", site, "--json"]).json();
+    let link = exported["feeds"][0]["link"].as_str().unwrap().to_owned();
+    write_files(&author);
+    author.done(&["publish", "folder"]);
+    let ran = author.run(&["export", "static", site]).exits(6);
+    says(&ran, &format!("{site}: the disk is full"));
+    says(&ran, "hint: what was exported before is there");
+    let host = levada_tests::Host::serve(&disk.path().join("site"), levada_tests::Manners::WEB);
+    let items_of = |reader: &Machine| {
+        let via = format!("{link}&via={}", host.url());
+        reader.done(&["follow", &via, "--keep", "all", "--max-size", "1GiB"]);
+        reader.items().len()
+    };
+    assert_eq!(items_of(&Machine::new()), 1);
+    author.run(&["export", "static", site]).exits(6);
+    disk.remount("size=256m");
+    author.done(&["export", "static", site]);
+    assert_eq!(items_of(&Machine::new()) as u64, FILES + 1);
+}

@@ -20,6 +20,8 @@ mod names;
 mod own;
 #[cfg(test)]
 mod pages;
+#[cfg(test)]
+mod readme;
 mod shown;
 mod terminal;
 mod transcript;

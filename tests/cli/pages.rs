@@ -30,6 +30,7 @@ pages! {
     limits_are_as_written: "limits.md",
     static_hosts_are_as_written: "static.md",
     serving_is_as_written: "serving.md",
+    peers_are_as_written: "peers.md",
 }
 
 fn folder() -> &'static Path {

@@ -148,6 +148,42 @@ fn fork_proof_travels_along_the_streams_and_the_feed_stays_readable() {
     assert_eq!(item.title.as_deref(), Some("a"));
 }
 
+/// The proof is at a mirror; the author's own node hears of it there, and tells those who watch the feed at it.
+#[test]
+fn fork_proof_of_an_own_feed_comes_by_the_stream_of_a_mirror() {
+    let (author, mirror) = (TestNode::new(), TestNode::new());
+    author.write("a.bin", &noise(1, 100));
+    let Answer::Published(summary) = author.publish(&[&author.files()]).answer() else {
+        panic!("not published")
+    };
+    let author_serves = author.serve();
+    let _ = mirror.follow(author_serves.link(), None).answer();
+    let mirror_serves = mirror.serve();
+    let add = Call::MirrorAdd {
+        mirror: mirror_serves.url(),
+        feed: None,
+    };
+    let _ = author.call(add).answer();
+    let client = Client::default();
+    let proof = fork_of(&author, 9);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let at = client.remote(&author_serves.url()).unwrap();
+        let listening = at.clone();
+        let (feed, wire) = (summary.feed, proof.wire().to_vec());
+        let hearing = tokio::spawn(async move {
+            let is_proof = |news: &News| matches!(news, News::Fork(got) if *got == wire);
+            hear(&listening, &feed, is_proof).await;
+        });
+        let ask = Ask::Fork { feed };
+        let to = client.remote(&mirror_serves.url()).unwrap();
+        to.post(&ask, proof.wire().to_vec().into(), 100)
+            .await
+            .unwrap();
+        hearing.await.unwrap();
+    });
+}
+
 #[test]
 fn peer_that_is_away_is_named_in_status_and_the_feed_comes_from_another() {
     let (author, follower) = (TestNode::new(), TestNode::new());
@@ -167,6 +203,7 @@ fn peer_that_is_away_is_named_in_status_and_the_feed_comes_from_another() {
             keep: None,
             max_size: None,
             retractions: None,
+            share: None,
         })
         .answer();
     let follower_serves = follower.serve();

@@ -159,6 +159,26 @@ fn feed_on_a_web_host_is_followed_while_its_author_is_away_and_updates_are_seen(
     }
 }
 
+/// Somebody who asks for one page after another gets no answer here, and gives up.
+#[test]
+fn pages_of_a_long_feed_are_asked_for_several_at_a_time() {
+    let (author, follower) = (Author::new(), TestNode::new());
+    author.publish(0..1);
+    author.append(8 * PAGE_RECORDS);
+    author.export();
+    let manners = Manners {
+        pages_together: 2,
+        ..Manners::WEB
+    };
+    let host = Host::serve(&author.site, manners);
+    let came = followed(&follower, &author.link(&host), Some("all"));
+    assert_eq!(came.records, came.length);
+    let (asked, _) = host.asked();
+    let pages = asked.iter().filter(|path| path.contains("/pages/"));
+    // The newest records, those of the last page, are in `latest`.
+    assert_eq!(pages.count(), 8, "each once: {asked:?}");
+}
+
 #[test]
 fn host_without_ranges_is_told_once() {
     let (author, follower) = (Author::new(), TestNode::new());
@@ -192,6 +212,7 @@ fn whole_file_that_comes_for_a_part_is_read_once_for_all_parts() {
             keep: Some(keep.to_owned()),
             max_size: Some(size.to_owned()),
             retractions: None,
+            share: None,
         };
         let _ = follower.call(call).answer();
     };

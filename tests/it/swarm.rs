@@ -78,6 +78,7 @@ fn file_comes_from_several_peers_and_a_liar_costs_one_window() {
             keep: Some("all".into()),
             max_size: None,
             retractions: None,
+            share: None,
         })
         .answer();
     let Answer::Followed(synced) = followed else {

@@ -99,6 +99,7 @@ fn range_of_a_large_file_is_read_before_the_file_is_complete() {
         keep: Some("newest:1".into()),
         max_size: Some("1MiB".into()),
         retractions: None,
+        share: None,
     };
     let _ = follower.call(sync).answer();
     let item = &items(&follower)[0];
@@ -126,6 +127,7 @@ fn interrupted_sync_goes_on_where_it_was() {
         keep: None,
         max_size: None,
         retractions: None,
+        share: None,
     };
     let has_begun =
         |event: &Event| matches!(event, Event::Progress(progress) if progress.what == "media");

@@ -20,6 +20,12 @@ pub(crate) struct Follow {
     /// What becomes of what its author retracts: honour or never [default: honour]
     #[arg(long, value_name = "WHAT")]
     pub(crate) retractions: Option<String>,
+    /// Tell others that you have it: it is listed by `serve`, and announced to its peers
+    #[arg(long, conflicts_with = "no_share")]
+    pub(crate) share: bool,
+    /// Tell nobody any more
+    #[arg(long)]
+    pub(crate) no_share: bool,
     /// Fetch at most so many bytes a second, or none for no limit [default: as set]
     #[arg(long, value_name = "RATE", value_parser = crate::ask::rate)]
     pub(crate) down: Option<crate::ask::Rate>,

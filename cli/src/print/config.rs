@@ -3,7 +3,7 @@
 use crate::escape;
 use crate::screen::Screen;
 use crate::table::Table;
-use levada_peer::api::{ConfigFile, ConfigInfo};
+use levada_peer::api::{ConfigFile, ConfigInfo, Reloaded};
 
 /// Prints it; problems go where errors go.
 pub(super) fn checked(screen: &mut Screen, config: &ConfigInfo) {
@@ -29,6 +29,23 @@ pub(super) fn checked(screen: &mut Screen, config: &ConfigInfo) {
     for problem in config.files.iter().filter_map(|file| file.problem.as_ref()) {
         screen.failure(problem);
     }
+}
+
+/// Prints what changed.
+pub(super) fn reloaded(screen: &mut Screen, reloaded: &Reloaded) {
+    if reloaded.settings.is_empty() {
+        screen.lines(["nothing changed"]);
+        return;
+    }
+    let mut table = Table::new(&[]);
+    for setting in &reloaded.settings {
+        let when = match setting.needs_restart {
+            true => "after a restart",
+            false => "holds now",
+        };
+        table.row([setting.name.clone(), when.to_owned()]);
+    }
+    screen.lines(table.lines());
 }
 
 fn state(file: &ConfigFile) -> &'static str {

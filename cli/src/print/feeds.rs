@@ -87,13 +87,14 @@ fn source_row(source: &SourceInfo) -> [String; 6] {
         held_of(source),
         state,
         format!(
-            "keeps {} up to {}{}",
+            "keeps {} up to {}{}{}",
             escape::plain(&source.keep),
             units::size(source.max_size),
             match source.retractions {
                 Retractions::Honour => "",
                 Retractions::Never => ", and what is retracted",
-            }
+            },
+            if source.share { ", shared" } else { "" }
         ),
         source.feed.to_string(),
         via.join(" "),

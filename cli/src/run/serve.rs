@@ -53,7 +53,11 @@ impl Session<'_> {
         self.ask_for_keys().await?;
         let (sender, mut events) = mpsc::channel(EVENTS_MAX);
         let (tell, mut ready) = oneshot::channel();
-        let (options, listen) = (self.options.clone(), serve.clone());
+        let options = self.options.clone();
+        let listen = Serve {
+            reload: Some(self.hangups.clone()),
+            ..serve.clone()
+        };
         let stop = self.stop.subscribe();
         let work = tokio::spawn(async move {
             let ready = move |serving| {
@@ -79,10 +83,6 @@ impl Session<'_> {
                         print::serving(self.screen, &self.spelling, data_dir, &serving, published);
                     }
                 },
-                Ok(()) = self.hangups.changed() => self.screen.warning(
-                    "SIGHUP changes nothing: settings are read when serving begins",
-                    Some("start it anew to have config.toml read; sources.toml is read again by itself"),
-                ),
             }
         }
         work.await.map_err(|_| bug("serving ended unexpectedly"))?

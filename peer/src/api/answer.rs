@@ -2,8 +2,7 @@
 
 use super::keeping::{HeldFile, History, Kept, Revised, RoomInfo};
 use super::setup::{ConfigInfo, TokenInfo};
-use super::{Checked, Exported};
-use super::{Failure, MirrorInfo, TrafficInfo};
+use super::{Checked, Exported, Failure, MirrorInfo, TrafficInfo};
 use crate::sources::Retractions;
 use crate::standing::Standing;
 use levada_feed::hash::Hash;
@@ -11,7 +10,6 @@ use levada_feed::head::HeadBody;
 use levada_feed::key::FeedKey;
 use levada_feed::record::Body;
 use serde::{Deserialize, Serialize};
-use std::ops::Not;
 use std::path::PathBuf;
 
 /// The answer of a call that succeeded.
@@ -78,6 +76,8 @@ pub enum Answer {
     Rebuilt(super::Rebuilt),
     /// Of `ConfigCheck`.
     Config(Box<ConfigInfo>),
+    /// Of `ConfigReload`.
+    Reloaded(super::Reloaded),
     /// Of `Token`.
     Token(TokenInfo),
     /// Of `Pin`, `Unpin`, `Drop`.
@@ -185,7 +185,7 @@ pub struct PublishSummary {
     /// Nothing was signed.
     pub is_dry_run: bool,
     /// The node serves, so that others can fetch it now.
-    #[serde(skip_serializing_if = "Not::not", default)]
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub is_served: bool,
 }
 
@@ -244,6 +244,9 @@ pub struct SourceInfo {
     /// What becomes of what its author retracts.
     #[serde(default)]
     pub retractions: Retractions,
+    /// It is listed for everybody, and announced to its peers.
+    #[serde(default)]
+    pub share: bool,
     /// Records in all; 0 when never synced.
     pub length: u64,
     /// Records held.
@@ -252,7 +255,7 @@ pub struct SourceInfo {
     pub time: Option<u64>,
     /// The author signed two histories.
     pub is_disputed: bool,
-    /// How its peers behaved since this node was started; empty while it does not serve.
+    /// How its peers behaved lately.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<PeerInfo>,
 }

@@ -146,6 +146,7 @@ fn answer(call: &Call, value: Value) -> Result<Answer, Error> {
         Call::Doctor => Answer::Diagnosis(serde_json::from_value(value)?),
         Call::Rebuild(_) => Answer::Rebuilt(serde_json::from_value(value)?),
         Call::ConfigCheck => Answer::Config(Box::new(serde_json::from_value::<ConfigInfo>(value)?)),
+        Call::ConfigReload => Answer::Reloaded(serde_json::from_value(value)?),
         Call::Token { .. } => Answer::Token(serde_json::from_value::<TokenInfo>(value)?),
         Call::Check { .. } => Answer::Checked(Box::new(serde_json::from_value::<Checked>(value)?)),
     })

@@ -34,6 +34,24 @@ pub struct ConfigInfo {
     pub settings: Vec<Setting>,
 }
 
+/// What became of settings that were read again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// The file.
+    pub path: PathBuf,
+    /// Those that are others than before.
+    pub settings: Vec<ReloadedSetting>,
+}
+
+/// A setting that changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadedSetting {
+    /// Its name, as in the file.
+    pub name: String,
+    /// The new value holds only after a restart.
+    pub needs_restart: bool,
+}
+
 /// A folder of the node.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Folder {

@@ -348,9 +348,14 @@ impl Remote {
                 Ok(transfer)
             }
             status => {
+                let after_s = transfer.retry_after_s();
                 let text = transfer.all(REFUSAL_BYTES_MAX).await.unwrap_or_default();
                 if status == StatusCode::NOT_FOUND {
                     return Err(Unreachable::NotThere { peer }.into());
+                }
+                if status == StatusCode::SERVICE_UNAVAILABLE {
+                    let why = first_line(&text);
+                    return Err(Unreachable::Busy { peer, why, after_s }.into());
                 }
                 Err(Unreachable::Status {
                     peer,

@@ -69,6 +69,8 @@ const BUFFER_BYTES: usize = 64 << 10;
 const ANSWER_UNIT_BYTES: usize = 64 << 10;
 /// Time to wait for other answers to end.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+/// Seconds after which somebody may ask again for whom a limit of bandwidth left too little.
+const SHARED_RETRY_S: u32 = 30;
 /// Time that running answers get when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -197,13 +199,13 @@ async fn connection(
 ) {
     let mut stop = caller.stop.clone();
     let stream = Limited::sending(Paced::new(stream), &room.lane, peer.ip());
-    let (turns, answers) = (stream.turns(), room.answers.clone());
+    let (turns, room) = (stream.turns(), room.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        let (served, answers, turns) = (served.clone(), answers.clone(), turns.clone());
+        let (served, room, turns) = (served.clone(), room.clone(), turns.clone());
         let caller = caller.clone();
         async move {
             let asked = tracing::enabled!(tracing::Level::DEBUG).then(|| Asked::of(&request));
-            let answer = answer_one(&served, &answers, &turns, request, caller).await;
+            let answer = answer_one(&served, &room, &turns, request, caller).await;
             if let Some(asked) = asked {
                 asked.log(Some(peer), &answer);
             }
@@ -242,7 +244,7 @@ fn answer_bytes(ask: &Ask) -> usize {
 
 async fn answer_one(
     served: &Arc<Served>,
-    answers: &Arc<Semaphore>,
+    room: &Room,
     turns: &Turns,
     request: Request<Incoming>,
     caller: Caller,
@@ -253,20 +255,30 @@ async fn answer_one(
     };
     turns.begin(matches!(ask, Ask::Blob { .. }));
     let units = answer_bytes(&ask).div_ceil(ANSWER_UNIT_BYTES);
-    let share = answers
+    // What is small goes first, and ends soon; of all others no more than can be sent in time.
+    let peer = caller.peer.map(|peer| peer.ip());
+    let rate = (units > 0).then(|| room.lane.share(peer));
+    if matches!(rate, Some(None)) {
+        turns.begin(false);
+        return busy("too many share a small rate", SHARED_RETRY_S);
+    }
+    let share = room
+        .answers
         .clone()
         .acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
     let Ok(Ok(share)) = tokio::time::timeout(BUSY_TIMEOUT, share).await else {
+        turns.begin(false);
         return busy("too many ask at once", 10);
     };
     let answer = answer_ask(served, ask, is_post, request, caller).await;
-    if units == 0 {
+    let Some(Some(rate)) = rate else {
         return answer;
-    }
+    };
     answer.map(|body| {
         Counted {
             body,
-            _share: share,
+            _bytes: share,
+            _share: rate,
         }
         .boxed_unsync()
     })

@@ -160,9 +160,15 @@ impl StaticDir {
         self.make_folder(&path)?;
         let name = crate::io::whole::name_of(&path);
         let made = self.unfinished().join(name);
-        place(&made)?;
-        let renamed = std::fs::rename(&made, &path);
-        renamed.map_err(StoreError::file(&path, "writing"))?;
+        let placed = place(&made).and_then(|()| {
+            let renamed = std::fs::rename(&made, &path);
+            Ok(renamed.map_err(StoreError::file(&path, "writing"))?)
+        });
+        if placed.is_err() {
+            // On a full disk it would take the room of everybody; one that stays goes with the next export.
+            let _ = std::fs::remove_file(&made);
+        }
+        placed?;
         self.written.files += 1;
         self.written.bytes += size;
         Ok(true)

@@ -72,6 +72,22 @@ struct Inner {
     is_attended: bool,
     limited: Meter,
     exempt: Meter,
+    /// Answers under way that share the rate.
+    sharing: u64,
+}
+
+/// A part of the rate that one answer has until this is dropped.
+pub struct Share {
+    /// Absent: it is not counted.
+    lane: Option<Arc<Lane>>,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if let Some(lane) = &self.lane {
+            lane.lock().sharing -= 1;
+        }
+    }
 }
 
 enum Waiting {
@@ -124,6 +140,22 @@ impl Lane {
     #[must_use]
     pub fn rate(&self) -> Option<u64> {
         self.lock().bucket.rate()
+    }
+
+    /// A part of the rate for one more answer to this peer; `None` when each would have too little of it.
+    #[must_use]
+    pub fn share(self: &Arc<Self>, peer: Option<IpAddr>) -> Option<Share> {
+        let is_exempt = !self.is_local_limited && peer.is_none_or(is_local);
+        let mut inner = self.lock();
+        match inner.bucket.sharers_max().filter(|_| !is_exempt) {
+            None => Some(Share { lane: None }),
+            Some(most) if inner.sharing >= most => None,
+            Some(_) => {
+                inner.sharing += 1;
+                let lane = Some(self.clone());
+                Some(Share { lane })
+            }
+        }
     }
 
     /// How fast it goes now.

@@ -1,20 +1,49 @@
 //! What peers did, as it is kept for who asks next and for who reads `status`.
 
-use super::Node;
 use super::records::SyncError;
+use super::{Node, Stop};
 use crate::io::client::{AskError, Unreachable};
-use crate::io::clock;
+use crate::io::{clock, standings};
 use crate::standing::{Conduct, Standing};
+use crate::store::StoreError;
 use levada_feed::key::FeedKey;
 use levada_feed::reject::Reject;
+use std::sync::Arc;
 use std::sync::MutexGuard;
 use std::time::Duration;
+
+/// Time after which what was noted is written down while the node serves: losing it is harmless.
+const WRITE_TIME: Duration = Duration::from_secs(600);
+
+/// Writes down now and then how peers behave, until told to stop.
+pub(super) async fn keep(node: Arc<Node>, mut stop: Stop) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(WRITE_TIME) => {}
+            // An error here means that whoever could stop us is gone: then it is time to stop.
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        let keeping = node.clone();
+        let kept = tokio::task::spawn_blocking(move || keeping.keep_standings()).await;
+        if let Ok(Err(error)) = kept {
+            tracing::warn!(%error, "how peers behaved was not written down");
+        }
+    }
+}
 
 impl Node {
     fn standings(&self) -> MutexGuard<'_, crate::standing::Standings> {
         self.standings
             .lock()
             .expect("nobody panics while holding this lock")
+    }
+
+    /// Writes down how peers behaved, if anything was noted since the last time.
+    pub(super) fn keep_standings(&self) -> Result<(), StoreError> {
+        let unwritten = self.standings().take_unwritten();
+        unwritten.map_or(Ok(()), |unwritten| {
+            standings::save(&self.dirs.state().join("standings"), unwritten)
+        })
     }
 
     /// A peer answered, after so long if that tells anything.
@@ -28,6 +57,7 @@ impl Node {
     pub(super) fn failed(&self, peer: &str, error: &AskError) {
         let conduct = match error {
             AskError::Unreachable(Unreachable::NotThere { .. }) => Conduct::Answered(None),
+            AskError::Unreachable(Unreachable::Busy { after_s, .. }) => Conduct::Busy(*after_s),
             AskError::Unreachable(error) => Conduct::Failed(error.to_string()),
             AskError::Rejected { .. } => Conduct::Lied(error.to_string()),
         };

@@ -32,7 +32,7 @@ pub(super) fn check(dirs: &Dirs) -> Answer {
 }
 
 /// What reading the text does not tell.
-fn judge(dirs: &Dirs, settings: &Settings) -> Result<(), Failure> {
+pub(super) fn judge(dirs: &Dirs, settings: &Settings) -> Result<(), Failure> {
     let path = dirs.settings();
     let named = |failure: Failure| Failure {
         message: failure

@@ -4,7 +4,7 @@
 use super::author::Aside;
 use super::{
     Node, Stop, config, discard, doctor, export, follow, get, history, mirrors, own, pin, play,
-    prove, publish, rebuild, revise, show, verify,
+    prove, publish, rebuild, reload, revise, show, verify,
 };
 use crate::api::{Answer, Call, Code, Event, Failure};
 use std::sync::Arc;
@@ -53,6 +53,9 @@ impl Node {
             Call::MirrorRemove { mirror, feed } => mirrors::remove(self, &mirror, feed).await,
             Call::Mirrors { feed } => mirrors::list(self, feed, stop).await,
             other => {
+                if let Call::ExportStatic(args) = &other {
+                    export::complete(self, args, events, &stop).await?;
+                }
                 let (node, events) = (self.clone(), events.clone());
                 let work =
                     tokio::task::spawn_blocking(move || node.run_blocking(other, &events, &stop));
@@ -104,6 +107,7 @@ impl Node {
             Call::Status => show::status(&self),
             Call::Doctor => doctor::doctor(&self),
             Call::ConfigCheck => Ok(config::check(&self.dirs)),
+            Call::ConfigReload => reload::reload(&self),
             Call::Token { is_new } => own::token(&self, is_new),
             Call::Prove { target, output } => {
                 let (bytes, answer) = prove::prove(&self, &target, output.as_deref())?;

@@ -190,7 +190,7 @@ fn roots(node: &Node, found: &mut Vec<Finding>) {
 }
 
 fn space(node: &Node, found: &mut Vec<Finding>) -> Result<(), Failure> {
-    let reserve = node.settings.quota.reserve.unwrap_or(RESERVE_BYTES);
+    let reserve = node.settings().quota.reserve.unwrap_or(RESERVE_BYTES);
     let free = node.blobs.free_bytes()?;
     if free < reserve {
         found.push(finding(

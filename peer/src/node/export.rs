@@ -3,6 +3,7 @@
 //! What is new is written first and the head of a feed last; only then goes what nobody names any more. So a reader in
 //! the middle of it, and whoever copies the folder, never sees a head that says more than is there.
 
+mod complete;
 mod feed;
 mod media;
 mod state;
@@ -13,11 +14,14 @@ use crate::frame;
 use crate::io::static_dir::StaticDir;
 use crate::static_layout::StaticFile;
 use crate::store::StoreError;
+pub(super) use complete::complete;
 use levada_feed::chain;
+use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::FEEDS_PAGE_MAX;
 use media::Media;
 use state::State;
+use std::collections::BTreeSet;
 use tokio::sync::mpsc;
 
 /// What is under way.
@@ -27,10 +31,40 @@ struct Export<'a> {
     media: Media,
     events: &'a mpsc::Sender<Event>,
     stop: &'a Stop,
+    loose: Loose,
 }
 
-/// Writes feeds.
+/// Blobs that may be in the folder though nothing names them any more.
+#[derive(Default)]
+struct Loose {
+    /// Which they are cannot be told: all that are there are looked at.
+    is_any: bool,
+    /// They were named by what was taken back since the last export.
+    blobs: BTreeSet<Hash>,
+    /// Of these feeds nothing else can be among them.
+    feeds: BTreeSet<FeedKey>,
+}
+
+/// Writes feeds. What a full disk ends is as whole as before, since heads come last.
 pub(super) fn export(
+    node: &Node,
+    args: &ExportStatic,
+    events: &mpsc::Sender<Event>,
+    stop: &Stop,
+) -> Result<Answer, Failure> {
+    write(node, args, events, stop).map_err(|failure| match failure.code {
+        Code::OverQuota => Failure::new(
+            Code::OverQuota,
+            format!("{}: the disk is full", args.dir.display()),
+        )
+        .hint(
+            "what was exported before is there and whole; make room and run the same command again",
+        ),
+        _ => failure,
+    })
+}
+
+fn write(
     node: &Node,
     args: &ExportStatic,
     events: &mpsc::Sender<Event>,
@@ -45,6 +79,7 @@ pub(super) fn export(
         media,
         events,
         stop,
+        loose: Loose::default(),
     };
     let mut written = Vec::new();
     for feed in &feeds {
@@ -138,12 +173,12 @@ impl Export<'_> {
         let (state, changed) = feed::changed(self.node, &head, before.as_ref())?;
         self.records(&head, &name, &changed)?;
         let (media_new, missing) = self.media(feed, &state, before.as_ref(), &name)?;
+        self.note_loose(feed, before.as_ref(), &changed)?;
         let state = State {
             media: self.media,
             media_missing: missing,
-            is_sweep_due: state.is_sweep_due
-                || before
-                    .is_some_and(|before| before.media != self.media || self.media.may_shrink()),
+            // Until it is done: an export that is interrupted before leaves it to the next one.
+            is_sweep_due: self.loose.is_any || self.loose.feeds.contains(feed),
             ..state
         };
         self.evidence(feed)?;

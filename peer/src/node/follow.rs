@@ -22,6 +22,7 @@ pub(super) async fn follow(
         keep,
         max_size,
         retractions,
+        share,
     } = call
     else {
         return Err(Failure::new(Code::Failed, "this call is another one"));
@@ -51,6 +52,9 @@ pub(super) async fn follow(
         let added = added.map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
         if let Some(retractions) = retractions {
             sources.set_retractions(&link.feed, retractions);
+        }
+        if let Some(share) = share {
+            sources.set_share(&link.feed, share);
         }
         Ok(added)
     })?;

@@ -26,6 +26,7 @@ pub(super) fn info(node: &Node) -> TrafficInfo {
     TrafficInfo {
         limits: node.traffic.rates(),
         until: node
+            .settings()
             .limits
             .next_change(clock::now_ms(), clock::minute_of_day),
         up: up.limited,
@@ -38,25 +39,30 @@ pub(super) fn info(node: &Node) -> TrafficInfo {
     }
 }
 
-/// Changes the limits at their hours, as long as the node is open. Does nothing, ever, where there are no hours.
+/// Changes the limits at their hours, and when other settings hold, as long as the node is open. Where there are no hours
+/// nothing here wakes up by itself.
 pub(super) fn keep(node: &Node) {
-    let limits = node.limits.clone();
-    if limits.schedule.is_empty() {
-        return;
-    }
+    let mut settings = node.settings.subscribe();
     let traffic = Arc::downgrade(&node.traffic);
     tokio::spawn(async move {
         loop {
+            let limits = settings.borrow_and_update().limits.clone();
             let now = clock::now_ms();
+            match traffic.upgrade() {
+                Some(traffic) => {
+                    let rates = limits.at(clock::minute_of_day(now));
+                    if rates != traffic.rates() {
+                        traffic.set(rates);
+                    }
+                }
+                None => return,
+            }
             let next = limits.next_change(now, clock::minute_of_day);
             let pause = next.map_or(LOOK_MS, |at| at.saturating_sub(now).min(LOOK_MS));
-            tokio::time::sleep(Duration::from_millis(pause)).await;
-            let Some(traffic) = traffic.upgrade() else {
-                return;
-            };
-            let rates = limits.at(clock::minute_of_day(clock::now_ms()));
-            if rates != traffic.rates() {
-                traffic.set(rates);
+            let is_scheduled = !limits.schedule.is_empty();
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(pause)), if is_scheduled => {}
+                changed = settings.changed() => if changed.is_err() { return },
             }
         }
     });
@@ -64,6 +70,6 @@ pub(super) fn keep(node: &Node) {
 
 /// A client for one call that may fetch so many bytes a second, within what all may.
 pub(super) fn narrowed(node: &Node, down: u64) -> Client {
-    let lane = Lane::new(Some(down), node.limits.local);
+    let lane = Lane::new(Some(down), node.settings().limits.local);
     node.client.narrowed(Arc::new(lane))
 }

@@ -167,7 +167,8 @@ impl Node {
             };
             promised = promised.saturating_add(busy.promised.saturating_sub(written));
         }
-        let quota = &self.settings.quota;
+        let settings = self.settings();
+        let quota = &settings.quota;
         Ok(keep::Room {
             set: quota.size,
             set_reserve: quota.reserve,

@@ -17,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 /// Time after which the same trouble is told again.
@@ -30,6 +30,8 @@ pub struct Serve {
     pub listen: Vec<Listen>,
     /// For calls of this machine.
     pub api: Vec<ApiListen>,
+    /// Counts up each time the settings are to be read again.
+    pub reload: Option<watch::Receiver<u64>>,
 }
 
 /// Where a serving node can be reached.
@@ -83,7 +85,7 @@ pub async fn serve(
         listen: served_at,
         api,
     });
-    let answers = node.settings.memory.answers;
+    let answers = node.settings().memory.answers;
     let room = Room::new(node.places.clone(), node.traffic.up.clone(), answers);
     serving.spawn(stay_alive(node.clone(), stop.clone()));
     for listener in listeners {
@@ -93,6 +95,11 @@ pub async fn serve(
     serving.spawn(super::announce::announce(node.clone(), stop.clone()));
     let guarding = super::guard::guard(node.clone(), events.clone(), stop.clone());
     serving.spawn(guarding);
+    if let Some(signals) = named.reload.clone() {
+        let told = super::reload::when_told(node.clone(), signals, events.clone(), stop.clone());
+        serving.spawn(told);
+    }
+    serving.spawn(super::conduct::keep(node.clone(), stop.clone()));
     serving.spawn(super::sweep::serving(node.clone(), stop.clone()));
     serving.spawn(super::live::live(node.clone(), events, stop.clone()));
     // An error here means that whoever could stop us is gone: then it is time to stop.
@@ -156,7 +163,7 @@ async fn stay_alive(node: Arc<Node>, mut stop: Stop) {
 
 /// Where to listen for peers, and for calls.
 fn addresses(node: &Node, named: &Serve) -> Result<(Vec<SocketAddr>, Vec<SocketAddr>), Failure> {
-    let settings = &node.settings;
+    let settings = node.settings();
     let peers = match named.listen.as_slice() {
         [] => listen::for_peers(&listen::read_all("listen", &settings.listen)?),
         named => listen::for_peers(named),

@@ -320,6 +320,7 @@ pub(super) fn sources(node: &Node) -> Result<Vec<SourceInfo>, Failure> {
             keep: source.keep.to_string(),
             max_size: source.max_size,
             retractions: source.retractions,
+            share: source.share,
             length: head.as_ref().map_or(0, |head| head.body().length),
             records: node.disk.held(&source.feed).count(),
             time: head.map(|head| head.body().time),

@@ -83,7 +83,7 @@ impl Node {
 
     /// Lets go of what was retracted longer ago than the days of grace.
     fn let_go(&self, is_stopped: &dyn Fn() -> bool) -> Result<(), StoreError> {
-        let grace = self.settings.retracted.days.saturating_mul(DAY_MS);
+        let grace = self.settings().retracted.days.saturating_mul(DAY_MS);
         let before = clock::now_ms().saturating_sub(grace);
         let Ok(pins) = self.pins() else {
             // A file that cannot be read may pin all of it.

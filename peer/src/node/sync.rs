@@ -105,6 +105,22 @@ async fn sync_once(
     Ok(result)
 }
 
+/// All records of a source, whatever it keeps; no media.
+pub(super) async fn bring_records(
+    node: &Arc<Node>,
+    source: &Source,
+    events: &mpsc::Sender<Event>,
+    stop: &Stop,
+) -> Result<(), Failure> {
+    let whole = Source {
+        keep: Keep::All,
+        ..source.clone()
+    };
+    let remotes = remotes(node, &whole)?;
+    let synced = sync_records(node, &whole, &remotes, events, stop).await;
+    synced.map(drop)
+}
+
 fn remotes(node: &Node, source: &Source) -> Result<Vec<Remote>, Failure> {
     let peers = node.peers_of(source);
     let known = peers.iter().map(|via| node.remote(via));
@@ -265,6 +281,11 @@ pub(super) fn failure(source: &Source, error: &SyncError) -> Failure {
         SyncError::Ask(AskError::Unreachable(Unreachable::NotYet { .. })) => {
             Failure::new(Code::NotFound, message)
                 .hint("what came is kept; `levada sync` goes on when the upload is done")
+        }
+        SyncError::Ask(AskError::Unreachable(Unreachable::Busy { after_s, .. })) => {
+            Failure::new(Code::NotFound, message).hint(format!(
+                "`levada sync` in {after_s} seconds asks again; or ask another peer with --via"
+            ))
         }
         SyncError::Ask(AskError::Unreachable(_)) => Failure::new(Code::NotFound, message)
             .hint("is it running there? `levada sync` tries again"),

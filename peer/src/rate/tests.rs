@@ -186,3 +186,16 @@ fn timer_that_is_always_late_loses_nothing() {
         assert!(off <= u128::from(rate / LATE_PART), "{rate}: {off}");
     }
 }
+
+#[test]
+fn those_who_share_a_rate_get_enough_of_it_in_time() {
+    assert_eq!(Bucket::new(None).sharers_max(), None);
+    for rate in [RATE_MIN, 5_000, 32 << 10, 1 << 20, 100 << 20, u64::MAX] {
+        let bucket = Bucket::new(Some(rate));
+        let most = bucket.sharers_max().unwrap();
+        assert!(most >= 1 && rate / most >= SHARE_MIN, "{rate}: {most}");
+        let round = most.saturating_mul(bucket.piece().unwrap());
+        assert!(round / ROUND_S <= rate, "{rate}: {most}");
+    }
+    assert_eq!(Bucket::new(Some(4 << 10)).sharers_max(), Some(4));
+}

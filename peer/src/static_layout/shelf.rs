@@ -17,7 +17,8 @@ use levada_feed::hash::Hash;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::{
-    BUNDLE_BYTES_TARGET, LIST_LEAF_BYTES, LIST_LEAF_HASHES, PAGE_RECORDS, TILE_VALUES,
+    BUNDLE_BYTES_TARGET, BUNDLE_SLOTS_MAX, LIST_LEAF_BYTES, LIST_LEAF_HASHES, PAGE_RECORDS,
+    TILE_VALUES,
 };
 use levada_feed::reject::Reject;
 use levada_feed::tree::{Node, Pieces, Proven};
@@ -74,8 +75,8 @@ pub struct Shelf {
     full_pages: u64,
     edge: Proven,
     known: Known,
-    /// The page of records that was read last.
-    page: Option<(u64, Vec<u8>)>,
+    /// Pages of records that were read for the answer that is put together, and those at the ends of the last one.
+    pages: BTreeMap<u64, Vec<u8>>,
     latest: Option<Latest>,
     is_latest_read: bool,
 }
@@ -144,7 +145,7 @@ impl Shelf {
             head: proven.head,
             known: Known::of(&proven.proven),
             edge: proven.proven,
-            page: None,
+            pages: BTreeMap::new(),
             latest: None,
             is_latest_read: false,
         })
@@ -168,9 +169,18 @@ impl Shelf {
 
     /// What to do next for what is wanted.
     pub fn next(&mut self, want: &Want) -> Next {
-        if self.known.nodes.len() > NODES_MAX || self.known.leaves.len() > LEAVES_MAX {
+        if self.known.nodes.len() > NODES_MAX {
             self.known = Known::of(&self.edge);
-            self.page = None;
+            self.pages.clear();
+            self.latest = None;
+        }
+        if self.known.leaves.len() > LEAVES_MAX {
+            // Those of the pages at hand are needed for the answer that is put together.
+            let pages = &self.pages;
+            let is_held =
+                |leaf: &u64| pages.contains_key(&(leaf * LIST_LEAF_HASHES / PAGE_RECORDS));
+            self.known.leaves.retain(|leaf, _| is_held(leaf));
+            self.known.add(&self.edge);
             self.latest = None;
         }
         match want {
@@ -190,12 +200,11 @@ impl Shelf {
     }
 
     fn next_records(&mut self, range: &Range<u64>) -> Next {
-        let length = self.length();
-        let (from, to) = (range.start, range.end.min(length));
+        let (from, to) = self.bounds(range);
         if from >= to {
             return Next::Nothing;
         }
-        if !self.is_latest_read && from.saturating_add(LATEST_RECORDS_MAX) >= length {
+        if !self.is_latest_read && self.is_in_latest(from) {
             return Next::Read(StaticFile::Latest { feed: self.feed });
         }
         if let Some(latest) = &self.latest
@@ -213,16 +222,80 @@ impl Shelf {
             let file = self.missing_list(page - 1);
             return file.map_or(Next::Nothing, Next::Read);
         }
-        match &self.page {
-            Some((held, bytes)) if *held == page => match read_page(page, bytes) {
-                Ok(read) => self.bundle(from, to, page * PAGE_RECORDS, &read.slots),
-                Err(_) => Next::Nothing,
-            },
-            _ => Next::Read(self.missing_node(page).unwrap_or(StaticFile::Page {
-                feed: self.feed,
-                page,
-            })),
+        let feed = self.feed;
+        let unread = self.unread(from, to).next();
+        match unread {
+            Some(page) => {
+                let file = StaticFile::Page { feed, page };
+                Next::Read(self.missing_node(page).unwrap_or(file))
+            }
+            None => self.next_of_pages(from, to),
         }
+    }
+
+    /// Pages that were not read, of those that an answer has room for as far as is known.
+    fn unread(&self, from: u64, to: u64) -> impl Iterator<Item = u64> + '_ {
+        let mut bytes = 0;
+        let pages = from / PAGE_RECORDS..to.div_ceil(PAGE_RECORDS);
+        let fitting = pages.take_while(move |page| {
+            let is_fitting = bytes < BUNDLE_BYTES_TARGET;
+            bytes += self.pages.get(page).map_or(0, Vec::len);
+            is_fitting
+        });
+        fitting.filter(|page| !self.pages.contains_key(page))
+    }
+
+    /// The answer out of the pages that were read; of these, those at its ends are what the next one may begin or end with.
+    fn next_of_pages(&mut self, from: u64, to: u64) -> Next {
+        let first = from / PAGE_RECORDS;
+        let mut slots = Vec::new();
+        let mut last = first;
+        for (page, bytes) in self.pages.range(first..) {
+            match read_page(*page, bytes) {
+                Ok(read) if *page <= last + 1 => slots.extend(read.slots),
+                _ => break,
+            }
+            last = *page;
+        }
+        let next = self.bundle(from, to, first * PAGE_RECORDS, &slots);
+        drop(slots);
+        self.pages.retain(|page, _| *page == first || *page == last);
+        next
+    }
+
+    /// Pages to read at the same time as what `next` says, at most so many: they will be wanted for the same answer.
+    #[must_use]
+    pub fn ahead(&self, want: &Want, most: usize) -> Vec<StaticFile> {
+        let Want::Records(range) = want else {
+            return Vec::new();
+        };
+        let (from, to) = self.bounds(range);
+        if self.is_in_latest(from) {
+            return Vec::new();
+        }
+        let largest = self.pages.values().map(Vec::len).max().unwrap_or(1);
+        let most = most.min(1 + BUNDLE_BYTES_TARGET / largest.max(1));
+        let feed = self.feed;
+        let files = self.unread(from, to).take(most);
+        files.map(|page| StaticFile::Page { feed, page }).collect()
+    }
+
+    /// What of a range one answer may cover.
+    fn bounds(&self, range: &Range<u64>) -> (u64, u64) {
+        let slots_max = u64::try_from(BUNDLE_SLOTS_MAX).unwrap_or(u64::MAX);
+        let to = range.end.min(self.length());
+        (range.start, to.min(range.start.saturating_add(slots_max)))
+    }
+
+    /// Whether `latest` has the records from this one on, or has to be read to know.
+    fn is_in_latest(&self, from: u64) -> bool {
+        let is_new =
+            !self.is_latest_read && from.saturating_add(LATEST_RECORDS_MAX) >= self.length();
+        let is_there = self
+            .latest
+            .as_ref()
+            .is_some_and(|latest| latest.from <= from);
+        is_new || is_there
     }
 
     /// A bundle of the records from..to out of slots that begin at `first`, cut where it would grow past 4 MiB.

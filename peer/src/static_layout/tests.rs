@@ -214,7 +214,8 @@ fn part_of_a_long_feed_takes_a_few_files_whatever_its_length() {
         (256 * 512, 5),
         (length - 900, 4),
     ] {
-        let (given, files) = answer(&mut host.shelf(), &Want::Records(from..length), &host);
+        let end = length.min(from + 100);
+        let (given, files) = answer(&mut host.shelf(), &Want::Records(from..end), &host);
         assert!(given.is_some() && files.len() <= most, "{from}: {files:?}");
     }
     for have in [1, 513, 256 * 512, 256 * 512 + 1, length - 600, length - 1] {
@@ -222,6 +223,66 @@ fn part_of_a_long_feed_takes_a_few_files_whatever_its_length() {
         assert!(files.len() <= 3, "{have}: {files:?}");
         assert!(chain::check_head(&feed, &given.unwrap(), have).is_ok());
     }
+}
+
+#[test]
+fn whole_feed_is_read_in_long_answers_each_page_once_and_what_is_ahead_is_wanted() {
+    let length = 70 * 512 + 3;
+    let host = Host::of(length);
+    let feed = host.feed();
+    let mut shelf = host.shelf();
+    let (mut from, mut answers, mut read) = (0, 0, Vec::new());
+    while from < length {
+        let want = Want::Records(from..u64::MAX);
+        let (first, last) = (from / PAGE_RECORDS, from / PAGE_RECORDS + 32);
+        let ahead = shelf.ahead(&want, 8);
+        assert!(!ahead.is_empty() && ahead.len() <= 8);
+        let (given, files) = answer(&mut shelf, &want, &host);
+        for file in &ahead {
+            assert!(files.contains(file), "{file} is not wanted from {from} on");
+        }
+        let is_near = |file: &StaticFile| match file {
+            StaticFile::Page { page, .. } => (first..=last).contains(page),
+            _ => true,
+        };
+        assert!(files.iter().all(is_near));
+        let checked = bundle::check(&feed, given.as_deref().unwrap());
+        from = checked.unwrap().range().end;
+        answers += 1;
+        read.extend(files);
+    }
+    let pages = read
+        .iter()
+        .filter(|file| matches!(file, StaticFile::Page { .. }));
+    assert_eq!((pages.count(), answers), (71, 3));
+    assert!(shelf.pages_held() <= 2);
+    assert!(read.len() <= 71 + 5, "{read:?}");
+}
+
+#[test]
+fn way_back_through_a_feed_reads_a_page_once() {
+    let length = 20 * 512 + 3;
+    let host = Host::of(length);
+    let mut shelf = host.shelf();
+    shelf.leave_out_latest();
+    let (mut end, mut pages) = (length, BTreeMap::new());
+    while end > 0 {
+        let from = end.saturating_sub(700);
+        let mut at = from;
+        while at < end {
+            let (given, files) = answer(&mut shelf, &Want::Records(at..end), &host);
+            for file in files {
+                *pages.entry(file).or_insert(0) += 1;
+            }
+            let given = given.unwrap();
+            at = bundle::check(&host.feed(), &given).unwrap().range().end;
+        }
+        end = from;
+    }
+    let again = pages
+        .iter()
+        .filter(|(file, times)| matches!(file, StaticFile::Page { .. }) && **times > 1);
+    assert_eq!(again.count(), 0, "{pages:?}");
 }
 
 /// Every bit of every so many bytes of each kind of file, turned over.

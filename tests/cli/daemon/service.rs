@@ -92,13 +92,41 @@ fn log_tells_what_goes_on_and_no_secret() {
 }
 
 #[test]
-fn hangup_changes_nothing_and_says_so() {
+fn settings_are_read_again_when_that_is_asked_for_and_a_broken_file_changes_nothing() {
     let machine = Machine::new();
+    machine.run(&["config", "reload"]).exits(4);
     let (running, _) = serve(&machine, &[]);
+    let write = |text: &str| machine.write(".config/levada/config.toml", text.as_bytes());
+    let up = || machine.done(&["status", "--json"]).json()["traffic"]["limits"]["up"].clone();
+    assert_eq!(up(), Value::Null);
+    write("listen = [\"9000\"]\n[limits]\nup = \"2KiB\"\n");
+    let told = machine.done(&["config", "reload", "--json"]).json();
+    let expected = serde_json::json!([
+        {"name": "listen", "needs_restart": true},
+        {"name": "limits.up", "needs_restart": false},
+    ]);
+    assert_eq!(told["settings"], expected);
+    assert_eq!(up(), 2048);
+    write("listen = [\"9000\"]\n[limits]\nup = 3\n");
+    let refused = machine.run(&["config", "reload"]).exits(2);
+    assert!(refused.err.contains("config.toml"), "{}", refused.err);
+    assert!(refused.err.contains("line 3"), "{}", refused.err);
+    assert_eq!(up(), 2048);
     running.signal(Signal::HUP);
     let message = running.message().unwrap();
-    assert!(message.contains("SIGHUP changes nothing"), "{message}");
-    machine.done(&["ls"]);
+    assert!(
+        message.contains("config.toml") && message.contains("stay as they were"),
+        "{message}"
+    );
+    assert_eq!(up(), 2048);
+    write("listen = [\"9000\"]\n[limits]\nup = \"4KiB\"\n");
+    running.signal(Signal::HUP);
+    let message = running.message().unwrap();
+    assert!(
+        message.contains("listen") && message.contains("after a restart"),
+        "{message}"
+    );
+    assert_eq!(up(), 4096);
     running.signal(Signal::TERM);
     running.end().exits(0);
 }

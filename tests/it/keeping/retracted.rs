@@ -23,6 +23,7 @@ fn what_is_retracted_goes_after_its_days_but_not_what_another_feed_names() {
         keep: Some("all".into()),
         max_size: None,
         retractions: Some("never".into()),
+        share: None,
     };
     let _ = archivist.call(follow).answer();
     let target = |index: u64| format!("{feed}/{index}");

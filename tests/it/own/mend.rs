@@ -220,6 +220,28 @@ fn serving_author_signs_an_unchanged_head_anew_each_day_and_followers_hear_of_it
     assert_eq!(length(publish(&author, "c.txt")), 4);
 }
 
+#[test]
+fn encrypted_key_that_was_unlocked_at_the_start_signs_anew_each_day_too() {
+    let author = TestNode::with_passphrase("green water");
+    let init = Call::Init {
+        name: None,
+        title: Some("Ana".into()),
+        encrypt: true,
+    };
+    let _ = author.call(init).answer();
+    let pem = std::fs::read_to_string(find(&author.data_dir(), "main.pem").unwrap()).unwrap();
+    assert!(pem.contains("ENCRYPTED"), "{pem}");
+    let feed = summary(publish(&author, "a.txt")).feed;
+    let before = signed(&author, &feed);
+    clock::advance(Duration::from_secs(25 * 3_600));
+    let serving = author.serve();
+    let later = (0..100_000)
+        .map(|_| signed(&author, &feed))
+        .find(|time| *time > before);
+    assert!(later.expect("it was signed anew") - before >= 24 * 3_600_000);
+    drop(serving);
+}
+
 fn restore_key(from: &TestNode, to: &TestNode, is_unused: bool) -> Outcome {
     let backup = from.files().join("backup.pem");
     if !backup.exists() {

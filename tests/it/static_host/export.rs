@@ -125,3 +125,89 @@ fn newest_media_alone_are_kept_when_that_is_asked_for() {
     author.export();
     assert_eq!(blobs(&author.site), 12);
 }
+
+/// A mirror of a feed of which its node keeps the newest items alone.
+#[test]
+fn feed_that_is_kept_in_part_is_completed_before_it_is_exported_or_what_is_missing_is_said() {
+    let author = Author::new();
+    author.publish(0..1);
+    author.append(2 * PAGE_RECORDS);
+    author.export();
+    let host = Host::serve(&author.site, Manners::WEB);
+    let link = author.link(&host);
+    let mirror = TestNode::new();
+    let came = followed(&mirror, &link, Some("newest:3"));
+    assert!(came.records < 100, "{came:?}");
+    let site = mirror.data_dir().with_file_name("mirror");
+    let export = || {
+        mirror.call(Call::ExportStatic(levada_peer::api::ExportStatic {
+            dir: site.clone(),
+            feeds: vec![came.feed.to_string()],
+            ..Default::default()
+        }))
+    };
+    let pages = author
+        .site
+        .join("feed")
+        .join(came.feed.to_string())
+        .join("pages");
+    let away = author.site.join("away");
+    std::fs::rename(&pages, &away).unwrap();
+    let failure = export().failure();
+    let said = format!("{} of {} records", came.records, came.length);
+    assert!(failure.message.contains(&said), "{failure:?}");
+    assert!(!files(&site).keys().any(|name| name.ends_with("/head")));
+    std::fs::rename(&away, &pages).unwrap();
+    let _ = export().answer();
+    let second = Host::serve(&site, Manners::WEB);
+    let link = format!(
+        "{}&via={}",
+        link.split("&via").next().unwrap(),
+        second.url()
+    );
+    let all = followed(&TestNode::new(), &link, Some("all"));
+    assert_eq!((all.length, all.records), (came.length, came.length));
+    // The next one has nothing to ask for.
+    let _ = host.asked();
+    let _ = export().answer();
+    assert_eq!(host.asked().0, Vec::<String>::new());
+}
+
+#[test]
+fn retraction_takes_away_what_nothing_else_names_edits_included_and_leaves_the_rest() {
+    let author = Author::new();
+    let files_dir = author.node.files();
+    // Two items name the same bytes; one is edited later.
+    author.node.write("same-1.bin", &noise(1, 90));
+    author.node.write("same-2.bin", &noise(1, 90));
+    author.node.write("alone.bin", &noise(2, 91));
+    author.publish(0..0);
+    author.node.write("alone.bin", &noise(3, 92));
+    author.publish(0..0);
+    author.append(PAGE_RECORDS);
+    author.export();
+    let name = |seed: u64, size: usize| blake3::hash(&noise(seed, size)).to_string();
+    let is_there = |name: &str| files(&author.site).keys().any(|file| file.ends_with(name));
+    for (seed, size) in [(1, 90), (2, 91), (3, 92)] {
+        assert!(is_there(&name(seed, size)), "{seed}");
+    }
+    std::fs::remove_file(files_dir.join("same-1.bin")).unwrap();
+    std::fs::remove_file(files_dir.join("alone.bin")).unwrap();
+    let call = levada_peer::api::Publish {
+        paths: vec![files_dir],
+        retract_missing: true,
+        ..Default::default()
+    };
+    let _ = author.node.call(Call::Publish(Box::new(call))).answer();
+    let removed = author.export().files_removed;
+    assert_eq!(removed, 2);
+    assert!(is_there(&name(1, 90)));
+    assert!(!is_there(&name(2, 91)) && !is_there(&name(3, 92)));
+    assert_eq!(
+        (author.export().files_written, author.export().files_removed),
+        (0, 0)
+    );
+    let host = Host::serve(&author.site, Manners::WEB);
+    let came = followed(&TestNode::new(), &author.link(&host), Some("all"));
+    assert_eq!(came.records, came.length - 3);
+}

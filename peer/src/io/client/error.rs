@@ -65,6 +65,16 @@ pub enum Unreachable {
         /// The file, below the host's address.
         file: String,
     },
+    /// Too many ask it at once: it says when to ask again, or the usual time is taken.
+    #[error("{peer} is busy{}", if why.is_empty() { String::new() } else { format!(": {why}") })]
+    Busy {
+        /// Who was asked.
+        peer: String,
+        /// The first line of what it said.
+        why: String,
+        /// Seconds until it may be asked again.
+        after_s: u64,
+    },
     /// It answered with a status that the wire does not have.
     #[error("{peer} refused: {}", format!("{status} {why}").trim_end())]
     Status {

@@ -4,11 +4,13 @@
 //! marker of a static host is looked for; what it is stays known for the life of the process. Files are checked by
 //! `static_layout`, which knows each by its name; what is put together from them is judged where a node's answers are.
 
+mod ahead;
 mod blobs;
 
 use super::{AskError, Remote, Target, Unreachable, Wants};
 use crate::frame::{self, Ask};
 use crate::static_layout::{self, Fault, Next, Shelf, StaticFile, Want};
+use ahead::Ahead;
 use bytes::Bytes;
 use hyper::header;
 use levada_feed::head::Head;
@@ -182,11 +184,16 @@ impl Remote {
 
     /// A file in whole.
     async fn file(&self, file: StaticFile) -> Result<Bytes, AskError> {
+        self.file_within(file, file.bytes_max()).await
+    }
+
+    /// A file in whole, if it has at most so many bytes.
+    async fn file_within(&self, file: StaticFile, limit: u64) -> Result<Bytes, AskError> {
         let sent = self
             .send_plain(Target::File(file), Wants::default())
             .await
             .map_err(|error| self.missing(error))?;
-        sent.all(file.bytes_max())
+        sent.all(limit)
             .await
             .map_err(|error| self.about(&file, error))
     }
@@ -268,7 +275,7 @@ impl Remote {
             if let Ok(mut kept) = kept.try_lock()
                 && let Some(shelf) = &mut kept.shelf
             {
-                shelf.forget_page();
+                shelf.forget_pages();
             }
         }
         if shelves.len() >= SHELVES_MAX {
@@ -314,11 +321,16 @@ impl Remote {
         let Some(shelf) = &mut kept.shelf else {
             return Err(self.not_there());
         };
+        let mut ahead = Ahead::of(self);
         loop {
-            match shelf.next(&want) {
+            let next = shelf.next(&want);
+            if let Next::Read(_) = next {
+                ahead.ask(shelf.ahead(&want, ahead::FILES_MAX));
+            }
+            match next {
                 Next::Answer(answer) => return Ok(answer.into()),
                 Next::Nothing => return Err(self.not_there()),
-                Next::Read(file) => match (self.file(file).await, file) {
+                Next::Read(file) => match (ahead.file(file).await, file) {
                     (Ok(bytes), _) => shelf
                         .take(&file, &bytes)
                         .map_err(|fault| self.faulty(&file, fault))?,

@@ -87,6 +87,12 @@ impl Transfer {
         read_number(range.split_once('-')?.0)
     }
 
+    /// Seconds after which it wants to be asked again; a date counts as not said.
+    pub(super) fn retry_after_s(&self) -> u64 {
+        let said = self.text(header::RETRY_AFTER).and_then(read_number);
+        said.unwrap_or(RETRY_S).clamp(1, RETRY_S_MAX)
+    }
+
     /// What the header `levada-size` says: a claim.
     #[must_use]
     pub fn untrusted_size(&self) -> Option<u64> {
@@ -215,6 +221,10 @@ pub(super) async fn patient<T>(
         }
     }
 }
+
+/// Seconds after which a busy peer is asked again that says nothing of it, and at most.
+const RETRY_S: u64 = 60;
+const RETRY_S_MAX: u64 = 3_600;
 
 /// How fast bytes come while they are waited for.
 #[derive(Default)]

@@ -84,7 +84,7 @@ impl Remote {
 fn is_unknown(error: &Unreachable) -> bool {
     match error {
         Unreachable::NotThere { .. } | Unreachable::Unusable { .. } => true,
-        Unreachable::Status { status, .. } => !matches!(status, 408 | 429 | 500 | 502..=599),
+        Unreachable::Status { status, .. } => !matches!(status, 408 | 429 | 500 | 502 | 504..=599),
         _ => false,
     }
 }

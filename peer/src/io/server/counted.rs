@@ -1,16 +1,18 @@
 //! The body of an answer that counts against the bytes under way.
 
 use super::Body;
+use crate::io::traffic::Share;
 use hyper::body::{Bytes, Frame, SizeHint};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// Keeps its share of the bytes under way until the body was sent.
+/// Keeps its part of the bytes under way, and of the rate, until the body was sent.
 pub(super) struct Counted {
     pub(super) body: Body,
-    pub(super) _share: OwnedSemaphorePermit,
+    pub(super) _bytes: OwnedSemaphorePermit,
+    pub(super) _share: Share,
 }
 
 impl hyper::body::Body for Counted {

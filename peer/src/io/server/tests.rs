@@ -68,6 +68,10 @@ fn grow(log: &mut AuthorLog, length: u64) -> levada_feed::log::Batch {
 
 impl Place {
     async fn new() -> Self {
+        Self::with(Room::default()).await
+    }
+
+    async fn with(room: Room) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let disk = Arc::new(Disk::open(&folder.path().join("store")).unwrap());
         let mut log = AuthorLog::new(secret(4));
@@ -84,7 +88,7 @@ impl Place {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let serving = tokio::spawn(serve(listener, served.clone(), Room::default(), stopped));
+        let serving = tokio::spawn(serve(listener, served.clone(), room, stopped));
         Self {
             folder,
             address,
@@ -165,6 +169,16 @@ impl Wire {
             .read_buf(&mut self.rest)
             .await
             .is_ok_and(|got| got > 0)
+    }
+
+    /// The status of the next answer and all of it that came with its headers.
+    async fn beginning(&mut self) -> (u16, String) {
+        while !self.rest.windows(4).any(|part| part == b"\r\n\r\n") {
+            assert!(self.more().await, "it ended");
+        }
+        let text = String::from_utf8_lossy(&self.rest).into_owned();
+        let status = text.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, text)
     }
 
     /// The next answer. `None` when the connection ended before it was whole.

@@ -14,9 +14,10 @@ use levada_feed::bundle::Slot;
 use levada_feed::chain;
 use levada_feed::hash::Hash;
 use levada_feed::head::Head;
+use levada_feed::key::FeedKey;
 use levada_feed::limits::{LIST_LEAF_HASHES, PAGE_RECORDS, TILE_VALUES};
 use levada_feed::tree::{Node as TreeNode, find_node};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// Files between two reports of progress.
@@ -28,6 +29,8 @@ pub(super) struct Changed {
     pub(super) from: u64,
     /// Pages of records to write.
     pages: Runs,
+    /// Records that were taken back since.
+    pub(super) newly: Vec<Range<u64>>,
 }
 
 /// Compares what is here with what the last export noted.
@@ -47,32 +50,25 @@ pub(super) fn changed(
         }
     };
     mark(from..length);
-    let mut is_held_changed = false;
+    // Whether a record is taken back can have changed only for these, and for what they take back.
+    let mut again = vec![from..length];
     if let Some(before) = before {
         for records in differences(&before.held, &held, from) {
-            is_held_changed = true;
+            again.push(records.clone());
             mark(records);
         }
     }
-    let is_retracting = is_held_changed || retracts(node, head, from)?;
-    let retracted = match before {
-        Some(before) if !is_retracting => before.retracted.clone(),
-        // Rare, and the only thing here that looks at the whole feed.
-        _ => {
-            let mut now = Runs::new();
-            for index in node.disk.retracted(&feed, 0..length)?.into_keys() {
-                now.insert(index..index + 1);
-            }
-            now
-        }
-    };
+    let retracted = retracted(node, &feed, before, &again)?;
     let none = Runs::new();
     let old = before.map_or(&none, |before| &before.retracted);
-    let mut is_sweep_due = before.is_some_and(|before| before.is_sweep_due);
     for records in differences(old, &retracted, length) {
-        is_sweep_due |= before.is_some();
         mark(records);
     }
+    let is_new = before.is_none();
+    let newly = retracted
+        .iter()
+        .flat_map(|run| old.missing(run).collect::<Vec<_>>());
+    let newly = newly.filter(|_| !is_new).collect();
     let state = State {
         length,
         root: head.body().root,
@@ -80,9 +76,9 @@ pub(super) fn changed(
         retracted,
         media: super::Media::All,
         media_missing: before.map_or(0, |before| before.media_missing),
-        is_sweep_due,
+        is_sweep_due: before.is_some_and(|before| before.is_sweep_due),
     };
-    Ok((state, Changed { from, pages }))
+    Ok((state, Changed { from, pages, newly }))
 }
 
 /// What one of the two has and the other does not, below `end`.
@@ -99,16 +95,58 @@ fn differences(one: &Runs, other: &Runs, end: u64) -> Vec<Range<u64>> {
     [without(one, other), without(other, one)].concat()
 }
 
-/// Whether any of the new records takes something back.
-fn retracts(node: &Node, head: &Head, from: u64) -> Result<bool, StoreError> {
-    let (feed, length) = (head.body().feed, head.body().length);
-    let mut found = false;
-    node.disk
-        .records(&feed, from..length, &mut |index, record| {
-            found = matches!(query::changes(record, index).0, RowChange::Retract(..));
-            !found
+/// The records that are taken back now, out of those that were and what changed since.
+fn retracted(
+    node: &Node,
+    feed: &FeedKey,
+    before: Option<&State>,
+    again: &[Range<u64>],
+) -> Result<Runs, StoreError> {
+    let mut now = before.map_or_else(Runs::new, |before| before.retracted.clone());
+    for records in again {
+        now.remove(records.clone());
+        for index in node.disk.retracted(feed, records.clone())?.into_keys() {
+            now.insert(index..index + 1);
+        }
+    }
+    // Of a feed that was not there everything was looked at.
+    let targets = match before {
+        None => BTreeSet::new(),
+        Some(_) => taken_back(node, feed, again)?,
+    };
+    for target in targets {
+        let mut records = vec![target];
+        node.disk.edits(feed, target, &mut |edit, _| {
+            records.push(edit);
+            true
         })?;
-    Ok(found)
+        for index in records {
+            let is_retracted = !node.disk.retracted(feed, index..index + 1)?.is_empty();
+            if is_retracted {
+                now.insert(index..index + 1);
+            }
+        }
+    }
+    Ok(now)
+}
+
+/// What the retracts among these records name.
+fn taken_back(
+    node: &Node,
+    feed: &FeedKey,
+    among: &[Range<u64>],
+) -> Result<BTreeSet<u64>, StoreError> {
+    let mut targets = BTreeSet::new();
+    for records in among {
+        node.disk
+            .records(feed, records.clone(), &mut |index, record| {
+                if let RowChange::Retract(target, _) = query::changes(record, index).0 {
+                    targets.insert(target);
+                }
+                true
+            })?;
+    }
+    Ok(targets)
 }
 
 impl Export<'_> {
@@ -120,12 +158,13 @@ impl Export<'_> {
         changed: &Changed,
     ) -> Result<(), Failure> {
         let (feed, length) = (head.body().feed, head.body().length);
+        let held = self.node.disk.held(&feed).count();
         let incomplete = || {
             Failure::new(
                 Code::Failed,
-                format!("{name}: its hash list is not here from the first record on"),
+                format!("{name}: {held} of {length} records are here, and not the hash list of all: it is not exported"),
             )
-            .hint("only a feed that is followed with --keep all can be exported; follow it so, then `levada sync`")
+            .hint("nobody who was asked has the rest now; when a peer of it answers, the same command brings it and goes on")
         };
         if changed.from < length {
             for page in changed.from / PAGE_RECORDS..length.div_ceil(PAGE_RECORDS) {

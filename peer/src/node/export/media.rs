@@ -1,5 +1,6 @@
 //! The media of exported feeds: put there, and taken away when nothing that is exported names them any more.
 
+use super::feed::Changed;
 use super::state::State;
 use super::{Export, Node};
 use crate::api::{Code, Failure};
@@ -191,6 +192,64 @@ impl Export<'_> {
         }
     }
 
+    /// Notes which blobs may be in the folder for nothing since the last export of a feed.
+    pub(super) fn note_loose(
+        &mut self,
+        feed: &FeedKey,
+        before: Option<&State>,
+        changed: &Changed,
+    ) -> Result<(), StoreError> {
+        let Some(before) = before else { return Ok(()) };
+        self.loose.is_any |=
+            before.is_sweep_due || before.media != self.media || self.media.may_shrink();
+        for records in &changed.newly {
+            self.loose.feeds.insert(*feed);
+            let mut read = 0;
+            let loose = &mut self.loose.blobs;
+            self.node
+                .disk
+                .records(feed, records.clone(), &mut |index, bytes| {
+                    read += 1;
+                    if let Ok(record) = record::read(bytes, index) {
+                        loose.extend(query::files(&record.body).iter().map(|file| file.hash));
+                    }
+                    true
+                })?;
+            // What a record named whose bytes are gone cannot be told any more.
+            self.loose.is_any |= read < records.end - records.start;
+        }
+        Ok(())
+    }
+
+    /// Those of the loose blobs that nothing names; `None` when all blobs of the folder have to be looked at.
+    fn unnamed_loose(
+        &self,
+        feeds: &[(FeedKey, State)],
+    ) -> Result<Option<BTreeSet<Hash>>, StoreError> {
+        let is_known = |(feed, state): &(FeedKey, State)| {
+            let is_noted = !state.is_sweep_due || self.loose.feeds.contains(feed);
+            is_noted && state.media == Media::All
+        };
+        if self.loose.is_any || !feeds.iter().all(is_known) {
+            return Ok(None);
+        }
+        let mut unnamed = BTreeSet::new();
+        for hash in &self.loose.blobs {
+            let mut is_named = false;
+            self.node.disk.named_by(hash, &mut |feed, index| {
+                let state = feeds.iter().find(|(known, _)| *known == feed);
+                is_named |= state.is_some_and(|(_, state)| {
+                    index < state.length && !state.retracted.contains(index)
+                });
+                !is_named
+            })?;
+            if !is_named {
+                unnamed.insert(*hash);
+            }
+        }
+        Ok(Some(unnamed))
+    }
+
     /// Takes away blobs that no exported feed names any more, if any may be there.
     pub(super) fn sweep(&mut self) -> Result<(), Failure> {
         let mut feeds = Vec::new();
@@ -212,20 +271,10 @@ impl Export<'_> {
         if !feeds.iter().any(|(_, state)| state.is_sweep_due) {
             return Ok(());
         }
-        let mut batch = BTreeSet::new();
-        let mut gone = Vec::new();
-        let (node, stop) = (self.node, self.stop);
-        self.dir.blobs::<Failure>(&mut |hash| {
-            batch.insert(hash);
-            if batch.len() >= SWEEP_BLOBS {
-                gone.extend(unnamed(node, &feeds, std::mem::take(&mut batch))?);
-            }
-            match *stop.borrow() {
-                true => Err(Failure::new(Code::Interrupted, "interrupted")),
-                false => Ok(()),
-            }
-        })?;
-        gone.extend(unnamed(node, &feeds, batch)?);
+        let gone = match self.unnamed_loose(&feeds)? {
+            Some(unnamed) => unnamed.into_iter().collect(),
+            None => self.unnamed_of_all(&feeds)?,
+        };
         for hash in gone {
             self.dir.remove(&StaticFile::Blob { hash })?;
             self.dir.remove(&StaticFile::Outboard { hash })?;
@@ -238,6 +287,25 @@ impl Export<'_> {
             self.dir.put_state(&feed, &state.to_bytes())?;
         }
         Ok(())
+    }
+
+    /// Those of all blobs in the folder that nothing names.
+    fn unnamed_of_all(&self, feeds: &[(FeedKey, State)]) -> Result<Vec<Hash>, Failure> {
+        let mut batch = BTreeSet::new();
+        let mut gone = Vec::new();
+        let (node, stop) = (self.node, self.stop);
+        self.dir.blobs::<Failure>(&mut |hash| {
+            batch.insert(hash);
+            if batch.len() >= SWEEP_BLOBS {
+                gone.extend(unnamed(node, feeds, std::mem::take(&mut batch))?);
+            }
+            match *stop.borrow() {
+                true => Err(Failure::new(Code::Interrupted, "interrupted")),
+                false => Ok(()),
+            }
+        })?;
+        gone.extend(unnamed(node, feeds, batch)?);
+        Ok(gone)
     }
 }
 

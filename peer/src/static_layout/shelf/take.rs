@@ -31,9 +31,14 @@ impl Shelf {
         }
     }
 
-    /// Lets go of the page of records that was read last.
-    pub fn forget_page(&mut self) {
-        self.page = None;
+    /// Lets go of the pages of records that were read.
+    pub fn forget_pages(&mut self) {
+        self.pages.clear();
+    }
+
+    #[cfg(test)]
+    pub(in crate::static_layout) fn pages_held(&self) -> usize {
+        self.pages.len()
     }
 
     /// There is no `latest`, or it cannot be used: the pages hold the same.
@@ -81,7 +86,8 @@ impl Shelf {
         }
         let links = bundle::links(&self.feed, before, slots);
         self.take_list(page, &links)?;
-        self.page = Some((page, write_page(page, before.as_ref(), slots)));
+        let bytes = write_page(page, before.as_ref(), slots);
+        self.pages.insert(page, bytes);
         Ok(())
     }
 

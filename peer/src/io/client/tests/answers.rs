@@ -93,14 +93,14 @@ async fn what_is_no_http_is_named_and_tls_is_suggested() {
 async fn statuses_of_refusal_are_told_with_their_first_line() {
     let rude = "busy \u{1b}[31m\u{202e}now\nsecond line";
     let fake = Fake::new(&[
-        &answer("503 Service Unavailable", "", rude),
+        &answer("502 Bad Gateway", "", rude),
         &answer("500 x", "", &"x".repeat(5_000)),
         &answer("418 Teapot", "", ""),
     ])
     .await;
     let remote = fake.remote();
     let error = health(&remote).await.unwrap_err().to_string();
-    assert!(error.ends_with("refused: 503 busy [31mnow"), "{error}");
+    assert!(error.ends_with("refused: 502 busy [31mnow"), "{error}");
     for status in [500, 418] {
         let error = health(&remote).await.unwrap_err();
         let AskError::Unreachable(Unreachable::Status { status: got, .. }) = error else {
@@ -215,4 +215,28 @@ async fn ranges_are_taken_where_they_begin_or_from_the_whole() {
     let fake = Fake::new(&[&sized]).await;
     let transfer = fake.remote().stream(&blob(), 0..1).await.unwrap();
     assert_eq!(transfer.untrusted_size(), Some(77));
+}
+
+#[tokio::test]
+async fn busy_peer_says_when_to_ask_again_within_bounds() {
+    let busy = "503 Service Unavailable";
+    let cases = [
+        ("retry-after: 30\r\n", 30),
+        ("retry-after: 0\r\n", 1),
+        ("retry-after: 99999999999\r\n", 3_600),
+        ("retry-after: Fri, 31 Dec 1999 23:59:59 GMT\r\n", 60),
+        ("", 60),
+    ];
+    let answers = cases.map(|(headers, _)| answer(busy, headers, "too many\nat once"));
+    let answers: Vec<&[u8]> = answers.iter().map(|answer| &answer[..]).collect();
+    let fake = Fake::new(&answers).await;
+    let remote = fake.remote();
+    for (headers, expected) in cases {
+        let error = health(&remote).await.unwrap_err();
+        assert!(error.to_string().ends_with("is busy: too many"), "{error}");
+        let AskError::Unreachable(Unreachable::Busy { after_s, .. }) = error else {
+            panic!("{error}");
+        };
+        assert_eq!(after_s, expected, "{headers}");
+    }
 }

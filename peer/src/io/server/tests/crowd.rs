@@ -147,11 +147,14 @@ async fn readers_who_take_nothing_hold_a_bounded_share() {
 #[tokio::test(start_paused = true)]
 async fn too_many_answers_at_once_are_put_off() {
     let place = Place::new().await;
-    let answers = Arc::new(Semaphore::new(1));
+    let room = Room {
+        answers: Arc::new(Semaphore::new(1)),
+        ..Room::default()
+    };
     let (mut ours, theirs) = tokio::io::duplex(10_000);
     let served = place.served.clone();
     let service = service_fn(move |request| {
-        let (served, answers) = (served.clone(), answers.clone());
+        let (served, room) = (served.clone(), room.clone());
         let caller = Caller {
             peer: None,
             is_local: true,
@@ -159,7 +162,7 @@ async fn too_many_answers_at_once_are_put_off() {
         };
         async move {
             let turns = Turns::default();
-            Ok::<_, Infallible>(answer_one(&served, &answers, &turns, request, caller).await)
+            Ok::<_, Infallible>(answer_one(&served, &room, &turns, request, caller).await)
         }
     });
     let connection =
@@ -192,4 +195,34 @@ async fn stopping_ends_waiting_answers_and_the_server() {
     place.serving.await.unwrap();
     assert!(idle.is_closed().await);
     assert!(TcpStream::connect(place.address).await.is_err());
+}
+
+/// Whoever came first gets his media at a useful rate; the others are told when to come again, and heads are for all.
+#[tokio::test]
+async fn too_many_who_share_a_small_rate_are_put_off() {
+    let lane = Arc::new(crate::io::traffic::Lane::new(Some(4 << 10), true));
+    let room = Room::new(Arc::new(Places::of_system(None, None)), lane.clone(), None);
+    let place = Place::with(room).await;
+    let (hash, _) = place.import("file", &vec![7; 1 << 20], Mode::Copy);
+    let target = format!("/v1/blobs/{hash}");
+    let mut wires = Vec::new();
+    for turn in 0..6 {
+        let mut wire = place.connect().await;
+        wire.send(&request("GET", &target, "", b"")).await;
+        let (status, text) = wire.beginning().await;
+        if turn < 4 {
+            assert_eq!(status, 200, "{text}");
+        } else {
+            assert_eq!(status, 503, "{text}");
+            assert!(text.contains("retry-after: 30"), "{text}");
+        }
+        wires.push(wire);
+    }
+    let head = format!("/v1/feeds/{}/head", own());
+    assert_eq!(place.get(&head).await.status, 200);
+    // Who leaves makes room.
+    drop(wires);
+    while lane.share(None).is_none() {
+        tokio::task::yield_now().await;
+    }
 }
