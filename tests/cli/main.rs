@@ -11,6 +11,8 @@ mod hostile;
 mod keeping;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod load;
 mod machine;
 #[cfg(test)]
 mod mend;

@@ -9,7 +9,7 @@ mod scan;
 mod tests;
 mod write;
 
-use crate::io::whole;
+use crate::io::{fault, whole};
 use levada_feed::hash::Hash;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
@@ -197,7 +197,7 @@ impl AuthorFile {
             });
         }
         // What was written but not synced before a crash is in memory only, and its heads are about to leave the process.
-        file.sync_data().map_err(failed(path, "syncing"))?;
+        fault::step(path, || file.sync_data()).map_err(failed(path, "syncing"))?;
         if !give(Scan::at(path, feed, &file, start)?, feed, last, visit)? {
             return Err(foreign());
         }

@@ -6,6 +6,7 @@
 //!
 //! Keys begin with a feed's number, four bytes big-endian, given out on first sight.
 
+mod apply;
 mod close;
 mod drop;
 mod heads;
@@ -35,6 +36,7 @@ use levada_feed::tree::Node;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 pub use drop::Dropped;
@@ -53,6 +55,7 @@ const CACHE_BYTES: u64 = 32 << 20;
 pub struct Disk {
     path: PathBuf,
     db: Database,
+    has_failed: AtomicBool,
     feeds: Keyspace,
     heads: Keyspace,
     /// When a head of this length was first seen here.
@@ -141,6 +144,7 @@ impl Disk {
             notes: keyspace("notes")?,
             uses: keyspace("uses")?,
             ledger: keyspace("ledger")?,
+            has_failed: AtomicBool::new(false),
             totals: Mutex::default(),
             known: Mutex::default(),
             db,
@@ -262,7 +266,7 @@ impl Disk {
         let mut value = number.to_be_bytes().to_vec();
         value.extend_from_slice(&state.held.to_bytes());
         write.insert(&self.feeds, batch.feed().as_bytes(), value);
-        write.commit()?;
+        self.apply(write)?;
         known.insert(*batch.feed(), state);
         Ok(())
     }

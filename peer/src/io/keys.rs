@@ -11,7 +11,7 @@ use ed25519_dalek::pkcs8::KeypairBytes;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use levada_feed::key::{FeedKey, FeedSecret};
 use pkcs8::{DecodePrivateKey, EncodePrivateKey, PrivateKeyInfoRef};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -187,22 +187,34 @@ impl Keys {
         })
     }
 
-    /// Makes a key, encrypted if a passphrase is given. Never overwrites.
+    /// Makes a key, encrypted if a passphrase is given. Never overwrites. `before` is told of its file, as the file system
+    /// will know it, before it has its name.
     ///
     /// # Errors
-    /// See `KeyError`.
-    pub fn create(&self, name: &str, passphrase: Option<&str>) -> Result<FeedSecret, KeyError> {
+    /// See `KeyError`, and those of `before`.
+    pub fn create(
+        &self,
+        name: &str,
+        passphrase: Option<&str>,
+        before: impl FnOnce(&FeedKey, &Metadata) -> io::Result<()>,
+    ) -> Result<FeedSecret, KeyError> {
         let path = self.pem(name)?;
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(bytes.as_mut()).map_err(|_| KeyError::NoRandom)?;
         let secret = FeedSecret::from_bytes(&bytes);
         let pem = encode(&path, &secret, passphrase)?;
-        self.put(&path, pem.as_bytes(), &secret.feed_key())?;
+        self.put(&path, pem.as_bytes(), &secret.feed_key(), before)?;
         Ok(secret)
     }
 
     /// The feed's name first: an encrypted key without it would tell nobody which feed it is.
-    fn put(&self, path: &Path, pem: &[u8], feed: &FeedKey) -> Result<(), KeyError> {
+    fn put(
+        &self,
+        path: &Path,
+        pem: &[u8],
+        feed: &FeedKey,
+        before: impl FnOnce(&FeedKey, &Metadata) -> io::Result<()>,
+    ) -> Result<(), KeyError> {
         if path.try_exists().map_err(failed(path))? {
             return Err(KeyError::Exists {
                 path: path.to_owned(),
@@ -210,9 +222,12 @@ impl Keys {
         }
         let public = path.with_extension("pub");
         whole::replace(&public, format!("{feed}\n").as_bytes(), 0o644).map_err(failed(&public))?;
-        whole::create(path, pem, 0o600)
-            .map(drop)
-            .map_err(failed(path))
+        let file = whole::write(path, pem, 0o600).map_err(failed(path))?;
+        let found = file.as_file().metadata();
+        found
+            .and_then(|found| before(feed, &found))
+            .map_err(failed(path))?;
+        whole::name(file, path).map(drop).map_err(failed(path))
     }
 
     /// Opens a key.
@@ -256,7 +271,7 @@ impl Keys {
         if let Some(KeyEntry { path, .. }) = self.list()?.into_iter().find(|key| key.feed == feed) {
             return Err(KeyError::Exists { path });
         }
-        self.put(&path, pem.as_bytes(), &feed)?;
+        self.put(&path, pem.as_bytes(), &feed, |_, _| Ok(()))?;
         Ok(feed)
     }
 }

@@ -7,6 +7,7 @@ use super::{Node, Stop};
 use crate::api::{Answer, Code, Event, Failure, KeyInfo, TokenInfo};
 use crate::io::dirs::Dirs;
 use crate::io::keys::KeyEntry;
+use crate::store::StoreError;
 use levada_feed::key::FeedKey;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,6 +68,15 @@ pub(super) fn find(node: &Node, target: Option<&str>) -> Result<KeyEntry, Failur
     }
 }
 
+/// Whether a key was made here and nothing is known to be signed with it: a crash came between the key and its first record.
+fn is_begun(node: &Node, key: &KeyEntry) -> Result<bool, Failure> {
+    let file = author_path(node, &key.name);
+    let is_ours = node.markers.is_new(&key.feed, &key.path)?
+        || (file.exists() && node.markers.is_live(&key.feed, &file)?);
+    let is_signed = node.disk.head(&key.feed)?.is_some() || node.remembered(&key.feed).is_some();
+    Ok(is_ours && !is_signed)
+}
+
 /// Makes a key and record 0 of its feed.
 pub(super) fn make(
     node: &Arc<Node>,
@@ -82,7 +92,21 @@ pub(super) fn make(
         )
         .hint("give it by LEVADA_PASSPHRASE or --passphrase-fd, or at a terminal"));
     }
-    node.keys.create(name, passphrase)?;
+    let keys = node.keys.list()?;
+    let begun = keys.iter().find(|key| key.name == name);
+    let is_begun = match begun {
+        Some(key) if key.is_encrypted == encrypt => is_begun(node, key)?,
+        _ => false,
+    };
+    if !is_begun {
+        let mark = |feed: &FeedKey, file: &std::fs::Metadata| node.markers.put_new(feed, file);
+        let made: Vec<FeedKey> = keys.iter().map(|key| key.feed).collect();
+        let markers = node.dirs.state().join("markers");
+        node.markers
+            .forget_unmade(&made)
+            .map_err(StoreError::file(&markers, "reading"))?;
+        node.keys.create(name, passphrase, mark)?;
+    }
     let entry = find(node, Some(name))?;
     // Its first record is its profile.
     let title = title.unwrap_or(name);

@@ -10,6 +10,7 @@ use super::{Node, Options, Stop, own, tell};
 use crate::api::{Answer, Code, Event, Failure, Rebuild, Rebuilt, RebuiltFeed};
 use crate::io::clock;
 use crate::io::dirs::{Dirs, Lock, LockError};
+use crate::io::fault;
 use chrono::DateTime;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,7 +71,8 @@ fn set_aside(options: &Options) -> Result<Option<PathBuf>, Failure> {
         return Ok(None);
     }
     let to = free_name(&store);
-    std::fs::rename(&store, &to).map_err(|error| super::words::file_failure(&store, &error))?;
+    fault::step(&store, || std::fs::rename(&store, &to))
+        .map_err(|error| super::words::file_failure(&store, &error))?;
     Ok(Some(to))
 }
 

@@ -2,7 +2,7 @@
 
 mod walk;
 
-use crate::io::whole;
+use crate::io::{fault, whole};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::limits::PAIR_BYTES;
@@ -148,7 +148,7 @@ impl Paths {
         if self.folder.is_dir() {
             return Ok(());
         }
-        std::fs::create_dir_all(&self.folder)
+        fault::step(&self.folder, || std::fs::create_dir_all(&self.folder))
             .map_err(StoreError::file(&self.folder, "making the folder"))?;
         let above = whole::folder_of(&self.folder);
         for folder in [above, &self.root] {
@@ -162,10 +162,8 @@ impl Paths {
     pub(super) fn write_part(&self, bytes: &[u8]) -> Result<(), StoreError> {
         let failed = || StoreError::file(&self.part, "writing");
         let mut file = temporary(&self.root)?;
-        file.write_all(bytes).map_err(failed())?;
-        file.persist(&self.part)
-            .map_err(|error| failed()(error.error))?;
-        Ok(())
+        fault::step(&self.part, || file.write_all(bytes)).map_err(failed())?;
+        put(file, &self.part)
     }
 
     /// Makes renames and removals in the folder durable.
@@ -190,7 +188,7 @@ impl Paths {
 
 fn remove_files(paths: &[&PathBuf]) -> Result<(), StoreError> {
     for path in paths {
-        match std::fs::remove_file(path) {
+        match fault::step(path, || std::fs::remove_file(path)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(StoreError::file(path, "removing")(error));
             }
@@ -216,7 +214,8 @@ pub(super) fn size_of(path: &Path) -> Result<Option<u64>, StoreError> {
 /// The folder for what is not finished, empty.
 pub(super) fn open_temporary(root: &Path) -> Result<(), StoreError> {
     let folder = root.join(TEMPORARY);
-    std::fs::create_dir_all(&folder).map_err(StoreError::file(&folder, "making the folder"))?;
+    fault::step(&folder, || std::fs::create_dir_all(&folder))
+        .map_err(StoreError::file(&folder, "making the folder"))?;
     let found = std::fs::symlink_metadata(&folder).map_err(StoreError::file(&folder, "reading"))?;
     // What is in it is deleted: a link to elsewhere would delete there.
     if !found.is_dir() {
@@ -238,10 +237,25 @@ pub(super) fn open_temporary(root: &Path) -> Result<(), StoreError> {
 /// A file that is not finished; readable for others once it has its place, as the person's umask says.
 pub(super) fn temporary(root: &Path) -> Result<NamedTempFile, StoreError> {
     let folder = root.join(TEMPORARY);
-    tempfile::Builder::new()
-        .permissions(Permissions::from_mode(0o644))
-        .tempfile_in(&folder)
-        .map_err(StoreError::file(&folder, "making a file"))
+    let made = fault::step(&folder, || {
+        tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o644))
+            .tempfile_in(&folder)
+    });
+    made.map_err(StoreError::file(&folder, "making a file"))
+}
+
+/// Makes what was written to a file durable, before it gets the name at `path`.
+pub(super) fn sync(file: &NamedTempFile, path: &Path) -> Result<(), StoreError> {
+    fault::step(path, || file.as_file().sync_data()).map_err(StoreError::file(path, "writing"))
+}
+
+/// Gives a file that is finished its name.
+pub(super) fn put(file: NamedTempFile, path: &Path) -> Result<(), StoreError> {
+    fault::step(path, || {
+        file.persist(path).map(drop).map_err(io::Error::from)
+    })
+    .map_err(StoreError::file(path, "writing"))
 }
 
 /// A copy that shares its blocks with the file at `from`. Fails where the file system cannot, or not between these places.
@@ -312,7 +326,7 @@ pub(super) fn write_pairs(
         let (part, after) = rest
             .split_at_checked(pair_bytes(run.end - run.start))
             .unwrap_or((rest, &[]));
-        file.write_all_at(part, run.start * 64)
+        fault::step(path, || file.write_all_at(part, run.start * 64))
             .map_err(StoreError::file(path, "writing"))?;
         rest = after;
     }

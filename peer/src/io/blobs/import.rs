@@ -2,6 +2,7 @@
 
 use super::files::{self, Place, Reference};
 use super::{Blobs, Root, is_small};
+use crate::io::fault;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::limits::{BLOB_LEAF_BYTES, INLINE_BYTES_MAX};
@@ -169,30 +170,20 @@ impl Blobs {
         }
         let paths = root.paths(&hash);
         paths.make_folder()?;
-        let synced = |file: &NamedTempFile, path: &Path| {
-            file.as_file()
-                .sync_data()
-                .map_err(StoreError::file(path, "writing"))
-        };
-        synced(&outboard, &paths.outboard)?;
+        files::sync(&outboard, &paths.outboard)?;
         if let Some(copy) = &copy {
-            synced(copy, &paths.data)?;
+            files::sync(copy, &paths.data)?;
         }
-        let placed = |file: NamedTempFile, path: &Path| {
-            file.persist(path)
-                .map(drop)
-                .map_err(|error| StoreError::file(path, "writing")(error.error))
-        };
-        placed(outboard, &paths.outboard)?;
+        files::put(outboard, &paths.outboard)?;
         match copy {
-            Some(copy) => placed(copy, &paths.data)?,
+            Some(copy) => files::put(copy, &paths.data)?,
             None => {
                 let text = serde_json::to_vec(reference).expect("numbers and text become JSON");
                 let mut file = files::temporary(&root.path)?;
-                file.write_all(&text)
+                fault::step(&paths.reference, || file.write_all(&text))
                     .map_err(StoreError::file(&paths.reference, "writing"))?;
-                synced(&file, &paths.reference)?;
-                placed(file, &paths.reference)?;
+                files::sync(&file, &paths.reference)?;
+                files::put(file, &paths.reference)?;
             }
         }
         paths.sync_folder()?;
@@ -266,11 +257,8 @@ pub(super) fn hash_again(
         stop: &|| false,
     };
     let hash = job.run()?;
-    let failed = || StoreError::file(outboard_path, "writing");
-    outboard.as_file().sync_data().map_err(failed())?;
-    outboard
-        .persist(outboard_path)
-        .map_err(|error| failed()(error.error))?;
+    files::sync(&outboard, outboard_path)?;
+    files::put(outboard, outboard_path)?;
     Ok(hash)
 }
 
@@ -327,8 +315,7 @@ impl Job<'_> {
     }
 
     fn write(&self, to: &NamedTempFile, bytes: &[u8], at: u64) -> Result<(), StoreError> {
-        to.as_file()
-            .write_all_at(bytes, at)
+        fault::step(to.path(), || to.as_file().write_all_at(bytes, at))
             .map_err(StoreError::file(to.path(), "writing"))
     }
 }

@@ -12,7 +12,7 @@ pub use comings::ForgottenRoot;
 
 use super::Blobs;
 use super::files::{self, Paths, Place};
-use crate::io::whole;
+use crate::io::{fault, whole};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use list::read_list;
@@ -148,7 +148,7 @@ impl Root {
 
     /// Makes a root of an empty folder, or of one that can be made where it is named (store-20).
     fn new_at(path: &Path) -> Result<Self, Away> {
-        match std::fs::create_dir(path) {
+        match fault::step(path, || std::fs::create_dir(path)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Away::Missing),
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(Away::Refused(error.to_string()));
@@ -182,7 +182,8 @@ impl Roots {
         more: &[PathBuf],
         list: Option<&Path>,
     ) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(own).map_err(StoreError::file(own, "making the folder"))?;
+        fault::step(own, || std::fs::create_dir_all(own))
+            .map_err(StoreError::file(own, "making the folder"))?;
         let mut roots = Self {
             present: vec![Root::named(own)?],
             away: Vec::new(),

@@ -28,13 +28,16 @@ pub(super) fn open_log(
 ) -> Result<(AuthorLog, AuthorFile), Failure> {
     let feed = secret.feed_key();
     refuse_stopped(node, &feed, trust)?;
-    if trust == Trust::New && !path.exists() && highest(node, &feed)?.is_none() {
+    // A key that was made here, and a crash came before its first record.
+    let is_new = node.markers.is_new(&feed, &path.with_extension("pem"))?;
+    let may_begin = trust == Trust::New || is_new;
+    if may_begin && !path.exists() && highest(node, &feed)?.is_none() {
         let file = AuthorFile::create(path, &feed)?;
         node.markers.put(&feed, path)?;
         return Ok((AuthorLog::new(fresh(secret)), file));
     }
     let is_live = path.exists() && node.markers.is_live(&feed, path)?;
-    let opening = Opening {
+    let mut opening = Opening {
         node,
         secret,
         feed,
@@ -44,6 +47,8 @@ pub(super) fn open_log(
         is_live,
     };
     let read = opening.read()?;
+    let is_empty = read.opened.is_some() && read.length() == 0;
+    opening.is_live |= is_new && is_empty;
     opening.ask(&read)?;
     let opened = opening.settle(read)?;
     node.markers.put(&feed, path)?;
