@@ -148,8 +148,9 @@ impl Dropped {
         is_other: &dyn Fn(&FeedKey, u64) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         let here = node.bytes_here(hash)?;
+        let is_kept = here.is_some() || node.blobs.away(hash)?.is_some();
         // Of what a crash left half dropped only the ledger knows.
-        if here.is_none() && node.blobs.away(hash)?.is_none() && node.disk.entry(hash)?.is_none() {
+        if !is_kept && node.disk.entry(hash)?.is_none() {
             return Ok(());
         }
         let mut is_needed = false;
@@ -162,7 +163,7 @@ impl Dropped {
             self.stay += 1;
             return Ok(());
         }
-        self.files += u64::from(here.is_some());
+        self.files += u64::from(is_kept);
         // What lies on a disk that is away frees nothing yet.
         self.bytes += here.unwrap_or(0);
         Ok(())

@@ -1,6 +1,7 @@
 //! Importing files: hashed on all cores, copied, reflinked or left in place.
 
 use super::files::{self, Place, Reference};
+use super::unfinished;
 use super::{Blobs, Root, is_small};
 use crate::io::fault;
 use crate::store::StoreError;
@@ -99,7 +100,7 @@ impl Blobs {
             Mode::InPlace => (self.inner.roots.roomiest()?, None, false),
             Mode::Copy => self.start_copy(path, &source, size)?,
         };
-        let outboard = files::temporary(&root.path)?;
+        let outboard = unfinished::temporary(&root.path)?;
         let job = Job {
             source: copy
                 .as_ref()
@@ -134,7 +135,7 @@ impl Blobs {
         let device = source.metadata().map_err(ImportError::Source)?.dev();
         let beside = self.inner.roots.beside(device);
         if let Some(root) = beside
-            && let Ok(shared) = files::reflink(path, &root.path.join(files::TEMPORARY))
+            && let Ok(shared) = files::reflink(path, &root.path.join(unfinished::TEMPORARY))
         {
             let file = files::open_own(&shared)?;
             return Ok((root, Some(NamedTempFile::from_parts(file, shared)), true));
@@ -145,7 +146,7 @@ impl Blobs {
         if needed.saturating_add(RESERVE_BYTES) > free {
             return Err(ImportError::NoSpace { needed, free });
         }
-        Ok((root, Some(files::temporary(&root.path)?), false))
+        Ok((root, Some(unfinished::temporary(&root.path)?), false))
     }
 
     /// Moves what was written to its place: outboard first, data last, so that a crash leaves no blob without proof.
@@ -170,20 +171,20 @@ impl Blobs {
         }
         let paths = root.paths(&hash);
         paths.make_folder()?;
-        files::sync(&outboard, &paths.outboard)?;
+        unfinished::sync(&outboard, &paths.outboard)?;
         if let Some(copy) = &copy {
-            files::sync(copy, &paths.data)?;
+            unfinished::sync(copy, &paths.data)?;
         }
-        files::put(outboard, &paths.outboard)?;
+        unfinished::put(outboard, &paths.outboard)?;
         match copy {
-            Some(copy) => files::put(copy, &paths.data)?,
+            Some(copy) => unfinished::put(copy, &paths.data)?,
             None => {
                 let text = serde_json::to_vec(reference).expect("numbers and text become JSON");
-                let mut file = files::temporary(&root.path)?;
+                let mut file = unfinished::temporary(&root.path)?;
                 fault::step(&paths.reference, || file.write_all(&text))
                     .map_err(StoreError::file(&paths.reference, "writing"))?;
-                files::sync(&file, &paths.reference)?;
-                files::put(file, &paths.reference)?;
+                unfinished::sync(&file, &paths.reference)?;
+                unfinished::put(file, &paths.reference)?;
             }
         }
         paths.sync_folder()?;
@@ -246,7 +247,7 @@ pub(super) fn hash_again(
     root: &Path,
     outboard_path: &Path,
 ) -> Result<Hash, ImportError> {
-    let outboard = files::temporary(root)?;
+    let outboard = unfinished::temporary(root)?;
     let job = Job {
         source,
         copy: None,
@@ -257,8 +258,8 @@ pub(super) fn hash_again(
         stop: &|| false,
     };
     let hash = job.run()?;
-    files::sync(&outboard, outboard_path)?;
-    files::put(outboard, outboard_path)?;
+    unfinished::sync(&outboard, outboard_path)?;
+    unfinished::put(outboard, outboard_path)?;
     Ok(hash)
 }
 

@@ -12,6 +12,7 @@ pub use comings::ForgottenRoot;
 
 use super::Blobs;
 use super::files::{self, Paths, Place};
+use super::unfinished;
 use crate::io::{fault, whole};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
@@ -113,8 +114,8 @@ impl Root {
     /// The name of what is at this path. `None`: it has none.
     fn identity(path: &Path) -> Result<Option<RootId>, StoreError> {
         let file = path.join(IDENTITY);
-        match std::fs::read_to_string(&file) {
-            Ok(text) => text
+        match std::fs::read(&file) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes)
                 .trim_end()
                 .parse()
                 .map(Some)
@@ -125,6 +126,17 @@ impl Root {
             Err(error) if is_nothing(&error) => Ok(None),
             Err(error) => Err(StoreError::file(&file, "reading")(error)),
         }
+    }
+
+    /// The root of the data directory. Nothing is noted under its name: one that cannot be read is drawn anew.
+    fn own(path: &Path) -> Result<Self, StoreError> {
+        if let Err(StoreError::Damaged { .. }) = Self::identity(path) {
+            let file = path.join(IDENTITY);
+            let text = format!("{}\n", RootId::draw(path)?.text());
+            whole::replace(&file, text.as_bytes(), 0o644)
+                .map_err(StoreError::file(&file, "writing"))?;
+        }
+        Self::named(path)
     }
 
     fn named(path: &Path) -> Result<Self, StoreError> {
@@ -139,7 +151,7 @@ impl Root {
                 id
             }
         };
-        files::open_temporary(path)?;
+        unfinished::open_temporary(path)?;
         Ok(Self {
             id,
             path: path.to_owned(),
@@ -185,7 +197,7 @@ impl Roots {
         fault::step(own, || std::fs::create_dir_all(own))
             .map_err(StoreError::file(own, "making the folder"))?;
         let mut roots = Self {
-            present: vec![Root::named(own)?],
+            present: vec![Root::own(own)?],
             away: Vec::new(),
             dismissed: Vec::new(),
             known: match list {

@@ -49,6 +49,8 @@ pub(super) fn open_log(
     let read = opening.read()?;
     let is_empty = read.opened.is_some() && read.length() == 0;
     opening.is_live |= is_new && is_empty;
+    // Of a file of which nothing is left the marker says nothing.
+    opening.is_live &= !read.is_damaged || read.head.is_some();
     opening.ask(&read)?;
     let opened = opening.settle(read)?;
     node.markers.put(&feed, path)?;
@@ -126,7 +128,7 @@ impl Opening<'_> {
             Ok(read) => read,
             Err(ReplayError::File(AuthorError::Damaged { head, .. })) => Read {
                 opened: None,
-                head: Some(*head),
+                head: head.map(|head| *head),
                 is_damaged: true,
             },
             Err(ReplayError::File(error)) => return Err(error.into()),
@@ -174,6 +176,7 @@ impl Opening<'_> {
         if !has_answer && !self.is_live && !is_insisted && is_here {
             return Err(match read.opened {
                 None if !read.is_damaged => refusal::gone(&self.feed, self.path, &found),
+                None if read.head.is_none() => refusal::unreadable(self.path, &found),
                 _ => refusal::copied(&self.feed, &found),
             });
         }

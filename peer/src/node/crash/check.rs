@@ -2,7 +2,7 @@
 //! one of the history that goes on; and every blob that is believed is what its name says.
 
 use super::machine::Machine;
-use crate::api::{Answer, Call, Verify};
+use crate::api::{Answer, Call};
 use crate::keep::Totals;
 use crate::node::Node;
 use levada_feed::head::Head;
@@ -70,7 +70,7 @@ fn files(root: &Path, folder: &Path, found: &mut BTreeSet<String>) {
 pub(super) fn came(machine: &Machine, shown: &[Head], at: &str) -> Came {
     let node = machine.open();
     node.sweep(&|| false).unwrap();
-    let verify = machine.ask(&node, Call::Verify(Box::new(Verify::default())));
+    let verify = machine.ask(&node, Call::Verify(Box::default()));
     let Answer::Verified(verified) = verify else {
         panic!("{verify:?}");
     };

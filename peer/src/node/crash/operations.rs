@@ -1,7 +1,7 @@
 //! The operations of the crash table: what is there before, what the world does meanwhile, and the commands.
 
 use super::machine::{Machine, Server, folder};
-use crate::api::{Answer, Call, ExportStatic, Publish, Rebuild, Verify};
+use crate::api::{Answer, Call, ExportStatic, Publish, Rebuild};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -135,7 +135,7 @@ fn sync() -> Call {
 }
 
 fn verify() -> Call {
-    Call::Verify(Box::new(Verify::default()))
+    Call::Verify(Box::default())
 }
 
 pub(super) const OPERATIONS: &[Operation] = &[
