@@ -72,7 +72,7 @@ mod plan {
     pub(crate) struct Planned(Arc<Plan>);
 
     fn plans() -> MutexGuard<'static, Vec<Arc<Plan>>> {
-        PLANS.lock().unwrap()
+        PLANS.lock().expect("nobody panics while holding this lock")
     }
 
     impl Plan {
@@ -98,7 +98,10 @@ mod plan {
 
         /// The form in which this step fails, if it does.
         fn meet(&self, step: String) -> Option<Form> {
-            let mut steps = self.steps.lock().unwrap();
+            let mut steps = self
+                .steps
+                .lock()
+                .expect("nobody panics while holding this lock");
             let number = steps.len();
             steps.push(step);
             let (fails, form) = self.fails?;
@@ -113,7 +116,11 @@ mod plan {
     impl Planned {
         /// The steps that were met, as places in the source with the file's name.
         pub(crate) fn steps(&self) -> Vec<String> {
-            self.0.steps.lock().unwrap().clone()
+            self.0
+                .steps
+                .lock()
+                .expect("nobody panics while holding this lock")
+                .clone()
         }
     }
 
