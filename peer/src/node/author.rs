@@ -4,6 +4,8 @@
 
 pub(super) mod elsewhere;
 mod fill;
+#[cfg(test)]
+mod model;
 mod open;
 pub(super) mod refusal;
 mod replay;

@@ -11,6 +11,7 @@ use crate::api::{Event, Failure};
 use crate::io::author::{AuthorError, AuthorFile};
 use crate::node::Node;
 use crate::store::StoreError;
+use levada_feed::fork::ForkProof;
 use levada_feed::head::Head;
 use levada_feed::key::{FeedKey, FeedSecret};
 use levada_feed::log::AuthorLog;
@@ -134,7 +135,11 @@ impl Opening<'_> {
             Err(ReplayError::File(error)) => return Err(error.into()),
             Err(ReplayError::Other(failure)) => return Err(failure),
         };
-        let (Some(file), Some(stored)) = (&read.head, self.node.disk.head(&self.feed)?) else {
+        let stored = self.node.disk.head(&self.feed)?;
+        if let Some(stored) = &stored {
+            self.refuse_two_histories(stored)?;
+        }
+        let (Some(file), Some(stored)) = (&read.head, stored) else {
             return Ok(read);
         };
         let length = file.body().length;
@@ -146,6 +151,25 @@ impl Opening<'_> {
             }
         }
         Ok(read)
+    }
+
+    /// Files that came back from elsewhere may be of another history than what this machine showed, and longer.
+    fn refuse_two_histories(&self, stored: &Head) -> Result<(), Failure> {
+        let (node, feed) = (self.node, &self.feed);
+        let pieces = node.disk.pieces(feed);
+        let known = [node.remembered(feed), node.evidence.elsewhere(feed)?];
+        for known in known.iter().flatten() {
+            let is_shorter = known.body().length < stored.body().length;
+            let proof = match ForkProof::of_heads(known, stored) {
+                None if is_shorter => ForkProof::of_lists(known, stored, &pieces)?,
+                proof => proof,
+            };
+            if let Some(proof) = proof {
+                node.evidence.put_fork(&proof)?;
+                return Err(refusal::forked(&proof));
+            }
+        }
+        Ok(())
     }
 
     /// Before the first signature after a start, or when something is missing here, asks who else has the feed.
