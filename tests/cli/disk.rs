@@ -1,6 +1,7 @@
 //! A disk that is full or may not be written: a clear sentence, the right exit code, and nothing lost.
 //!
-//! The disk is a small tmpfs. Where this user may not mount one, the tests say so and check nothing.
+//! The disk is a small tmpfs. Where this user may not mount one, the tests say so and check nothing. Every command in turn,
+//! with more and more room, is `full`'s.
 
 use crate::machine::{Machine, Ran};
 use levada_tests::noise;
@@ -9,14 +10,14 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// A mounted tmpfs; unmounted when dropped.
-struct Disk {
+pub(crate) struct Disk {
     folder: TempDir,
 }
 
 impl Disk {
     /// `None` where this user may not mount.
     #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-    fn mount(size: &str) -> Option<Self> {
+    pub(crate) fn mount(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let options = format!("size={size}");
         let mounted = Command::new("mount")
@@ -30,7 +31,7 @@ impl Disk {
         is_mounted.then_some(Self { folder })
     }
 
-    fn remount(&self, option: &str) {
+    pub(crate) fn remount(&self, option: &str) {
         let mounted = Command::new("mount")
             .args(["-o", &format!("remount,{option}")])
             .arg(self.path())
@@ -38,11 +39,11 @@ impl Disk {
         assert!(mounted.expect("mount can be run").success());
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn data_dir(&self) -> PathBuf {
+    pub(crate) fn data_dir(&self) -> PathBuf {
         self.path().join("data")
     }
 }
@@ -73,7 +74,7 @@ fn check_files(machine: &Machine) {
     }
 }
 
-fn says(ran: &Ran, what: &str) {
+pub(crate) fn says(ran: &Ran, what: &str) {
     assert!(ran.err.contains(what), "{what:?} is not in:\n{}", ran.err);
 }
 

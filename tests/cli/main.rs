@@ -8,6 +8,8 @@ mod damage;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod full;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod keeping;
