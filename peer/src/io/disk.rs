@@ -7,6 +7,7 @@
 //! Keys begin with a feed's number, four bytes big-endian, given out on first sight.
 
 mod apply;
+mod begin;
 mod close;
 mod drop;
 mod heads;
@@ -121,6 +122,13 @@ impl Disk {
     /// # Errors
     /// As `open`.
     pub fn open_with(path: &Path, cache_bytes: Option<u64>) -> Result<Self, StoreError> {
+        begin::begin(path, |making| {
+            Self::open_at(making, cache_bytes)?.make_durable()
+        })?;
+        Self::open_at(path, cache_bytes)
+    }
+
+    fn open_at(path: &Path, cache_bytes: Option<u64>) -> Result<Self, StoreError> {
         let db = Database::builder(path)
             .cache_size(cache_bytes.unwrap_or(CACHE_BYTES))
             .max_journaling_size(JOURNAL_BYTES)

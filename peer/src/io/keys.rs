@@ -167,17 +167,24 @@ impl Keys {
 
     fn entry(&self, name: &str) -> Result<KeyEntry, KeyError> {
         let path = self.pem(name)?;
-        let pem = read(&path)?;
-        let is_encrypted = is_encrypted(&pem);
+        // A damaged key has its feed still, which can be read and served; it is told when it is to sign.
+        let pem = match read(&path) {
+            Err(KeyError::Damaged { .. }) => None,
+            pem => Some(pem?),
+        };
+        let is_encrypted = pem.as_ref().is_some_and(|pem| is_encrypted(pem));
         let public = path.with_extension("pub");
-        let feed = match std::fs::read_to_string(&public) {
-            Ok(text) => text
-                .trim()
-                .parse()
-                .map_err(|_| KeyError::Damaged { path: public })?,
-            // Without the name of its feed a plain key can still tell it.
-            Err(_) if !is_encrypted => decode(&path, &pem, None)?.feed_key(),
-            Err(error) => return Err(failed(&public)(error)),
+        let written = match std::fs::read_to_string(&public) {
+            Ok(text) => text.trim().parse().map_err(|_| KeyError::Damaged {
+                path: public.clone(),
+            }),
+            Err(error) => Err(failed(&public)(error)),
+        };
+        // Without the name of its feed a plain key can still tell it.
+        let feed = match (written, &pem) {
+            (Ok(feed), _) => feed,
+            (Err(_), Some(pem)) if !is_encrypted => decode(&path, pem, None)?.feed_key(),
+            (Err(error), _) => return Err(error),
         };
         Ok(KeyEntry {
             name: name.to_owned(),

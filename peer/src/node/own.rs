@@ -94,6 +94,9 @@ pub(super) fn make(
     }
     let keys = node.keys.list()?;
     let begun = keys.iter().find(|key| key.name == name);
+    if begun.is_none() {
+        refuse_lost_key(node, name)?;
+    }
     let is_begun = match begun {
         Some(key) if key.is_encrypted == encrypt => is_begun(node, key)?,
         _ => false,
@@ -114,6 +117,21 @@ pub(super) fn make(
     node.changes.send_modify(|count| *count += 1);
     relist(node)?;
     Ok(entry)
+}
+
+/// An author's file without its key: a new key of that name would stand in the way of the one that may come back.
+fn refuse_lost_key(node: &Node, name: &str) -> Result<(), Failure> {
+    let path = author_path(node, name);
+    if !path.exists() {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: the key of this author's file is not here",
+        path.display()
+    );
+    Err(Failure::new(Code::Denied, message).hint(format!(
+        "no key was made. put the key back from its backup: levada key restore FILE --name {name}; or begin another feed: levada init --name OTHER"
+    )))
 }
 
 /// Lists own feeds and those that are shared for everybody: what one merely follows is served to those who ask by its key, and not listed.

@@ -152,6 +152,34 @@ fn files_that_are_no_keys_are_named() {
 }
 
 #[test]
+fn damaged_key_or_name_of_its_feed_does_not_hide_which_feed_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Keys::at(folder.path());
+    let feed = keys.create("main", None, nothing).unwrap().feed_key();
+    let (pem, public) = (
+        folder.path().join("main.pem"),
+        folder.path().join("main.pub"),
+    );
+    let (whole, name) = (
+        std::fs::read(&pem).unwrap(),
+        std::fs::read(&public).unwrap(),
+    );
+    let damages: [&[u8]; 4] = [b"", b"\0\0\0\0", b"\xff\xfe", b"no key"];
+    for damage in damages {
+        std::fs::write(&pem, damage).unwrap();
+        assert_eq!(keys.list().unwrap()[0].feed, feed, "{damage:?}");
+        let failed = keys.load("main", None).unwrap_err().to_string();
+        assert!(failed.contains("main.pem"), "{failed}");
+        std::fs::write(&pem, &whole).unwrap();
+
+        std::fs::write(&public, damage).unwrap();
+        assert_eq!(keys.list().unwrap()[0].feed, feed, "{damage:?}");
+        assert_eq!(keys.load("main", None).unwrap().feed_key(), feed);
+        std::fs::write(&public, &name).unwrap();
+    }
+}
+
+#[test]
 fn files_of_others_beside_the_keys_are_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let keys = Keys::at(folder.path());
