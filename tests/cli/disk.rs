@@ -1,7 +1,7 @@
 //! A disk that is full or may not be written: a clear sentence, the right exit code, and nothing lost.
 //!
-//! The disk is a small tmpfs. Where this user may not mount one, the tests say so and check nothing. Every command in turn,
-//! with more and more room, is `full`'s.
+//! The disk is a small tmpfs. Where this user may not mount one, the tests say so and check nothing. Single commands,
+//! each from its own beginning, are `full`'s.
 
 use crate::machine::{Machine, Ran};
 use levada_tests::noise;
@@ -148,7 +148,7 @@ fn disk_filled_by_somebody_else_loses_nothing() {
 }
 
 /// Fills the disk until only so many bytes are free; gives what has to be removed to have room again.
-fn fill_but(disk: &Disk, free: u64) -> PathBuf {
+pub(crate) fn fill_but(disk: &Disk, free: u64) -> PathBuf {
     let path = disk.path().join("filler");
     let mut filler = std::fs::File::create(&path).unwrap();
     let filled = std::io::copy(&mut std::io::repeat(7), &mut filler);

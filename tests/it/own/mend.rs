@@ -172,7 +172,8 @@ fn rebuild_sets_nothing_aside_while_a_file_of_the_person_has_to_be_mended() {
     let Answer::Items { items } = shown.answer() else {
         panic!("no items")
     };
-    assert_eq!(items.len(), 1);
+    // Its profile, and the item.
+    assert_eq!(items.len(), 2);
 }
 
 #[test]
