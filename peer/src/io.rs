@@ -10,6 +10,7 @@ pub mod damaged;
 pub mod dirs;
 pub mod disk;
 pub mod evidence;
+pub(crate) mod fault;
 pub mod heads;
 pub mod keys;
 pub mod learned;

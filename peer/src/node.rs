@@ -7,6 +7,8 @@ mod append;
 mod author;
 mod conduct;
 mod config;
+#[cfg(test)]
+mod crash;
 mod discard;
 mod dispatch;
 mod doctor;

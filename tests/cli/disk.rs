@@ -1,6 +1,7 @@
 //! A disk that is full or may not be written: a clear sentence, the right exit code, and nothing lost.
 //!
-//! The disk is a small tmpfs. Where this user may not mount one, the tests say so and check nothing.
+//! The disk is a small tmpfs. Where this user may not mount one, the tests say so and check nothing. Single commands,
+//! each from its own beginning, are `full`'s.
 
 use crate::machine::{Machine, Ran};
 use levada_tests::noise;
@@ -9,14 +10,14 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// A mounted tmpfs; unmounted when dropped.
-struct Disk {
+pub(crate) struct Disk {
     folder: TempDir,
 }
 
 impl Disk {
     /// `None` where this user may not mount.
     #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-    fn mount(size: &str) -> Option<Self> {
+    pub(crate) fn mount(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let options = format!("size={size}");
         let mounted = Command::new("mount")
@@ -30,7 +31,7 @@ impl Disk {
         is_mounted.then_some(Self { folder })
     }
 
-    fn remount(&self, option: &str) {
+    pub(crate) fn remount(&self, option: &str) {
         let mounted = Command::new("mount")
             .args(["-o", &format!("remount,{option}")])
             .arg(self.path())
@@ -38,11 +39,11 @@ impl Disk {
         assert!(mounted.expect("mount can be run").success());
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn data_dir(&self) -> PathBuf {
+    pub(crate) fn data_dir(&self) -> PathBuf {
         self.path().join("data")
     }
 }
@@ -73,7 +74,7 @@ fn check_files(machine: &Machine) {
     }
 }
 
-fn says(ran: &Ran, what: &str) {
+pub(crate) fn says(ran: &Ran, what: &str) {
     assert!(ran.err.contains(what), "{what:?} is not in:\n{}", ran.err);
 }
 
@@ -146,6 +147,82 @@ fn disk_filled_by_somebody_else_loses_nothing() {
     assert_eq!(follower.items().len(), 2);
 }
 
+/// Fills the disk until only so many bytes are free; gives what has to be removed to have room again.
+pub(crate) fn fill_but(disk: &Disk, free: u64) -> PathBuf {
+    let path = disk.path().join("filler");
+    let mut filler = std::fs::File::create(&path).unwrap();
+    let filled = std::io::copy(&mut std::io::repeat(7), &mut filler);
+    assert_eq!(filled.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    let size = filler.metadata().unwrap().len();
+    filler.set_len(size.saturating_sub(free)).unwrap();
+    path
+}
+
+/// Bytes that are left, so that the disk is full at one write after the other.
+const LEFT: [u64; 4] = [0, 12 << 10, 100 << 10, 1 << 20];
+
+#[test]
+fn disk_that_is_full_at_any_write_ends_with_6_or_not_at_all_and_nothing_is_lost() {
+    let Some(disk) = Disk::mount("96m") else {
+        return;
+    };
+    let author = Machine::with_data_dir(disk.data_dir());
+    let follower = Machine::with_data_dir(disk.path().join("follower"));
+    let settings = "[quota]\nsize = \"1TiB\"\nreserve = \"0\"\n";
+    for data in [disk.data_dir(), disk.path().join("follower")] {
+        std::fs::create_dir_all(&data).unwrap();
+        std::fs::write(data.join("config.toml"), settings).unwrap();
+    }
+    author.write("folder/first.bin", b"first");
+    author.done(&["publish", "folder"]);
+    let link = author.done(&["key", "show", "--json"]).json()["link"].clone();
+    let host = disk.path().join("host");
+    let host = host.to_str().unwrap();
+    let export = ["export", "static", host];
+    let publish = ["publish", "folder"];
+    let mut files = 1;
+    for left in LEFT {
+        author.write(&format!("folder/{left}.bin"), &noise(left, 150_000));
+        author.write(&format!("folder/{left}.txt"), &noise(left, 900));
+        files += 2;
+        for (machine, command) in [
+            (&author, publish.as_slice()),
+            (&author, &export),
+            (&author, &["rebuild"]),
+            (&author, &["verify"]),
+            (&follower, &["sync"]),
+            (&follower, &["rebuild"]),
+        ] {
+            let serving = std::ptr::eq(machine, &follower).then(|| author.serve());
+            if let Some(serving) = &serving {
+                let via = format!("http://{}", serving.address);
+                let link = link.as_str().unwrap();
+                follower.done(&["follow", link, "--via", &via, "--keep", "newest:1"]);
+                follower.done(&["follow", link, "--keep", "all"]);
+            }
+            let filler = fill_but(&disk, left);
+            let ran = machine.run(command);
+            std::fs::remove_file(filler).unwrap();
+            let at = format!("{left} bytes, {command:?}: {}", ran.err);
+            assert!(matches!(ran.code, Some(0 | 3 | 6)), "{:?}: {at}", ran.code);
+            let again = machine.run(command);
+            assert_eq!(again.code, Some(0), "{at}\nagain: {}", again.err);
+            assert_eq!(machine.run(&["verify"]).code, Some(0), "{at}");
+        }
+        // What a rebuild set aside is the person's to remove.
+        for data in [disk.data_dir(), disk.path().join("follower")] {
+            for entry in std::fs::read_dir(data).unwrap() {
+                let path = entry.unwrap().path();
+                if path.display().to_string().contains("store.broken") {
+                    std::fs::remove_dir_all(path).unwrap();
+                }
+            }
+        }
+    }
+    assert_eq!(author.items().len(), files);
+    assert_eq!(follower.items().len(), files);
+}
+
 #[test]
 fn folder_that_may_not_be_written_is_told_with_7() {
     let Some(disk) = Disk::mount("64m") else {
@@ -161,6 +238,12 @@ fn folder_that_may_not_be_written_is_told_with_7() {
         &["ls"],
         &["sync"],
         &["serve", "--listen", "127.0.0.1:0"],
+        &["rebuild"],
+        &["verify"],
+        &["export", "static", "host"],
+        &["retract", "main/1"],
+        &["key", "take-over"],
+        &["mirror", "add", "http://127.0.0.1:9"],
     ] {
         let ran = author.run(args).exits(7);
         says(&ran, "read-only");

@@ -123,7 +123,12 @@ impl Machine {
 
     /// Serves on a free port of loopback.
     pub(crate) fn serve(&self) -> Serving {
-        let mut running = self.start(&["serve", "--listen", "127.0.0.1:0", "--json"]);
+        self.serve_at("127.0.0.1:0")
+    }
+
+    /// Serves at HOST:PORT.
+    pub(crate) fn serve_at(&self, listen: &str) -> Serving {
+        let mut running = self.start(&["serve", "--listen", listen, "--json"]);
         let Some(told) = running.event() else {
             panic!("it does not serve: {}", running.end().err);
         };

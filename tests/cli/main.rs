@@ -4,13 +4,19 @@
 #[cfg(test)]
 mod daemon;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod disk;
+#[cfg(test)]
+mod full;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod keeping;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod load;
 mod machine;
 #[cfg(test)]
 mod mend;

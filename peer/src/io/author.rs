@@ -9,7 +9,7 @@ mod scan;
 mod tests;
 mod write;
 
-use crate::io::whole;
+use crate::io::{fault, whole};
 use levada_feed::hash::Hash;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
@@ -57,14 +57,14 @@ pub enum AuthorError {
         path: PathBuf,
     },
     /// It is damaged before its end.
-    #[error("{path}: damaged at byte {offset}, and signed records follow; nothing is signed until it is put back from a backup", path = path.display())]
+    #[error("{path}: damaged at byte {offset}; nothing is signed until it is put back from a backup", path = path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// Where.
         offset: u64,
-        /// The longest head that stands behind.
-        head: Box<Head>,
+        /// The longest head that stands behind. Without one the beginning is damaged, and nothing tells what was signed.
+        head: Option<Box<Head>>,
     },
     /// An append failed before; what stands at the end of the file is not known.
     #[error("{path}: writing failed before; start again to go on", path = path.display())]
@@ -164,7 +164,16 @@ impl AuthorFile {
         };
         match scan.next()? {
             Next::Frame(HEADER) if scan.payload == header(feed) => {}
-            _ => return Err(foreign()),
+            // No header at all: of a file whose name is that of an own feed this is damage.
+            Next::Torn | Next::End => {
+                let head = longest_head(path, feed, &file, 0, size)?;
+                return Err(AuthorError::Damaged {
+                    path: path.to_owned(),
+                    offset: 0,
+                    head: head.map(Box::new),
+                });
+            }
+            Next::Frame(_) => return Err(foreign()),
         }
         let body = scan.offset;
         let start = from.map_or(body, |mark| mark.offset);
@@ -193,11 +202,11 @@ impl AuthorFile {
             return Err(AuthorError::Damaged {
                 path: path.to_owned(),
                 offset,
-                head: Box::new(head),
+                head: Some(Box::new(head)),
             });
         }
         // What was written but not synced before a crash is in memory only, and its heads are about to leave the process.
-        file.sync_data().map_err(failed(path, "syncing"))?;
+        fault::step(path, || file.sync_data()).map_err(failed(path, "syncing"))?;
         if !give(Scan::at(path, feed, &file, start)?, feed, last, visit)? {
             return Err(foreign());
         }

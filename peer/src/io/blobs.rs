@@ -13,6 +13,7 @@ mod read;
 mod roots;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 mod used;
 mod verify;
 

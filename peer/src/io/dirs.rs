@@ -1,5 +1,6 @@
 //! Where a node keeps things, and the lock that makes it the only one there.
 
+use crate::io::fault;
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -127,7 +128,8 @@ impl Dirs {
     /// Which folder could not be made.
     pub fn create_all(&self) -> Result<(), FolderError> {
         let make = |path: &Path, mode| {
-            let made = DirBuilder::new().recursive(true).mode(mode).create(path);
+            let make = || DirBuilder::new().recursive(true).mode(mode).create(path);
+            let made = fault::step(path, make);
             made.map_err(|source| FolderError {
                 path: path.to_owned(),
                 source,
@@ -224,10 +226,11 @@ impl Lock {
             }
             Err(error) => return Err(failed(error.into())),
         }
-        let written = file
-            .set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| write!(file, "{}", std::process::id()));
+        let written = fault::step(&path, || {
+            file.set_len(0)?;
+            file.rewind()?;
+            write!(file, "{}", std::process::id())
+        });
         written.map_err(failed)?;
         Ok(Self { _file: file })
     }

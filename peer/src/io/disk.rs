@@ -6,6 +6,8 @@
 //!
 //! Keys begin with a feed's number, four bytes big-endian, given out on first sight.
 
+mod apply;
+mod begin;
 mod close;
 mod drop;
 mod heads;
@@ -35,6 +37,7 @@ use levada_feed::tree::Node;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 pub use drop::Dropped;
@@ -53,6 +56,7 @@ const CACHE_BYTES: u64 = 32 << 20;
 pub struct Disk {
     path: PathBuf,
     db: Database,
+    has_failed: AtomicBool,
     feeds: Keyspace,
     heads: Keyspace,
     /// When a head of this length was first seen here.
@@ -118,6 +122,13 @@ impl Disk {
     /// # Errors
     /// As `open`.
     pub fn open_with(path: &Path, cache_bytes: Option<u64>) -> Result<Self, StoreError> {
+        begin::begin(path, |making| {
+            Self::open_at(making, cache_bytes)?.make_durable()
+        })?;
+        Self::open_at(path, cache_bytes)
+    }
+
+    fn open_at(path: &Path, cache_bytes: Option<u64>) -> Result<Self, StoreError> {
         let db = Database::builder(path)
             .cache_size(cache_bytes.unwrap_or(CACHE_BYTES))
             .max_journaling_size(JOURNAL_BYTES)
@@ -141,6 +152,7 @@ impl Disk {
             notes: keyspace("notes")?,
             uses: keyspace("uses")?,
             ledger: keyspace("ledger")?,
+            has_failed: AtomicBool::new(false),
             totals: Mutex::default(),
             known: Mutex::default(),
             db,
@@ -262,7 +274,7 @@ impl Disk {
         let mut value = number.to_be_bytes().to_vec();
         value.extend_from_slice(&state.held.to_bytes());
         write.insert(&self.feeds, batch.feed().as_bytes(), value);
-        write.commit()?;
+        self.apply(write)?;
         known.insert(*batch.feed(), state);
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! Plain files beside the store, so that losing the store loses no evidence. Of which feeds evidence is taken is decided by
 //! who puts it here; that it checks is seen in its type, and again when it is read.
 
-use crate::io::whole;
+use crate::io::{fault, whole};
 use crate::store::StoreError;
 use levada_feed::fork::ForkProof;
 use levada_feed::head::Head;
@@ -25,7 +25,8 @@ impl Evidence {
     /// # Errors
     /// Those of the file system.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder).map_err(StoreError::file(folder, "making the folder"))?;
+        fault::step(folder, || std::fs::create_dir_all(folder))
+            .map_err(StoreError::file(folder, "making the folder"))?;
         whole::sweep(folder).map_err(StoreError::file(folder, "reading"))?;
         Ok(Self {
             folder: folder.to_owned(),
@@ -121,7 +122,7 @@ impl Evidence {
     /// Those of the file system.
     pub fn drop_elsewhere(&self, feed: &FeedKey) -> Result<(), StoreError> {
         let path = self.path(feed, "elsewhere");
-        match std::fs::remove_file(&path) {
+        match fault::step(&path, || std::fs::remove_file(&path)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(StoreError::file(&path, "removing")(error))
             }

@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::io::whole;
+use crate::io::{fault, whole};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::head::Head;
@@ -117,8 +117,7 @@ impl HeadsFile {
         }
         text.push_str(&write_line(&feed, body.length, head.wire()));
         self.is_torn = true;
-        self.file
-            .write_all(text.as_bytes())
+        fault::step(&self.path, || self.file.write_all(text.as_bytes()))
             .map_err(StoreError::file(&self.path, "writing"))?;
         self.is_torn = false;
         let line = Line {

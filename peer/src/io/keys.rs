@@ -11,7 +11,7 @@ use ed25519_dalek::pkcs8::KeypairBytes;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use levada_feed::key::{FeedKey, FeedSecret};
 use pkcs8::{DecodePrivateKey, EncodePrivateKey, PrivateKeyInfoRef};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -167,17 +167,24 @@ impl Keys {
 
     fn entry(&self, name: &str) -> Result<KeyEntry, KeyError> {
         let path = self.pem(name)?;
-        let pem = read(&path)?;
-        let is_encrypted = is_encrypted(&pem);
+        // A damaged key has its feed still, which can be read and served; it is told when it is to sign.
+        let pem = match read(&path) {
+            Err(KeyError::Damaged { .. }) => None,
+            pem => Some(pem?),
+        };
+        let is_encrypted = pem.as_ref().is_some_and(|pem| is_encrypted(pem));
         let public = path.with_extension("pub");
-        let feed = match std::fs::read_to_string(&public) {
-            Ok(text) => text
-                .trim()
-                .parse()
-                .map_err(|_| KeyError::Damaged { path: public })?,
-            // Without the name of its feed a plain key can still tell it.
-            Err(_) if !is_encrypted => decode(&path, &pem, None)?.feed_key(),
-            Err(error) => return Err(failed(&public)(error)),
+        let written = match std::fs::read_to_string(&public) {
+            Ok(text) => text.trim().parse().map_err(|_| KeyError::Damaged {
+                path: public.clone(),
+            }),
+            Err(error) => Err(failed(&public)(error)),
+        };
+        // Without the name of its feed a plain key can still tell it.
+        let feed = match (written, &pem) {
+            (Ok(feed), _) => feed,
+            (Err(_), Some(pem)) if !is_encrypted => decode(&path, pem, None)?.feed_key(),
+            (Err(error), _) => return Err(error),
         };
         Ok(KeyEntry {
             name: name.to_owned(),
@@ -187,22 +194,34 @@ impl Keys {
         })
     }
 
-    /// Makes a key, encrypted if a passphrase is given. Never overwrites.
+    /// Makes a key, encrypted if a passphrase is given. Never overwrites. `before` is told of its file, as the file system
+    /// will know it, before it has its name.
     ///
     /// # Errors
-    /// See `KeyError`.
-    pub fn create(&self, name: &str, passphrase: Option<&str>) -> Result<FeedSecret, KeyError> {
+    /// See `KeyError`, and those of `before`.
+    pub fn create(
+        &self,
+        name: &str,
+        passphrase: Option<&str>,
+        before: impl FnOnce(&FeedKey, &Metadata) -> io::Result<()>,
+    ) -> Result<FeedSecret, KeyError> {
         let path = self.pem(name)?;
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(bytes.as_mut()).map_err(|_| KeyError::NoRandom)?;
         let secret = FeedSecret::from_bytes(&bytes);
         let pem = encode(&path, &secret, passphrase)?;
-        self.put(&path, pem.as_bytes(), &secret.feed_key())?;
+        self.put(&path, pem.as_bytes(), &secret.feed_key(), before)?;
         Ok(secret)
     }
 
     /// The feed's name first: an encrypted key without it would tell nobody which feed it is.
-    fn put(&self, path: &Path, pem: &[u8], feed: &FeedKey) -> Result<(), KeyError> {
+    fn put(
+        &self,
+        path: &Path,
+        pem: &[u8],
+        feed: &FeedKey,
+        before: impl FnOnce(&FeedKey, &Metadata) -> io::Result<()>,
+    ) -> Result<(), KeyError> {
         if path.try_exists().map_err(failed(path))? {
             return Err(KeyError::Exists {
                 path: path.to_owned(),
@@ -210,9 +229,12 @@ impl Keys {
         }
         let public = path.with_extension("pub");
         whole::replace(&public, format!("{feed}\n").as_bytes(), 0o644).map_err(failed(&public))?;
-        whole::create(path, pem, 0o600)
-            .map(drop)
-            .map_err(failed(path))
+        let file = whole::write(path, pem, 0o600).map_err(failed(path))?;
+        let found = file.as_file().metadata();
+        found
+            .and_then(|found| before(feed, &found))
+            .map_err(failed(path))?;
+        whole::name(file, path).map(drop).map_err(failed(path))
     }
 
     /// Opens a key.
@@ -256,7 +278,7 @@ impl Keys {
         if let Some(KeyEntry { path, .. }) = self.list()?.into_iter().find(|key| key.feed == feed) {
             return Err(KeyError::Exists { path });
         }
-        self.put(&path, pem.as_bytes(), &feed)?;
+        self.put(&path, pem.as_bytes(), &feed, |_, _| Ok(()))?;
         Ok(feed)
     }
 }

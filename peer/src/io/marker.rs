@@ -4,12 +4,17 @@
 //! of the files has another identity, and another machine another name: then this node has no way to know what was
 //! signed elsewhere since, and does not sign by itself.
 
+use crate::io::{fault, whole};
 use crate::store::StoreError;
 use levada_feed::key::FeedKey;
 use std::fs::Metadata;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
+
+/// The last line of a marker of a key that has no author's file yet.
+const NEW: &[u8] = b"\nnew\n";
 
 /// The folder of markers.
 #[derive(Clone, Debug)]
@@ -23,7 +28,9 @@ impl Markers {
     /// # Errors
     /// Those of the file system.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder).map_err(StoreError::file(folder, "making the folder"))?;
+        fault::step(folder, || std::fs::create_dir_all(folder))
+            .map_err(StoreError::file(folder, "making the folder"))?;
+        whole::sweep(folder).map_err(StoreError::file(folder, "reading"))?;
         Ok(Self {
             folder: folder.to_owned(),
         })
@@ -38,13 +45,55 @@ impl Markers {
     /// # Errors
     /// Those of the file system.
     pub fn is_live(&self, feed: &FeedKey, author_file: &Path) -> Result<bool, StoreError> {
+        match self.read(feed)? {
+            Some(marker) => Ok(marker == text(author_file)?),
+            None => Ok(false),
+        }
+    }
+
+    /// A marker that is no text names no file.
+    fn read(&self, feed: &FeedKey) -> Result<Option<String>, StoreError> {
         let path = self.path(feed);
-        let marker = match std::fs::read_to_string(&path) {
-            Ok(marker) => marker,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(StoreError::file(&path, "reading")(error)),
-        };
-        Ok(marker == text(author_file)?)
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::file(&path, "reading")(error)),
+        }
+    }
+
+    /// Marks a feed of which nothing was ever signed: its key is made just now, in this file. Durable when this returns.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn put_new(&self, feed: &FeedKey, key: &Metadata) -> io::Result<()> {
+        whole::replace(&self.path(feed), new_text(key).as_bytes(), 0o600).map(drop)
+    }
+
+    /// Forgets keys that were to be made when a crash came, and were not.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn forget_unmade(&self, keys: &[FeedKey]) -> io::Result<()> {
+        let is_made = |path: &Path| keys.iter().any(|key| self.path(key) == path);
+        for entry in std::fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if !is_made(&path) && std::fs::read(&path)?.ends_with(NEW) {
+                fault::step(&path, || std::fs::remove_file(&path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing was ever signed with the key in this file: it was made here, and a crash came before its author's file
+    /// was marked.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn is_new(&self, feed: &FeedKey, key: &Path) -> Result<bool, StoreError> {
+        let found = std::fs::metadata(key).map_err(StoreError::file(key, "reading"))?;
+        Ok(self
+            .read(feed)?
+            .is_some_and(|marker| marker == new_text(&found)))
     }
 
     /// Marks the author's file as the live one. Durable when this returns.
@@ -53,13 +102,9 @@ impl Markers {
     /// Those of the file system.
     pub fn put(&self, feed: &FeedKey, author_file: &Path) -> Result<(), StoreError> {
         let path = self.path(feed);
-        let failed = || StoreError::file(&path, "writing");
-        let file = tempfile::NamedTempFile::new_in(&self.folder).map_err(failed())?;
-        std::fs::write(file.path(), text(author_file)?).map_err(failed())?;
-        file.as_file().sync_all().map_err(failed())?;
-        file.persist(&path).map_err(|error| failed()(error.error))?;
-        let folder = std::fs::File::open(&self.folder).and_then(|folder| folder.sync_all());
-        folder.map_err(StoreError::file(&self.folder, "syncing the folder"))
+        whole::replace(&path, text(author_file)?.as_bytes(), 0o600)
+            .map(drop)
+            .map_err(StoreError::file(&path, "writing"))
     }
 }
 
@@ -67,6 +112,12 @@ impl Markers {
 fn text(author_file: &Path) -> Result<String, StoreError> {
     let found = std::fs::metadata(author_file).map_err(StoreError::file(author_file, "reading"))?;
     Ok(format!("{}\n{}\n", machine(), identity(&found)))
+}
+
+/// What a marker says of a key that has no author's file yet.
+fn new_text(key: &Metadata) -> String {
+    let new = String::from_utf8_lossy(NEW);
+    format!("{}\n{}{new}", machine(), identity(key))
 }
 
 /// The device's number is left out: on some systems it changes at each start.

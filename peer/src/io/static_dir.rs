@@ -3,6 +3,7 @@
 //! Which files, and in which order, is `node::export`'s question; names and forms are `static_layout`'s. What is written
 //! under `.levada` is for the next export, not for readers (spec/static.md, Writing).
 
+use crate::io::fault;
 use crate::static_layout::{StaticFile, read_marker, write_marker};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
@@ -53,12 +54,13 @@ impl StaticDir {
         };
         for name in [UNFINISHED, STATE] {
             let folder = root.join(OWN).join(name);
-            std::fs::create_dir_all(&folder)
+            fault::step(&folder, || std::fs::create_dir_all(&folder))
                 .map_err(StoreError::file(&folder, "making the folder"))?;
         }
         let unfinished = dir.unfinished();
         for path in names(&unfinished)? {
-            std::fs::remove_file(&path).map_err(StoreError::file(&path, "removing"))?;
+            fault::step(&path, || std::fs::remove_file(&path))
+                .map_err(StoreError::file(&path, "removing"))?;
         }
         let marker = dir.read(&StaticFile::Marker)?;
         if marker.is_some_and(|marker| read_marker(&marker).is_err()) {
@@ -117,16 +119,19 @@ impl StaticDir {
         }
         let failed = || StoreError::file(&path, "writing");
         self.make_folder(&path)?;
-        let mut made = tempfile::Builder::new()
-            .permissions(Permissions::from_mode(0o644))
-            .tempfile_in(self.unfinished())
-            .map_err(failed())?;
-        made.write_all(bytes).map_err(failed())?;
+        let made = fault::step(&path, || {
+            tempfile::Builder::new()
+                .permissions(Permissions::from_mode(0o644))
+                .tempfile_in(self.unfinished())
+        });
+        let mut made = made.map_err(failed())?;
+        fault::step(&path, || made.write_all(bytes)).map_err(failed())?;
         if let Some(old) = old.and_then(|old| old.modified().ok()) {
             later_second(made.as_file(), old).map_err(failed())?;
         }
-        made.as_file().sync_all().map_err(failed())?;
-        made.persist(&path).map_err(|error| failed()(error.error))?;
+        fault::step(&path, || made.as_file().sync_all()).map_err(failed())?;
+        fault::step(&path, || made.persist(&path).map_err(std::io::Error::from))
+            .map_err(failed())?;
         self.written.files += 1;
         self.written.bytes += u64::try_from(bytes.len()).unwrap_or(0);
         Ok(true)
@@ -135,7 +140,7 @@ impl StaticDir {
     fn make_folder(&mut self, path: &Path) -> Result<(), StoreError> {
         let folder = crate::io::whole::folder_of(path);
         if !folder.is_dir() {
-            std::fs::create_dir_all(folder)
+            fault::step(folder, || std::fs::create_dir_all(folder))
                 .map_err(StoreError::file(folder, "making the folder"))?;
         }
         self.touched.insert(folder.to_owned());
@@ -161,7 +166,7 @@ impl StaticDir {
         let name = crate::io::whole::name_of(&path);
         let made = self.unfinished().join(name);
         let placed = place(&made).and_then(|()| {
-            let renamed = std::fs::rename(&made, &path);
+            let renamed = fault::step(&path, || std::fs::rename(&made, &path));
             Ok(renamed.map_err(StoreError::file(&path, "writing"))?)
         });
         if placed.is_err() {
@@ -180,7 +185,7 @@ impl StaticDir {
     /// Those of the file system.
     pub fn remove(&mut self, file: &StaticFile) -> Result<(), StoreError> {
         let path = self.path(file);
-        match std::fs::remove_file(&path) {
+        match fault::step(&path, || std::fs::remove_file(&path)) {
             Ok(()) => self.written.removed += 1,
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(StoreError::file(&path, "removing")(error)),

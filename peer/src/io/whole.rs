@@ -3,6 +3,7 @@
 //! Written under another name in the same folder, synced, then renamed; the folder is synced last, so that what returned
 //! is durable. What a crash leaves under the other name is swept when the folder is opened next.
 
+use crate::io::fault;
 use std::ffi::OsStr;
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
@@ -18,7 +19,17 @@ const UNFINISHED: &str = ".unfinished-";
 /// # Errors
 /// Those of the file system; `AlreadyExists` changes nothing.
 pub(crate) fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<File> {
-    let file = write(path, bytes, mode)?.persist_noclobber(path)?;
+    name(write(path, bytes, mode)?, path)
+}
+
+/// Names a file that `write` made; another one of this name stays.
+///
+/// # Errors
+/// Those of the file system; `AlreadyExists` changes nothing.
+pub(crate) fn name(file: NamedTempFile, path: &Path) -> io::Result<File> {
+    let file = fault::step(path, || {
+        file.persist_noclobber(path).map_err(io::Error::from)
+    })?;
     sync_folder(folder_of(path))?;
     Ok(file)
 }
@@ -36,10 +47,12 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<File> 
 /// # Errors
 /// Those of the file system.
 pub(crate) fn begin(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
-    tempfile::Builder::new()
-        .prefix(UNFINISHED)
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder_of(path))
+    fault::step(path, || {
+        tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .permissions(Permissions::from_mode(mode))
+            .tempfile_in(folder_of(path))
+    })
 }
 
 /// Puts a file that was begun, and is whole and synced, in its place.
@@ -47,15 +60,19 @@ pub(crate) fn begin(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
 /// # Errors
 /// Those of the file system; the old file is as before.
 pub(crate) fn end(file: NamedTempFile, path: &Path) -> io::Result<File> {
-    let file = file.persist(path)?;
+    let file = fault::step(path, || file.persist(path).map_err(io::Error::from))?;
     sync_folder(folder_of(path))?;
     Ok(file)
 }
 
-fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
+/// Makes a file, synced, that has no name yet.
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     let mut file = begin(path, mode)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
+    fault::step(path, || file.write_all(bytes))?;
+    fault::step(path, || file.as_file().sync_all())?;
     Ok(file)
 }
 
@@ -83,7 +100,7 @@ pub(crate) fn sweep(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// Those of the file system.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    fault::step(folder, || File::open(folder)?.sync_all())
 }
 
 /// The folder that a file is in.

@@ -4,6 +4,8 @@
 
 pub(super) mod elsewhere;
 mod fill;
+#[cfg(test)]
+mod model;
 mod open;
 pub(super) mod refusal;
 mod replay;
@@ -20,7 +22,7 @@ use levada_feed::log::{AppendRefused, AuthorLog};
 use levada_feed::record::{self, Body, Profile, Record};
 use open::{open_log, refuse_stopped};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use tokio::sync::{mpsc, watch};
 
 pub(super) use replay::{read_mark, write_mark};
@@ -80,6 +82,9 @@ pub(super) struct Aside {
     pub(super) is_patient: bool,
 }
 
+/// Nobody stops what nobody waits for. A channel without a sender would count as stopped.
+static NEVER: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::channel(false).0);
+
 impl Aside {
     /// Tells somebody who listens.
     pub(super) fn to(events: &mpsc::Sender<Event>, stop: &Stop) -> Self {
@@ -94,7 +99,7 @@ impl Aside {
     pub(super) fn nobody() -> Self {
         Self {
             events: mpsc::channel(1).0,
-            stop: watch::channel(false).1,
+            stop: NEVER.subscribe(),
             is_patient: false,
         }
     }

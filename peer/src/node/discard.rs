@@ -148,11 +148,11 @@ impl Dropped {
         is_other: &dyn Fn(&FeedKey, u64) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         let here = node.bytes_here(hash)?;
-        if here.is_none() && node.blobs.away(hash)?.is_none() {
+        let is_kept = here.is_some() || node.blobs.away(hash)?.is_some();
+        // Of what a crash left half dropped only the ledger knows.
+        if !is_kept && node.disk.entry(hash)?.is_none() {
             return Ok(());
         }
-        // What lies on a disk that is away frees nothing yet.
-        let bytes = here.unwrap_or(0);
         let mut is_needed = false;
         for (feed, at) in node.named_by(hash)? {
             is_needed = is_needed || is_other(&feed, at)?;
@@ -163,8 +163,9 @@ impl Dropped {
             self.stay += 1;
             return Ok(());
         }
-        self.files += 1;
-        self.bytes += bytes;
+        self.files += u64::from(is_kept);
+        // What lies on a disk that is away frees nothing yet.
+        self.bytes += here.unwrap_or(0);
         Ok(())
     }
 

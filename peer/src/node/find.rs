@@ -14,9 +14,7 @@ use std::sync::Arc;
 
 impl Node {
     pub(super) fn sources(&self) -> Result<Arc<Sources>, Failure> {
-        self.sources
-            .load(&self.dirs)
-            .map_err(|error| Failure::new(Code::Failed, error.to_string()))
+        self.sources.load(&self.dirs).map_err(Failure::from)
     }
 
     pub(super) fn change_sources<T>(
@@ -29,17 +27,14 @@ impl Node {
             .expect("nobody panics while holding this lock");
         let mut sources = Sources::clone(&*self.sources()?);
         let result = change(&mut sources)?;
-        config::save_sources(&self.dirs, &sources)
-            .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+        config::save_sources(&self.dirs, &sources).map_err(Failure::from)?;
         self.changes.send_modify(|count| *count += 1);
         Ok(result)
     }
 
     /// What is pinned and dropped.
     pub(super) fn pins(&self) -> Result<Arc<Pins>, Failure> {
-        self.pins
-            .load(&self.dirs)
-            .map_err(|error| Failure::new(Code::Failed, error.to_string()))
+        self.pins.load(&self.dirs).map_err(Failure::from)
     }
 
     pub(super) fn change_pins<T>(&self, change: impl FnOnce(&mut Pins) -> T) -> Result<T, Failure> {

@@ -122,3 +122,21 @@ fn sign_if_old(node: &Arc<Node>, key: &KeyEntry, aside: &Aside) -> Result<Durati
     author.sign(node, &[], clock::now_ms())?;
     Ok(Duration::from_millis(SIGN_AGAIN_MS))
 }
+
+/// One look at a mirror of an own feed.
+#[cfg(test)]
+pub(super) async fn look_once(node: &Arc<Node>, key: KeyEntry, mirror: &str, aside: &Aside) {
+    let (feed, remote) = (key.feed, node.client.remote(mirror));
+    let mut watch = Watch {
+        node: node.clone(),
+        key: Some(key),
+        feed,
+        mirror: mirror.to_owned(),
+        events: aside.events.clone(),
+        stop: aside.stop.clone(),
+        told: String::new(),
+    };
+    if let Ok(remote) = remote {
+        watch.look(&remote, &mut None).await;
+    }
+}

@@ -7,6 +7,7 @@ use super::{Node, Stop};
 use crate::api::{Answer, Code, Event, Failure, KeyInfo, TokenInfo};
 use crate::io::dirs::Dirs;
 use crate::io::keys::KeyEntry;
+use crate::store::StoreError;
 use levada_feed::key::FeedKey;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,6 +68,15 @@ pub(super) fn find(node: &Node, target: Option<&str>) -> Result<KeyEntry, Failur
     }
 }
 
+/// Whether a key was made here and nothing is known to be signed with it: a crash came between the key and its first record.
+fn is_begun(node: &Node, key: &KeyEntry) -> Result<bool, Failure> {
+    let file = author_path(node, &key.name);
+    let is_ours = node.markers.is_new(&key.feed, &key.path)?
+        || (file.exists() && node.markers.is_live(&key.feed, &file)?);
+    let is_signed = node.disk.head(&key.feed)?.is_some() || node.remembered(&key.feed).is_some();
+    Ok(is_ours && !is_signed)
+}
+
 /// Makes a key and record 0 of its feed.
 pub(super) fn make(
     node: &Arc<Node>,
@@ -82,7 +92,24 @@ pub(super) fn make(
         )
         .hint("give it by LEVADA_PASSPHRASE or --passphrase-fd, or at a terminal"));
     }
-    node.keys.create(name, passphrase)?;
+    let keys = node.keys.list()?;
+    let begun = keys.iter().find(|key| key.name == name);
+    if begun.is_none() {
+        refuse_lost_key(node, name)?;
+    }
+    let is_begun = match begun {
+        Some(key) if key.is_encrypted == encrypt => is_begun(node, key)?,
+        _ => false,
+    };
+    if !is_begun {
+        let mark = |feed: &FeedKey, file: &std::fs::Metadata| node.markers.put_new(feed, file);
+        let made: Vec<FeedKey> = keys.iter().map(|key| key.feed).collect();
+        let markers = node.dirs.state().join("markers");
+        node.markers
+            .forget_unmade(&made)
+            .map_err(StoreError::file(&markers, "reading"))?;
+        node.keys.create(name, passphrase, mark)?;
+    }
     let entry = find(node, Some(name))?;
     // Its first record is its profile.
     let title = title.unwrap_or(name);
@@ -90,6 +117,21 @@ pub(super) fn make(
     node.changes.send_modify(|count| *count += 1);
     relist(node)?;
     Ok(entry)
+}
+
+/// An author's file without its key: a new key of that name would stand in the way of the one that may come back.
+fn refuse_lost_key(node: &Node, name: &str) -> Result<(), Failure> {
+    let path = author_path(node, name);
+    if !path.exists() {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: the key of this author's file is not here",
+        path.display()
+    );
+    Err(Failure::new(Code::Denied, message).hint(format!(
+        "no key was made. put the key back from its backup: levada key restore FILE --name {name}; or begin another feed: levada init --name OTHER"
+    )))
 }
 
 /// Lists own feeds and those that are shared for everybody: what one merely follows is served to those who ask by its key, and not listed.

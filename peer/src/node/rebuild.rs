@@ -9,7 +9,10 @@ use super::words::REBUILD;
 use super::{Node, Options, Stop, own, tell};
 use crate::api::{Answer, Code, Event, Failure, Rebuild, Rebuilt, RebuiltFeed};
 use crate::io::clock;
+use crate::io::config;
 use crate::io::dirs::{Dirs, Lock, LockError};
+use crate::io::fault;
+use crate::io::keys::Keys;
 use chrono::DateTime;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +26,7 @@ pub(super) async fn rebuild(
 ) -> Result<(), Failure> {
     let opening = options.clone();
     let opened = tokio::task::spawn_blocking(move || {
+        check_files(&opening)?;
         let set_aside = set_aside(&opening)?;
         let node = Node::open(&opening)?;
         node.adopt()?;
@@ -56,6 +60,16 @@ pub(super) async fn rebuild(
     Ok(())
 }
 
+/// What a person may have to mend is mended first: else everything would be away until then.
+fn check_files(options: &Options) -> Result<(), Failure> {
+    let dirs = super::find_dirs(options)?;
+    config::load_settings(&dirs)?;
+    config::load_sources(&dirs)?;
+    config::load_pins(&dirs)?;
+    Keys::at(&dirs.keys()).list()?;
+    Ok(())
+}
+
 /// Moves the store away, under the lock. `None`: there was none.
 fn set_aside(options: &Options) -> Result<Option<PathBuf>, Failure> {
     let dirs = Dirs::find(options.data_dir.as_deref())
@@ -70,7 +84,8 @@ fn set_aside(options: &Options) -> Result<Option<PathBuf>, Failure> {
         return Ok(None);
     }
     let to = free_name(&store);
-    std::fs::rename(&store, &to).map_err(|error| super::words::file_failure(&store, &error))?;
+    fault::step(&store, || std::fs::rename(&store, &to))
+        .map_err(|error| super::words::file_failure(&store, &error))?;
     Ok(Some(to))
 }
 

@@ -18,7 +18,7 @@ use levada_feed::fork::ForkProof;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::BUNDLE_BYTES_MAX;
 use levada_feed::link::First;
-use levada_feed::log::{Failed, Verdict};
+use levada_feed::log::{Batch, Failed, Verdict};
 use levada_feed::reject::Reject;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -195,19 +195,32 @@ impl RecordSync<'_> {
         let (node, feed) = (self.node.clone(), self.feed);
         let judged = blocking(move || {
             let mut log = node.followed(&feed)?;
-            let verdict = log.accept_head(&answer, &node.disk.pieces(&feed), clock::now_ms());
-            if let Ok(Verdict::Accepted(batch)) = &verdict {
-                node.disk.commit(batch)?;
-                node.remember_head(batch.head())?;
-            }
-            Ok(verdict)
+            Ok(log.accept_head(&answer, &node.disk.pieces(&feed), clock::now_ms()))
         });
         match judged.await? {
-            Ok(Verdict::Accepted(_)) => Ok(false),
+            Ok(Verdict::Accepted(batch)) => self.take_head(have, *batch).await,
             Ok(Verdict::Stale | Verdict::AskHead) => Ok(true),
             Ok(Verdict::Fork(proof)) => Err(self.fork(proof)?),
             Err(failed) => Err(self.failed(failed)),
         }
+    }
+
+    /// A head that extends ours, which may be of a store that fell behind what is remembered; says whether it was too old.
+    async fn take_head(&self, have: u64, batch: Batch) -> Result<bool, SyncError> {
+        let remembered = self.node.remembered(&self.feed);
+        let is_behind = remembered.is_some_and(|head| head.body().length > have);
+        if let Some(head) = batch.head()
+            && is_behind
+            && !self.extends_remembered(head).await?
+        {
+            return Ok(true);
+        }
+        let node = self.node.clone();
+        let written = blocking(move || {
+            node.disk.commit(&batch)?;
+            node.remember_head(batch.head())
+        });
+        written.await.map(|()| false)
     }
 
     fn ask_records(&self, range: Range<u64>) -> Answering {

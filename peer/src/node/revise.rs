@@ -58,12 +58,29 @@ fn find(node: &Node, target: &str) -> Result<Own, Failure> {
     })
 }
 
-fn append(node: &Arc<Node>, own: &Own, body: Body, aside: &Aside) -> Result<u64, Failure> {
+/// Opens the feed of what was named, and finds it as it is then: a change that a crash left in the author's file alone is
+/// not made twice.
+fn open(node: &Arc<Node>, target: &str, aside: &Aside) -> Result<(Own, Author), Failure> {
+    let own = find(node, target)?;
     let entry = own::find(node, Some(&own.feed.to_string()))?;
-    let mut author = Author::open(node, &entry, &own.name, Trust::Marked, aside)?;
+    let author = Author::open(node, &entry, &own.name, Trust::Marked, aside)?;
+    Ok((find(node, target)?, author))
+}
+
+fn append(node: &Arc<Node>, author: &mut Author, body: Body) -> Result<u64, Failure> {
     let (index, _) = author.append(body, clock::now_ms())?;
     author.sign(node, &[], clock::now_ms())?;
     Ok(index)
+}
+
+fn check_retractable(own: &Own, target: &str) -> Result<(), Failure> {
+    if own.index == 0 || matches!(own.kind, RowKind::Moved | RowKind::Other) {
+        return Err(Failure::new(
+            Code::Usage,
+            format!("{target}: a record of this kind cannot be taken back"),
+        ));
+    }
+    Ok(())
 }
 
 /// Takes something back.
@@ -73,13 +90,8 @@ pub(super) fn retract(
     reason: Option<&str>,
     aside: &Aside,
 ) -> Result<Answer, Failure> {
-    let own = find(node, target)?;
-    if own.index == 0 || matches!(own.kind, RowKind::Moved | RowKind::Other) {
-        return Err(Failure::new(
-            Code::Usage,
-            format!("{target}: a record of this kind cannot be taken back"),
-        ));
-    }
+    check_retractable(&find(node, target)?, target)?;
+    let (own, mut author) = open(node, target, aside)?;
     let body = Body::Retract(Retract {
         target: Reference {
             feed: None,
@@ -88,7 +100,7 @@ pub(super) fn retract(
         },
         reason: reason.map(str::to_owned),
     });
-    let record = Some(append(node, &own, body, aside)?);
+    let record = Some(append(node, &mut author, body)?);
     Ok(Answer::Revised(Revised {
         feed: own.feed,
         nickname: own.name,
@@ -101,7 +113,7 @@ pub(super) fn retract(
 /// Says an item anew.
 pub(super) fn edit(node: &Arc<Node>, edit: &Edit, aside: &Aside) -> Result<Answer, Failure> {
     check_words(edit.licence.as_deref(), edit.language.as_deref())?;
-    let own = find(node, &edit.target)?;
+    let (own, mut author) = open(node, &edit.target, aside)?;
     let before = item(node, &own.feed, own.index)?;
     let says = Publish {
         title: edit.title.clone(),
@@ -122,7 +134,7 @@ pub(super) fn edit(node: &Arc<Node>, edit: &Edit, aside: &Aside) -> Result<Answe
             index: own.index,
             link: own.link,
         });
-        Some(append(node, &own, Body::Item(Box::new(after)), aside)?)
+        Some(append(node, &mut author, Body::Item(Box::new(after)))?)
     };
     Ok(Answer::Revised(Revised {
         feed: own.feed,

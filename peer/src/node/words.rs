@@ -200,7 +200,11 @@ impl From<KeyError> for Failure {
             _ => Code::Failed,
         };
         let failure = Self::new(code, error.to_string());
-        if error.is_passphrase() {
+        if matches!(error, KeyError::Damaged { .. } | KeyError::OtherFeed { .. }) {
+            failure.hint(
+                "put the file back from a backup of the key; nothing can be signed without it, and nothing else is lost",
+            )
+        } else if error.is_passphrase() {
             failure.hint(
                 "give the passphrase by LEVADA_PASSPHRASE or --passphrase-fd, or at a terminal",
             )

@@ -1,6 +1,7 @@
 //! What an own feed is made again from: its store, its mirrors, its author's file; and the daily signature.
 
 use super::*;
+use levada_peer::api::Rebuild;
 
 #[test]
 fn lost_authors_file_is_made_again_from_the_store_or_from_a_mirror() {
@@ -132,6 +133,47 @@ fn key_alone_goes_on_where_a_mirror_says_that_its_feed_ends() {
     };
     assert_eq!(other.call(get).bytes(), b"a.txta.txt");
     sees_one_history(&mirror, &other, 3);
+}
+
+#[test]
+fn lost_key_beside_its_authors_file_is_told_and_no_other_is_made_in_its_place() {
+    let author = TestNode::new();
+    let _ = publish(&author, "a.txt").answer();
+    let pem = author_file(&author).with_extension("pem");
+    let kept = author.files().join("kept.pem");
+    std::fs::rename(&pem, &kept).unwrap();
+    let failure = publish(&author, "b.txt").failure();
+    assert_eq!(failure.code, Code::Denied, "{failure:?}");
+    assert!(failure.message.contains("main.feed"), "{failure:?}");
+    assert!(failure.hint.unwrap().contains("levada key restore"));
+    assert!(!pem.exists());
+    std::fs::rename(&kept, &pem).unwrap();
+    assert_eq!(length(publish(&author, "b.txt")), 3);
+}
+
+#[test]
+fn rebuild_sets_nothing_aside_while_a_file_of_the_person_has_to_be_mended() {
+    let (author, follower) = (TestNode::new(), TestNode::new());
+    let _ = publish(&author, "a.txt").answer();
+    mirror_now(&author, &follower);
+    let sources = find(&follower.data_dir(), "sources.toml").unwrap();
+    let whole = std::fs::read(&sources).unwrap();
+    std::fs::write(&sources, &whole[..whole.len() / 2]).unwrap();
+    let rebuild = || follower.call(Call::Rebuild(Rebuild { only_index: false }));
+    let failure = rebuild().failure();
+    assert!(failure.message.contains("sources.toml"), "{failure:?}");
+    std::fs::write(&sources, &whole).unwrap();
+    // Nobody serves now: the records are those that were here.
+    let shown = follower.call(Call::Ls {
+        feed: None,
+        limit: 10,
+        all: true,
+    });
+    let Answer::Items { items } = shown.answer() else {
+        panic!("no items")
+    };
+    // Its profile, and the item.
+    assert_eq!(items.len(), 2);
 }
 
 #[test]

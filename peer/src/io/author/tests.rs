@@ -336,9 +336,25 @@ fn another_feeds_file_is_refused() {
     let other = FeedSecret::from_bytes(&[5; 32]).feed_key();
     let opened = AuthorFile::open(&path, &other, None, &mut |_| {});
     assert!(matches!(opened, Err(AuthorError::Foreign { .. })));
-    std::fs::write(&path, b"").unwrap();
-    assert!(matches!(
-        replay(&path, None),
-        Err(AuthorError::Foreign { .. })
-    ));
+}
+
+#[test]
+fn file_without_its_header_is_damaged_from_there_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.feed");
+    sample(&path);
+    let whole = std::fs::read(&path).unwrap();
+    let mut wrong = whole.clone();
+    wrong[3] ^= 1;
+    let zeros = vec![0; whole.len()];
+    for (bytes, has_head) in [(wrong, true), (zeros, false), (Vec::new(), false)] {
+        std::fs::write(&path, &bytes).unwrap();
+        match replay(&path, None) {
+            Err(AuthorError::Damaged {
+                offset: 0, head, ..
+            }) => assert_eq!(head.is_some(), has_head),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    }
 }

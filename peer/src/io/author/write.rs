@@ -5,7 +5,7 @@
 
 use super::scan::{BLOB, HEAD, HEADER, LINK, RECORD, put_frame};
 use super::{AuthorError, AuthorFile, Mark, failed, header};
-use crate::io::whole;
+use crate::io::{fault, whole};
 use levada_feed::hash::Hash;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
@@ -56,8 +56,7 @@ impl Writer<'_> {
     }
 
     fn flush(&mut self) -> Result<(), AuthorError> {
-        self.file
-            .write_all_at(&self.waiting, self.at)
+        fault::step(self.path, || self.file.write_all_at(&self.waiting, self.at))
             .map_err(failed(self.path, "writing the author's file"))?;
         self.at += u64::try_from(self.waiting.len()).unwrap_or(0);
         self.waiting.clear();
@@ -66,8 +65,7 @@ impl Writer<'_> {
 
     fn sync(&mut self) -> Result<(), AuthorError> {
         self.flush()?;
-        self.file
-            .sync_data()
+        fault::step(self.path, || self.file.sync_data())
             .map_err(failed(self.path, "syncing the author's file"))
     }
 
@@ -124,9 +122,8 @@ impl AuthorFile {
         put_frame(&mut bytes, HEAD, head.wire());
         self.is_poisoned = true;
         self.cut()?;
-        self.file
-            .write_all_at(&bytes, self.end)
-            .and_then(|()| self.file.sync_data())
+        fault::step(&self.path, || self.file.write_all_at(&bytes, self.end))
+            .and_then(|()| fault::step(&self.path, || self.file.sync_data()))
             .map_err(failed(&self.path, "writing the author's file"))?;
         self.is_poisoned = false;
         self.end += u64::try_from(bytes.len()).unwrap_or(0);
@@ -197,8 +194,8 @@ impl AuthorFile {
             .find(|kept| std::fs::symlink_metadata(kept).is_err())
             .unwrap_or_else(|| path.with_extension("damaged"));
         let open = || OpenOptions::new().read(true).open(&kept)?.sync_all();
-        std::fs::copy(path, &kept)
-            .and_then(|_| open())
+        fault::step(&kept, || std::fs::copy(path, &kept))
+            .and_then(|_| fault::step(&kept, open))
             .map_err(failed(&kept, "keeping the damaged file"))?;
         Ok(kept)
     }
@@ -218,7 +215,7 @@ impl AuthorFile {
     fn cut(&self) -> Result<(), AuthorError> {
         let cut = self.file.metadata().and_then(|found| {
             if found.len() > self.end {
-                self.file.set_len(self.end)
+                fault::step(&self.path, || self.file.set_len(self.end))
             } else {
                 Ok(())
             }

@@ -2,7 +2,8 @@
 
 mod walk;
 
-use crate::io::whole;
+use super::unfinished::{put, temporary};
+use crate::io::{fault, whole};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::limits::PAIR_BYTES;
@@ -11,17 +12,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 use rustix::fs::OFlags;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use tempfile::{NamedTempFile, TempPath};
+use tempfile::TempPath;
 pub(super) use walk::{blobs_in, totals};
-
-/// Folder for what is not finished.
-pub(super) const TEMPORARY: &str = "tmp";
 
 /// The files of one blob.
 #[derive(Clone, Debug)]
@@ -148,7 +146,7 @@ impl Paths {
         if self.folder.is_dir() {
             return Ok(());
         }
-        std::fs::create_dir_all(&self.folder)
+        fault::step(&self.folder, || std::fs::create_dir_all(&self.folder))
             .map_err(StoreError::file(&self.folder, "making the folder"))?;
         let above = whole::folder_of(&self.folder);
         for folder in [above, &self.root] {
@@ -162,10 +160,8 @@ impl Paths {
     pub(super) fn write_part(&self, bytes: &[u8]) -> Result<(), StoreError> {
         let failed = || StoreError::file(&self.part, "writing");
         let mut file = temporary(&self.root)?;
-        file.write_all(bytes).map_err(failed())?;
-        file.persist(&self.part)
-            .map_err(|error| failed()(error.error))?;
-        Ok(())
+        fault::step(&self.part, || file.write_all(bytes)).map_err(failed())?;
+        put(file, &self.part)
     }
 
     /// Makes renames and removals in the folder durable.
@@ -190,7 +186,7 @@ impl Paths {
 
 fn remove_files(paths: &[&PathBuf]) -> Result<(), StoreError> {
     for path in paths {
-        match std::fs::remove_file(path) {
+        match fault::step(path, || std::fs::remove_file(path)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(StoreError::file(path, "removing")(error));
             }
@@ -211,37 +207,6 @@ pub(super) fn size_of(path: &Path) -> Result<Option<u64>, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(StoreError::file(path, "reading")(error)),
     }
-}
-
-/// The folder for what is not finished, empty.
-pub(super) fn open_temporary(root: &Path) -> Result<(), StoreError> {
-    let folder = root.join(TEMPORARY);
-    std::fs::create_dir_all(&folder).map_err(StoreError::file(&folder, "making the folder"))?;
-    let found = std::fs::symlink_metadata(&folder).map_err(StoreError::file(&folder, "reading"))?;
-    // What is in it is deleted: a link to elsewhere would delete there.
-    if !found.is_dir() {
-        return Err(StoreError::Damaged {
-            path: folder,
-            what: "it is no folder; levada made none of this kind".into(),
-        });
-    }
-    for entry in std::fs::read_dir(&folder)
-        .map_err(StoreError::file(&folder, "reading"))?
-        .flatten()
-    {
-        // A file that stays costs room and harms nothing.
-        let _ = std::fs::remove_file(entry.path());
-    }
-    Ok(())
-}
-
-/// A file that is not finished; readable for others once it has its place, as the person's umask says.
-pub(super) fn temporary(root: &Path) -> Result<NamedTempFile, StoreError> {
-    let folder = root.join(TEMPORARY);
-    tempfile::Builder::new()
-        .permissions(Permissions::from_mode(0o644))
-        .tempfile_in(&folder)
-        .map_err(StoreError::file(&folder, "making a file"))
 }
 
 /// A copy that shares its blocks with the file at `from`. Fails where the file system cannot, or not between these places.
@@ -312,7 +277,7 @@ pub(super) fn write_pairs(
         let (part, after) = rest
             .split_at_checked(pair_bytes(run.end - run.start))
             .unwrap_or((rest, &[]));
-        file.write_all_at(part, run.start * 64)
+        fault::step(path, || file.write_all_at(part, run.start * 64))
             .map_err(StoreError::file(path, "writing"))?;
         rest = after;
     }

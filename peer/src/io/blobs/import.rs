@@ -1,7 +1,9 @@
 //! Importing files: hashed on all cores, copied, reflinked or left in place.
 
 use super::files::{self, Place, Reference};
+use super::unfinished;
 use super::{Blobs, Root, is_small};
+use crate::io::fault;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::limits::{BLOB_LEAF_BYTES, INLINE_BYTES_MAX};
@@ -98,7 +100,7 @@ impl Blobs {
             Mode::InPlace => (self.inner.roots.roomiest()?, None, false),
             Mode::Copy => self.start_copy(path, &source, size)?,
         };
-        let outboard = files::temporary(&root.path)?;
+        let outboard = unfinished::temporary(&root.path)?;
         let job = Job {
             source: copy
                 .as_ref()
@@ -133,7 +135,7 @@ impl Blobs {
         let device = source.metadata().map_err(ImportError::Source)?.dev();
         let beside = self.inner.roots.beside(device);
         if let Some(root) = beside
-            && let Ok(shared) = files::reflink(path, &root.path.join(files::TEMPORARY))
+            && let Ok(shared) = files::reflink(path, &root.path.join(unfinished::TEMPORARY))
         {
             let file = files::open_own(&shared)?;
             return Ok((root, Some(NamedTempFile::from_parts(file, shared)), true));
@@ -144,7 +146,7 @@ impl Blobs {
         if needed.saturating_add(RESERVE_BYTES) > free {
             return Err(ImportError::NoSpace { needed, free });
         }
-        Ok((root, Some(files::temporary(&root.path)?), false))
+        Ok((root, Some(unfinished::temporary(&root.path)?), false))
     }
 
     /// Moves what was written to its place: outboard first, data last, so that a crash leaves no blob without proof.
@@ -169,30 +171,20 @@ impl Blobs {
         }
         let paths = root.paths(&hash);
         paths.make_folder()?;
-        let synced = |file: &NamedTempFile, path: &Path| {
-            file.as_file()
-                .sync_data()
-                .map_err(StoreError::file(path, "writing"))
-        };
-        synced(&outboard, &paths.outboard)?;
+        unfinished::sync(&outboard, &paths.outboard)?;
         if let Some(copy) = &copy {
-            synced(copy, &paths.data)?;
+            unfinished::sync(copy, &paths.data)?;
         }
-        let placed = |file: NamedTempFile, path: &Path| {
-            file.persist(path)
-                .map(drop)
-                .map_err(|error| StoreError::file(path, "writing")(error.error))
-        };
-        placed(outboard, &paths.outboard)?;
+        unfinished::put(outboard, &paths.outboard)?;
         match copy {
-            Some(copy) => placed(copy, &paths.data)?,
+            Some(copy) => unfinished::put(copy, &paths.data)?,
             None => {
                 let text = serde_json::to_vec(reference).expect("numbers and text become JSON");
-                let mut file = files::temporary(&root.path)?;
-                file.write_all(&text)
+                let mut file = unfinished::temporary(&root.path)?;
+                fault::step(&paths.reference, || file.write_all(&text))
                     .map_err(StoreError::file(&paths.reference, "writing"))?;
-                synced(&file, &paths.reference)?;
-                placed(file, &paths.reference)?;
+                unfinished::sync(&file, &paths.reference)?;
+                unfinished::put(file, &paths.reference)?;
             }
         }
         paths.sync_folder()?;
@@ -255,7 +247,7 @@ pub(super) fn hash_again(
     root: &Path,
     outboard_path: &Path,
 ) -> Result<Hash, ImportError> {
-    let outboard = files::temporary(root)?;
+    let outboard = unfinished::temporary(root)?;
     let job = Job {
         source,
         copy: None,
@@ -266,11 +258,8 @@ pub(super) fn hash_again(
         stop: &|| false,
     };
     let hash = job.run()?;
-    let failed = || StoreError::file(outboard_path, "writing");
-    outboard.as_file().sync_data().map_err(failed())?;
-    outboard
-        .persist(outboard_path)
-        .map_err(|error| failed()(error.error))?;
+    unfinished::sync(&outboard, outboard_path)?;
+    unfinished::put(outboard, outboard_path)?;
     Ok(hash)
 }
 
@@ -327,8 +316,7 @@ impl Job<'_> {
     }
 
     fn write(&self, to: &NamedTempFile, bytes: &[u8], at: u64) -> Result<(), StoreError> {
-        to.as_file()
-            .write_all_at(bytes, at)
+        fault::step(to.path(), || to.as_file().write_all_at(bytes, at))
             .map_err(StoreError::file(to.path(), "writing"))
     }
 }

@@ -9,7 +9,7 @@ mod resume;
 
 use super::ReceiveError;
 use super::files::{self, Paths};
-use crate::io::clock;
+use crate::io::{clock, fault};
 use crate::runs::Runs;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
@@ -51,13 +51,15 @@ struct Noted {
 }
 
 fn open(path: &Path) -> Result<File, StoreError> {
-    let opened = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-        .open(path);
+    let opened = fault::step(path, || {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(path)
+    });
     opened.map_err(StoreError::file(path, "opening"))
 }
 
@@ -148,8 +150,7 @@ impl Partial {
     }
 
     fn set_size(&self) -> Result<(), StoreError> {
-        self.data
-            .set_len(self.size())
+        fault::step(&self.paths.data, || self.data.set_len(self.size()))
             .map_err(StoreError::file(&self.paths.data, "writing"))
     }
 
@@ -214,8 +215,7 @@ impl Partial {
 
     /// Writes verified bytes that begin at a leaf.
     fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), StoreError> {
-        self.data
-            .write_all_at(bytes, offset)
+        fault::step(&self.paths.data, || self.data.write_all_at(bytes, offset))
             .map_err(StoreError::file(&self.paths.data, "writing"))?;
         let size = u64::try_from(bytes.len()).unwrap_or(0);
         if let Ok(leaves) = self.shape.leaves_of(offset..offset + size) {
@@ -273,11 +273,9 @@ impl Partial {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
-        self.data
-            .sync_data()
+        fault::step(&self.paths.data, || self.data.sync_data())
             .map_err(StoreError::file(&self.paths.data, "writing"))?;
-        self.outboard
-            .sync_data()
+        fault::step(&self.paths.outboard, || self.outboard.sync_data())
             .map_err(StoreError::file(&self.paths.outboard, "writing"))?;
         self.paths.sync_folder()
     }
@@ -297,7 +295,7 @@ impl Partial {
         self.sync()?;
         let mut state = self.state();
         if !state.is_finished {
-            std::fs::remove_file(&self.paths.part)
+            fault::step(&self.paths.part, || std::fs::remove_file(&self.paths.part))
                 .map_err(StoreError::file(&self.paths.part, "removing"))?;
             self.paths.sync_folder()?;
             state.is_finished = true;

@@ -2,6 +2,7 @@
 
 use super::files;
 use super::{Blobs, Found, Place, ReadError};
+use crate::io::fault;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::tree::Shape;
@@ -40,7 +41,8 @@ impl Blobs {
             });
         }
         if !share(&path, to) {
-            std::fs::copy(&path, to).map_err(StoreError::file(to, "writing"))?;
+            fault::step(to, || std::fs::copy(&path, to))
+                .map_err(StoreError::file(to, "writing"))?;
         }
         Ok(())
     }
@@ -65,7 +67,8 @@ impl Blobs {
 fn share(from: &Path, to: &Path) -> bool {
     let folder = crate::io::whole::folder_of(to);
     if let Ok(shared) = files::reflink(from, folder) {
-        return shared.persist_noclobber(to).is_ok();
+        let named = || shared.persist_noclobber(to).map_err(std::io::Error::from);
+        return fault::step(to, named).is_ok();
     }
-    std::fs::hard_link(from, to).is_ok()
+    fault::step(to, || std::fs::hard_link(from, to)).is_ok()
 }

@@ -5,6 +5,7 @@
 
 use super::files::{self, Paths, Reference};
 use super::partial::Partial;
+use crate::io::fault;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::tree::{Shape, check_pairs, leaf_hash};
@@ -245,10 +246,13 @@ pub(super) fn export(
         }
         let part = at..reader.size.min(at + EXPORT_BYTES);
         at = part.end;
-        file.write_all(&reader.read(part)?).map_err(output)?;
+        let bytes = reader.read(part)?;
+        fault::step(to, || file.write_all(&bytes)).map_err(output)?;
     }
-    file.as_file().sync_data().map_err(output)?;
-    file.persist_noclobber(to)
-        .map_err(|error| output(error.error))?;
+    fault::step(to, || file.as_file().sync_data()).map_err(output)?;
+    fault::step(to, || {
+        file.persist_noclobber(to).map_err(std::io::Error::from)
+    })
+    .map_err(output)?;
     Ok(reader.size)
 }

@@ -12,7 +12,8 @@ pub use comings::ForgottenRoot;
 
 use super::Blobs;
 use super::files::{self, Paths, Place};
-use crate::io::whole;
+use super::unfinished;
+use crate::io::{fault, whole};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use list::read_list;
@@ -113,8 +114,8 @@ impl Root {
     /// The name of what is at this path. `None`: it has none.
     fn identity(path: &Path) -> Result<Option<RootId>, StoreError> {
         let file = path.join(IDENTITY);
-        match std::fs::read_to_string(&file) {
-            Ok(text) => text
+        match std::fs::read(&file) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes)
                 .trim_end()
                 .parse()
                 .map(Some)
@@ -125,6 +126,17 @@ impl Root {
             Err(error) if is_nothing(&error) => Ok(None),
             Err(error) => Err(StoreError::file(&file, "reading")(error)),
         }
+    }
+
+    /// The root of the data directory. Nothing is noted under its name: one that cannot be read is drawn anew.
+    fn own(path: &Path) -> Result<Self, StoreError> {
+        if let Err(StoreError::Damaged { .. }) = Self::identity(path) {
+            let file = path.join(IDENTITY);
+            let text = format!("{}\n", RootId::draw(path)?.text());
+            whole::replace(&file, text.as_bytes(), 0o644)
+                .map_err(StoreError::file(&file, "writing"))?;
+        }
+        Self::named(path)
     }
 
     fn named(path: &Path) -> Result<Self, StoreError> {
@@ -139,7 +151,7 @@ impl Root {
                 id
             }
         };
-        files::open_temporary(path)?;
+        unfinished::open_temporary(path)?;
         Ok(Self {
             id,
             path: path.to_owned(),
@@ -148,7 +160,7 @@ impl Root {
 
     /// Makes a root of an empty folder, or of one that can be made where it is named (store-20).
     fn new_at(path: &Path) -> Result<Self, Away> {
-        match std::fs::create_dir(path) {
+        match fault::step(path, || std::fs::create_dir(path)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Away::Missing),
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(Away::Refused(error.to_string()));
@@ -182,9 +194,10 @@ impl Roots {
         more: &[PathBuf],
         list: Option<&Path>,
     ) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(own).map_err(StoreError::file(own, "making the folder"))?;
+        fault::step(own, || std::fs::create_dir_all(own))
+            .map_err(StoreError::file(own, "making the folder"))?;
         let mut roots = Self {
-            present: vec![Root::named(own)?],
+            present: vec![Root::own(own)?],
             away: Vec::new(),
             dismissed: Vec::new(),
             known: match list {

@@ -48,7 +48,7 @@ impl Disk {
             &self.ledger,
         ];
         // The journal is enough to be durable; tables make the next start quick.
-        self.db.persist(PersistMode::SyncAll)?;
+        self.change(|| self.db.persist(PersistMode::SyncAll))?;
         for keyspace in keyspaces {
             keyspace.rotate_memtable()?;
         }

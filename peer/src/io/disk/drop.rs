@@ -76,7 +76,7 @@ impl Disk {
             return Ok(dropped);
         }
         self.write_held(&mut write, feed, number, &held);
-        write.commit()?;
+        self.apply(write)?;
         state.held = held;
         Ok(dropped)
     }
@@ -109,7 +109,7 @@ impl Disk {
         }
         self.write_gone(&mut write, number, &gone);
         self.write_held(&mut write, feed, number, &held);
-        write.commit()?;
+        self.apply(write)?;
         state.held = held;
         Ok(())
     }
@@ -126,10 +126,11 @@ impl Disk {
         for entry in entries {
             write.remove(keyspace, entry.key()?);
             if write.len() >= REMOVED_AT_ONCE {
-                std::mem::replace(&mut write, self.db.batch()).commit()?;
+                let full = std::mem::replace(&mut write, self.db.batch());
+                self.apply(full)?;
             }
         }
-        Ok(write.commit()?)
+        self.apply(write)
     }
 
     /// Forgets everything of a feed. Its highest head is remembered elsewhere, in a plain file.

@@ -199,7 +199,7 @@ impl Disk {
             }
         }
         write.insert(&self.ledger, TOTALS, encode_totals(&sums));
-        write.commit()?;
+        self.apply(write)?;
         *totals = sums;
         Ok(())
     }

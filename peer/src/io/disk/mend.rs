@@ -64,7 +64,7 @@ impl Disk {
                 let _known = self.known();
                 let mut write = self.db.batch();
                 self.write_rows(&mut write, number, &records, &[])?;
-                write.commit()?;
+                self.apply(write)?;
             }
             done += u64::try_from(records.len()).unwrap_or(0);
             progress(done);
@@ -90,7 +90,7 @@ impl Disk {
             return Ok(());
         };
         for leaf in leaves {
-            self.leaves.remove(key(number, leaf))?;
+            self.take_out(&self.leaves, &key(number, leaf))?;
         }
         Ok(())
     }

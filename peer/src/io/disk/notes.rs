@@ -17,7 +17,7 @@ impl Disk {
         for (name, value) in notes {
             write.insert(&self.notes, name, value);
         }
-        Ok(write.commit()?)
+        self.apply(write)
     }
 
     /// Makes what was written durable now, at the price of a sync.
@@ -25,7 +25,7 @@ impl Disk {
     /// # Errors
     /// Those of the database.
     pub fn sync(&self) -> Result<(), StoreError> {
-        Ok(self.db.persist(fjall::PersistMode::SyncData)?)
+        self.make_durable()
     }
 
     /// One note.
@@ -76,6 +76,6 @@ impl Disk {
     /// # Errors
     /// Those of the database.
     pub fn drop_note(&self, name: &[u8]) -> Result<(), StoreError> {
-        Ok(self.notes.remove(name)?)
+        self.take_out(&self.notes, name)
     }
 }

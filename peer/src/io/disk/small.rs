@@ -17,7 +17,7 @@ impl Disk {
         for (hash, bytes) in blobs {
             write.insert(&self.small, hash.0, bytes);
         }
-        Ok(write.commit()?)
+        self.apply(write)
     }
 
     /// One small blob.
@@ -33,6 +33,6 @@ impl Disk {
     /// # Errors
     /// Those of the database.
     pub fn drop_small(&self, hash: &Hash) -> Result<(), StoreError> {
-        Ok(self.small.remove(hash.0)?)
+        self.take_out(&self.small, &hash.0)
     }
 }

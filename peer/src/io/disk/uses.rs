@@ -230,7 +230,7 @@ impl Disk {
         if let Some(since) = again {
             write.insert(&self.uses, due_key(since, number, due.index), []);
         }
-        Ok(write.commit()?)
+        self.apply(write)
     }
 
     /// A retracted item stays until a person says otherwise.
@@ -248,7 +248,7 @@ impl Disk {
             spared_key(number, due.index),
             due.since.to_be_bytes(),
         );
-        Ok(write.commit()?)
+        self.apply(write)
     }
 
     /// Retracted items that stay until a person says otherwise; of one feed or of all, some at most.
@@ -295,7 +295,7 @@ impl Disk {
         if let Some(since) = due {
             write.insert(&self.uses, due_key(since, number, item), []);
         }
-        Ok(write.commit()?)
+        self.apply(write)
     }
 
     /// Records that were dropped because they were retracted: they are not asked for again.
@@ -345,6 +345,6 @@ impl Disk {
         for hash in hashes {
             write.remove(&self.uses, loose_key(hash));
         }
-        Ok(write.commit()?)
+        self.apply(write)
     }
 }

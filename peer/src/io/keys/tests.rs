@@ -12,13 +12,17 @@ fn openssl(args: &[&str]) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+fn nothing(_: &FeedKey, _: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
 #[test]
 fn keys_are_made_once_and_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let keys = Keys::at(folder.path());
-    let secret = keys.create("main", None).unwrap();
+    let secret = keys.create("main", None, nothing).unwrap();
     assert!(matches!(
-        keys.create("main", None),
+        keys.create("main", None, nothing),
         Err(KeyError::Exists { .. })
     ));
     assert_eq!(
@@ -36,7 +40,7 @@ fn keys_are_made_once_and_read_again() {
     );
     for name in ["", "../x", "A", "a.b", &"a".repeat(65)] {
         assert!(
-            matches!(keys.create(name, None), Err(KeyError::Name { .. })),
+            matches!(keys.create(name, None, nothing), Err(KeyError::Name { .. })),
             "{name}"
         );
     }
@@ -46,7 +50,10 @@ fn keys_are_made_once_and_read_again() {
 fn encrypted_keys_open_with_their_passphrase_alone() {
     let folder = tempfile::tempdir().unwrap();
     let keys = Keys::at(folder.path());
-    let feed = keys.create("safe", Some("open sesame")).unwrap().feed_key();
+    let feed = keys
+        .create("safe", Some("open sesame"), nothing)
+        .unwrap()
+        .feed_key();
     assert!(keys.list().unwrap()[0].is_encrypted);
     assert!(matches!(
         keys.load("safe", None),
@@ -83,8 +90,8 @@ fn encrypted_keys_open_with_their_passphrase_alone() {
 fn openssl_reads_our_keys_and_we_read_its() {
     let folder = tempfile::tempdir().unwrap();
     let keys = Keys::at(folder.path());
-    let secret = keys.create("main", None).unwrap();
-    keys.create("safe", Some("pass")).unwrap();
+    let secret = keys.create("main", None, nothing).unwrap();
+    keys.create("safe", Some("pass"), nothing).unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let Some(text) = openssl(&["pkey", "-in", &path("main.pem"), "-noout", "-text"]) else {
         return;
@@ -145,10 +152,38 @@ fn files_that_are_no_keys_are_named() {
 }
 
 #[test]
+fn damaged_key_or_name_of_its_feed_does_not_hide_which_feed_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Keys::at(folder.path());
+    let feed = keys.create("main", None, nothing).unwrap().feed_key();
+    let (pem, public) = (
+        folder.path().join("main.pem"),
+        folder.path().join("main.pub"),
+    );
+    let (whole, name) = (
+        std::fs::read(&pem).unwrap(),
+        std::fs::read(&public).unwrap(),
+    );
+    let damages: [&[u8]; 4] = [b"", b"\0\0\0\0", b"\xff\xfe", b"no key"];
+    for damage in damages {
+        std::fs::write(&pem, damage).unwrap();
+        assert_eq!(keys.list().unwrap()[0].feed, feed, "{damage:?}");
+        let failed = keys.load("main", None).unwrap_err().to_string();
+        assert!(failed.contains("main.pem"), "{failed}");
+        std::fs::write(&pem, &whole).unwrap();
+
+        std::fs::write(&public, damage).unwrap();
+        assert_eq!(keys.list().unwrap()[0].feed, feed, "{damage:?}");
+        assert_eq!(keys.load("main", None).unwrap().feed_key(), feed);
+        std::fs::write(&public, &name).unwrap();
+    }
+}
+
+#[test]
 fn files_of_others_beside_the_keys_are_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let keys = Keys::at(folder.path());
-    keys.create("main", None).unwrap();
+    keys.create("main", None, nothing).unwrap();
     for name in [
         "Server.pem",
         "main.feed",
@@ -168,7 +203,7 @@ fn files_of_others_beside_the_keys_are_left_alone() {
 fn key_beside_the_name_of_another_feed_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let keys = Keys::at(folder.path());
-    keys.create("main", None).unwrap();
+    keys.create("main", None, nothing).unwrap();
     let other = FeedSecret::from_bytes(&[1; 32]).feed_key();
     std::fs::write(folder.path().join("main.pub"), other.to_string()).unwrap();
     assert!(matches!(
@@ -181,7 +216,7 @@ fn key_beside_the_name_of_another_feed_is_refused() {
 fn restored_and_backed_up_keys_are_private_and_overwrite_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let keys = Keys::at(folder.path());
-    let feed = keys.create("main", None).unwrap().feed_key();
+    let feed = keys.create("main", None, nothing).unwrap().feed_key();
     let backup = folder.path().join("backup");
     keys.backup("main", &backup).unwrap();
     let mode = std::fs::metadata(&backup).unwrap().permissions().mode();
@@ -190,7 +225,7 @@ fn restored_and_backed_up_keys_are_private_and_overwrite_nothing() {
         keys.backup("main", &backup),
         Err(KeyError::Exists { .. })
     ));
-    let other = keys.create("other", None).unwrap().feed_key();
+    let other = keys.create("other", None, nothing).unwrap().feed_key();
     assert!(matches!(
         keys.restore(&backup, "other", None),
         Err(KeyError::Exists { .. })
@@ -210,7 +245,7 @@ fn restored_and_backed_up_keys_are_private_and_overwrite_nothing() {
 fn no_error_or_debug_text_holds_secret_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let keys = Keys::at(folder.path());
-    let secret = keys.create("main", None).unwrap();
+    let secret = keys.create("main", None, nothing).unwrap();
     let pem = std::fs::read_to_string(folder.path().join("main.pem")).unwrap();
     let inner = pem.lines().nth(1).unwrap().to_owned();
     let hex = data_encoding::HEXLOWER.encode(&secret.to_bytes());

@@ -11,6 +11,7 @@ use crate::api::{Event, Failure};
 use crate::io::author::{AuthorError, AuthorFile};
 use crate::node::Node;
 use crate::store::StoreError;
+use levada_feed::fork::ForkProof;
 use levada_feed::head::Head;
 use levada_feed::key::{FeedKey, FeedSecret};
 use levada_feed::log::AuthorLog;
@@ -28,13 +29,16 @@ pub(super) fn open_log(
 ) -> Result<(AuthorLog, AuthorFile), Failure> {
     let feed = secret.feed_key();
     refuse_stopped(node, &feed, trust)?;
-    if trust == Trust::New && !path.exists() && highest(node, &feed)?.is_none() {
+    // A key that was made here, and a crash came before its first record.
+    let is_new = node.markers.is_new(&feed, &path.with_extension("pem"))?;
+    let may_begin = trust == Trust::New || is_new;
+    if may_begin && !path.exists() && highest(node, &feed)?.is_none() {
         let file = AuthorFile::create(path, &feed)?;
         node.markers.put(&feed, path)?;
         return Ok((AuthorLog::new(fresh(secret)), file));
     }
     let is_live = path.exists() && node.markers.is_live(&feed, path)?;
-    let opening = Opening {
+    let mut opening = Opening {
         node,
         secret,
         feed,
@@ -44,6 +48,10 @@ pub(super) fn open_log(
         is_live,
     };
     let read = opening.read()?;
+    let is_empty = read.opened.is_some() && read.length() == 0;
+    opening.is_live |= is_new && is_empty;
+    // Of a file of which nothing is left the marker says nothing.
+    opening.is_live &= !read.is_damaged || read.head.is_some();
     opening.ask(&read)?;
     let opened = opening.settle(read)?;
     node.markers.put(&feed, path)?;
@@ -121,13 +129,17 @@ impl Opening<'_> {
             Ok(read) => read,
             Err(ReplayError::File(AuthorError::Damaged { head, .. })) => Read {
                 opened: None,
-                head: Some(*head),
+                head: head.map(|head| *head),
                 is_damaged: true,
             },
             Err(ReplayError::File(error)) => return Err(error.into()),
             Err(ReplayError::Other(failure)) => return Err(failure),
         };
-        let (Some(file), Some(stored)) = (&read.head, self.node.disk.head(&self.feed)?) else {
+        let stored = self.node.disk.head(&self.feed)?;
+        if let Some(stored) = &stored {
+            self.refuse_two_histories(stored)?;
+        }
+        let (Some(file), Some(stored)) = (&read.head, stored) else {
             return Ok(read);
         };
         let length = file.body().length;
@@ -139,6 +151,25 @@ impl Opening<'_> {
             }
         }
         Ok(read)
+    }
+
+    /// Files that came back from elsewhere may be of another history than what this machine showed, and longer.
+    fn refuse_two_histories(&self, stored: &Head) -> Result<(), Failure> {
+        let (node, feed) = (self.node, &self.feed);
+        let pieces = node.disk.pieces(feed);
+        let known = [node.remembered(feed), node.evidence.elsewhere(feed)?];
+        for known in known.iter().flatten() {
+            let is_shorter = known.body().length < stored.body().length;
+            let proof = match ForkProof::of_heads(known, stored) {
+                None if is_shorter => ForkProof::of_lists(known, stored, &pieces)?,
+                proof => proof,
+            };
+            if let Some(proof) = proof {
+                node.evidence.put_fork(&proof)?;
+                return Err(refusal::forked(&proof));
+            }
+        }
+        Ok(())
     }
 
     /// Before the first signature after a start, or when something is missing here, asks who else has the feed.
@@ -169,6 +200,7 @@ impl Opening<'_> {
         if !has_answer && !self.is_live && !is_insisted && is_here {
             return Err(match read.opened {
                 None if !read.is_damaged => refusal::gone(&self.feed, self.path, &found),
+                None if read.head.is_none() => refusal::unreadable(self.path, &found),
                 _ => refusal::copied(&self.feed, &found),
             });
         }

@@ -116,6 +116,22 @@ pub(super) fn damaged(path: &Path, reached: u64, needed: u64, found: &Elsewhere)
     ))
 }
 
+/// The author's file is damaged from its beginning on, so that it does not tell what was signed.
+pub(super) fn unreadable(path: &Path, found: &Elsewhere) -> Failure {
+    let path = path.display();
+    Failure::new(
+        Code::Denied,
+        format!(
+            "{path}: the author's file is damaged from its beginning on, and more may have been signed than is here{}",
+            asked(found)
+        ),
+    )
+    .hint(format!(
+        "nothing was signed. put the author's file back from a backup, or {}; or if what is here is all, run the same command with --insist: it is made again from the store",
+        whom(found)
+    ))
+}
+
 /// A key alone.
 pub(super) fn absent(feed: &FeedKey, path: &Path, found: &Elsewhere) -> Failure {
     let (feed, path) = (short(feed), path.display());

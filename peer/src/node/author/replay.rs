@@ -146,12 +146,14 @@ impl Replay<'_> {
                 .hint("put the right file back from a backup; nothing is signed until then"));
         };
         let order = |head: &Head| (head.body().length, head.body().time);
-        if self
-            .stored
-            .as_ref()
-            .is_none_or(|stored| order(stored) < order(&head))
-        {
+        let stored = self.stored.as_ref().map(order);
+        if stored.is_none_or(|stored| stored < order(&head)) {
             self.node.commit_own(&batch)?;
+        } else {
+            // A crash may have come between the commit and what follows from it.
+            self.node.own_blobs(&batch)?;
+        }
+        if stored.is_none_or(|stored| stored <= order(&head)) {
             self.last = Some(mark);
         }
         self.head = Some(head);

@@ -77,7 +77,7 @@ impl Watch {
     }
 
     /// One question; says whether it was answered.
-    async fn look(&mut self, remote: &Remote, tag: &mut Option<String>) -> bool {
+    pub(super) async fn look(&mut self, remote: &Remote, tag: &mut Option<String>) -> bool {
         let node = &self.node.clone();
         let (reading, of) = (node.clone(), self.feed);
         let Ok(ours) = blocking(move || reading.disk.head(&of)).await else {

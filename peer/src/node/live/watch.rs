@@ -166,9 +166,13 @@ fn take_head(
         });
     }
     let is_disputed = node.evidence.fork(feed)?.is_some();
+    let remembered = node.remembered(feed);
+    let is_behind = remembered.is_some_and(|head| head.body().length > ours);
     let judged = match log.accept_head(answer, &node.disk.pieces(feed), clock::now_ms()) {
         // A feed with a fork stays at the head that was verified before.
         Ok(Verdict::Accepted(_)) if is_disputed => Judged::Nothing,
+        // Ours is of a store that fell behind: whether this extends what is remembered is asked by the sync.
+        Ok(Verdict::Accepted(_)) if is_behind => Judged::News,
         Ok(Verdict::Accepted(batch)) => {
             node.disk.commit(&batch)?;
             node.remember_head(batch.head())?;

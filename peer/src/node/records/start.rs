@@ -53,7 +53,7 @@ impl RecordSync<'_> {
     }
 
     /// Whether a head is, or extends, the highest one that is remembered. `false`: the peer's head moved on meanwhile.
-    async fn extends_remembered(&self, head: &Head) -> Result<bool, SyncError> {
+    pub(super) async fn extends_remembered(&self, head: &Head) -> Result<bool, SyncError> {
         let Some(remembered) = self.node.remembered(&self.feed) else {
             return Ok(true);
         };

@@ -74,6 +74,11 @@ impl Node {
     /// Commits records of an own feed; what they name is one's own from now on.
     pub(in crate::node) fn commit_own(&self, batch: &Batch) -> Result<(), StoreError> {
         self.disk.commit(batch)?;
+        self.own_blobs(batch)
+    }
+
+    /// What these records name is one's own.
+    pub(in crate::node) fn own_blobs(&self, batch: &Batch) -> Result<(), StoreError> {
         let named = batch
             .records()
             .iter()

@@ -153,9 +153,9 @@ fn imports_work_in_every_root_and_a_copy_takes_the_place_of_a_reference_elsewher
     let imported = blobs.import(&file, Mode::InPlace, &|_| (), &never).unwrap();
     let before = blobs.paths(&imported.hash).unwrap();
     let other = &blobs.inner.roots.present()[usize::from(before.root == place.path("blobs"))];
-    let copy = files::temporary(&other.path).unwrap();
+    let copy = unfinished::temporary(&other.path).unwrap();
     fs::copy(&file, copy.path()).unwrap();
-    let outboard = files::temporary(&other.path).unwrap();
+    let outboard = unfinished::temporary(&other.path).unwrap();
     fs::copy(&before.outboard, outboard.path()).unwrap();
     let reference = Reference::of(&file, &fs::metadata(&file).unwrap());
     blobs

@@ -1,0 +1,116 @@
+//! What an author has that nobody else has: the author's file, its marker, the key.
+
+use super::*;
+
+const INSIST: &[&str] = &["publish", "folder", "--insist"];
+
+impl Scene {
+    /// Every line on the author, one after the other; each publishes a file more.
+    fn authors(&mut self, of: &str, find: &dyn Fn(&Machine) -> PathBuf, lines: &[Line]) {
+        self.serving = None;
+        for line in lines {
+            line.harm.doing(&find(&self.author));
+            self.meet(&self.author, of, line);
+            let next = self.files.len();
+            let (path, bytes) = (format!("{next}.bin"), noise(next as u64, 900));
+            self.author.write(&format!("folder/{path}"), &bytes);
+            self.files.insert(path, bytes);
+            self.author.done(PUBLISH);
+            // Whoever followed before sees the same history go on.
+            let serving = self.author.serve();
+            let via = format!("http://{}", serving.address);
+            let link = serving.link().to_owned();
+            let ran = self.follower.run(&["follow", &link, "--via", &via]);
+            assert_eq!(ran.code, Some(0), "{of}, {}: {}", line.name, ran.err);
+            assert_eq!(self.follower.items().len(), self.files.len(), "{of}");
+        }
+    }
+}
+
+#[test]
+fn damaged_authors_file_is_made_again_from_the_store() {
+    let mut scene = Scene::new();
+    let file = |machine: &Machine| data(machine).join("keys/main.feed");
+    let again = ["main.feed", "was made again"].as_slice();
+    scene.authors(
+        "author's file",
+        &file,
+        &[
+            line("end cut", Harm::Cut)
+                .met_by(&["doctor"], 3)
+                .says(&["main.feed"])
+                .then(&[INSIST]),
+            line("middle", Harm::Flip)
+                .met_by(&["doctor"], 0)
+                .then(&[INSIST]),
+            line("zeros", Harm::Zeros)
+                .met_by(PUBLISH, 7)
+                .then(&[INSIST]),
+            line("gone", Harm::Gone).met_by(INSIST, 0).says(again),
+        ],
+    );
+}
+
+#[test]
+fn damaged_marker_makes_the_node_ask_before_it_signs() {
+    let mut scene = Scene::new();
+    let marker = |machine: &Machine| files_in(&state(machine).join("markers"), &|_| true).remove(0);
+    let asks = ["restored or copied", "--insist"].as_slice();
+    scene.authors(
+        "marker",
+        &marker,
+        &[
+            line("gone", Harm::Gone)
+                .met_by(PUBLISH, 7)
+                .says(asks)
+                .then(&[INSIST]),
+            line("zeros", Harm::Zeros)
+                .met_by(PUBLISH, 7)
+                .says(asks)
+                .then(&[INSIST]),
+            line("cut", Harm::Cut)
+                .met_by(PUBLISH, 7)
+                .says(asks)
+                .then(&[INSIST]),
+        ],
+    );
+}
+
+#[test]
+fn damaged_key_is_named_and_comes_from_its_backup() {
+    let mut scene = Scene::new();
+    scene.serving = None;
+    let author = &scene.author;
+    author.done(&["key", "backup", "backup.pem"]);
+    let folder = data(author).join("keys");
+    let kept = std::fs::read(folder.join("main.pem")).unwrap();
+    let mut scene = Scene {
+        serving: None,
+        ..scene
+    };
+    let key = |machine: &Machine| data(machine).join("keys/main.pem");
+    for harm in [Harm::Cut, Harm::Zeros, Harm::Other("no key")] {
+        harm.doing(&key(&scene.author));
+        let ran = scene.author.run(PUBLISH);
+        assert_ne!(ran.code, Some(0));
+        assert!(ran.err.contains("main.pem"), "{}", ran.err);
+        assert!(
+            ran.err.contains("hint: ") && ran.err.contains("backup"),
+            "{}",
+            ran.err
+        );
+        assert_eq!(
+            scene.author.items().len(),
+            scene.files.len(),
+            "all is readable without it"
+        );
+        std::fs::write(key(&scene.author), &kept).unwrap();
+        scene.check(&scene.author, "key");
+    }
+    let public = |machine: &Machine| data(machine).join("keys/main.pub");
+    scene.authors(
+        "name of the feed",
+        &public,
+        &[line("gone", Harm::Gone).met_by(PUBLISH, 0)],
+    );
+}

@@ -1,0 +1,207 @@
+//! Commands that write, each on a disk that fills up under it: it says so and what to do, loses nothing and leaves nothing
+//! behind, and the same command goes on once there is room. What `disk` does in turn on one machine is not done again here.
+//!
+//! Each is tried with no room at all and then with a little more, so that another write of it fails each time.
+//! `LEVADA_DISK=all` tries each with every amount; without it each is tried with a third of them.
+
+use crate::disk::{Disk, fill_but, says};
+use crate::machine::{Machine, Serving};
+use levada_tests::noise;
+use std::path::{Path, PathBuf};
+
+/// Bytes that are left when the command begins.
+const FREE: [u64; 8] = [
+    0,
+    4 << 10,
+    12 << 10,
+    40 << 10,
+    96 << 10,
+    200 << 10,
+    400 << 10,
+    1_600 << 10,
+];
+
+/// A node on a small disk, and an author elsewhere.
+struct Scene {
+    disk: Disk,
+    machine: Machine,
+    _author: Machine,
+    serving: Serving,
+}
+
+/// What is done before, what the world does then, and the command.
+struct Row {
+    name: &'static str,
+    before: fn(&Scene),
+    meanwhile: fn(&Scene),
+    args: fn(&Scene) -> Vec<String>,
+}
+
+fn words(args: &[&str]) -> Vec<String> {
+    args.iter().map(|arg| (*arg).to_owned()).collect()
+}
+
+impl Scene {
+    fn new() -> Option<Self> {
+        let disk = Disk::mount("160m")?;
+        let (machine, author) = (Machine::with_data_dir(disk.data_dir()), Machine::new());
+        // Else the quota ends it sooner.
+        std::fs::create_dir_all(disk.data_dir()).unwrap();
+        let settings = "[quota]\nsize = \"1TiB\"\nreserve = \"0\"\n";
+        std::fs::write(disk.data_dir().join("config.toml"), settings).unwrap();
+        write(&author, "theirs/a.bin", 1);
+        author.done(&["publish", "theirs"]);
+        let serving = author.serve();
+        Some(Self {
+            disk,
+            machine,
+            _author: author,
+            serving,
+        })
+    }
+
+    fn run(&self, row: &Row, free: u64) {
+        let args = (row.args)(self);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let filler = fill_but(&self.disk, free);
+        let ran = self.machine.run(&args);
+        let at = format!("{} with {free} bytes: {}", row.name, ran.err);
+        // What fits is done; what is told of one source among others is part of the answer.
+        assert!(matches!(ran.code, Some(0 | 3 | 6)), "{:?} {at}", ran.code);
+        if ran.code == Some(6) {
+            says(&ran, "hint: ");
+        }
+        std::fs::remove_file(filler).unwrap();
+        let again = self.machine.run(&args);
+        // What is signed is not signed twice.
+        let is_done = again.code == Some(0) || again.err.contains("took it back already");
+        assert!(is_done, "{:?} {} after {at}", again.code, again.err);
+        self.machine.done(&["verify"]);
+        self.machine.done(&["doctor"]);
+        assert_eq!(
+            unfinished(&self.disk.data_dir()),
+            Vec::<PathBuf>::new(),
+            "{at}"
+        );
+    }
+}
+
+/// What is under names for what is not finished.
+fn unfinished(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let is_temporary = path.parent().is_some_and(|at| at.ends_with("blobs/tmp"));
+        if path.is_dir() {
+            found.extend(unfinished(&path));
+        } else if is_temporary || path.to_string_lossy().contains(".unfinished-") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn write(machine: &Machine, path: &str, seed: u64) {
+    machine.write(path, &noise(seed, 700_000));
+    machine.write(&format!("{path}.txt"), &noise(seed + 1, 900));
+}
+
+fn own(scene: &Scene) {
+    write(&scene.machine, "own/a.bin", 11);
+    scene.machine.done(&["publish", "own"]);
+}
+
+fn followed(scene: &Scene) {
+    let link = scene.serving.link();
+    scene.machine.done(&["follow", link, "--keep", "all"]);
+}
+
+fn nothing(_: &Scene) {}
+
+const ROWS: &[Row] = &[
+    Row {
+        name: "init",
+        before: nothing,
+        meanwhile: nothing,
+        args: |_| words(&["key", "list"]),
+    },
+    Row {
+        name: "publish in place",
+        before: own,
+        meanwhile: |scene| write(&scene.machine, "new/b.bin", 21),
+        args: |_| words(&["publish", "new", "--in-place"]),
+    },
+    Row {
+        name: "edit",
+        before: own,
+        meanwhile: |scene| {
+            scene.machine.write("own/a.bin.txt", &noise(31, 1_000));
+        },
+        args: |_| words(&["publish", "own"]),
+    },
+    Row {
+        name: "retract",
+        before: own,
+        meanwhile: nothing,
+        args: |_| words(&["retract", "main/1"]),
+    },
+    Row {
+        name: "follow",
+        before: nothing,
+        meanwhile: nothing,
+        args: |scene| words(&["follow", scene.serving.link(), "--keep", "all"]),
+    },
+    Row {
+        name: "pin",
+        before: followed,
+        meanwhile: nothing,
+        args: |_| words(&["pin", "theirs/1"]),
+    },
+    Row {
+        name: "rebuild index",
+        before: followed,
+        meanwhile: nothing,
+        args: |_| words(&["rebuild", "--index"]),
+    },
+];
+
+fn run(name: &str) {
+    let (at, row) = ROWS
+        .iter()
+        .enumerate()
+        .find(|(_, row)| row.name == name)
+        .unwrap();
+    let is_all = std::env::var_os("LEVADA_DISK").is_some_and(|which| which == "all");
+    for (number, free) in FREE.into_iter().enumerate() {
+        // Another third for the next command.
+        if !is_all && number % 3 != at % 3 {
+            continue;
+        }
+        let Some(scene) = Scene::new() else {
+            return;
+        };
+        (row.before)(&scene);
+        (row.meanwhile)(&scene);
+        scene.run(row, free);
+    }
+}
+
+/// One test for each command, so that they run beside each other and a failure names its own.
+macro_rules! full {
+    ($($test:ident: $name:literal,)*) => {$(
+        #[test]
+        fn $test() {
+            run($name);
+        }
+    )*};
+}
+
+full! {
+    disk_that_fills_under_a_first_start_loses_nothing: "init",
+    disk_that_fills_under_publish_in_place_loses_nothing: "publish in place",
+    disk_that_fills_under_an_edit_loses_nothing: "edit",
+    disk_that_fills_under_a_retraction_loses_nothing: "retract",
+    disk_that_fills_under_follow_loses_nothing: "follow",
+    disk_that_fills_under_a_pin_loses_nothing: "pin",
+    disk_that_fills_under_a_rebuild_of_the_index_loses_nothing: "rebuild index",
+}
