@@ -1,11 +1,16 @@
 //! Canonical CBOR: the one byte form that each value has (spec/codec.md).
 //!
 //! `check` decides whether bytes are canonical and within bounds; nothing else in this crate reads CBOR that did not pass
-//! it. `Fields` and the `read_*` helpers take checked bytes apart with minicbor, and `Writer` puts canonical bytes
-//! together. Which fields a structure has is known by the structures, not here.
+//! it. `Fields` and the `read_*` helpers take checked bytes apart, which needs no more than heads and lengths; `Writer` puts
+//! canonical bytes together with minicbor. Which fields a structure has is known by the structures, not here.
+
+mod fields;
 
 use crate::limits::{INTEGER_MAX, NESTING_MAX};
 use crate::reject::Reject;
+pub use fields::{
+    Fields, is_null, read_array, read_bool, read_bytes, read_fixed, read_text, read_uint,
+};
 use minicbor::{Decoder, Encoder};
 
 /// What the check saw besides canonical form.
@@ -163,90 +168,6 @@ pub fn first_value(bytes: &[u8]) -> Option<usize> {
     let mut decoder = Decoder::new(bytes);
     decoder.skip().ok()?;
     Some(decoder.position()).filter(|end| *end <= bytes.len())
-}
-
-/// The elements of an array, each as its own bytes. `None` when `bytes` is no array. Takes checked bytes.
-#[must_use]
-pub fn read_array(bytes: &[u8]) -> Option<Vec<&[u8]>> {
-    let mut decoder = Decoder::new(bytes);
-    let count = decoder.array().ok()??;
-    (0..count).map(|_| read_one(&mut decoder)).collect()
-}
-
-fn read_one<'a>(decoder: &mut Decoder<'a>) -> Option<&'a [u8]> {
-    let start = decoder.position();
-    decoder.skip().ok()?;
-    decoder.input().get(start..decoder.position())
-}
-
-/// An unsigned integer.
-#[must_use]
-pub fn read_uint(bytes: &[u8]) -> Option<u64> {
-    Decoder::new(bytes).u64().ok()
-}
-
-/// A byte string.
-#[must_use]
-pub fn read_bytes(bytes: &[u8]) -> Option<&[u8]> {
-    Decoder::new(bytes).bytes().ok()
-}
-
-/// A byte string of exactly `N` bytes.
-#[must_use]
-pub fn read_fixed<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
-    read_bytes(bytes)?.try_into().ok()
-}
-
-/// A text string.
-#[must_use]
-pub fn read_text(bytes: &[u8]) -> Option<&str> {
-    Decoder::new(bytes).str().ok()
-}
-
-/// A truth value.
-#[must_use]
-pub fn read_bool(bytes: &[u8]) -> Option<bool> {
-    Decoder::new(bytes).bool().ok()
-}
-
-/// Whether the value is null.
-#[must_use]
-pub fn is_null(bytes: &[u8]) -> bool {
-    bytes == [0xf6]
-}
-
-/// The entries of one map, taken by name; what is left over is unknown.
-#[derive(Debug)]
-pub struct Fields<'a> {
-    entries: Vec<(&'a str, &'a [u8])>,
-}
-
-impl<'a> Fields<'a> {
-    /// Takes a map apart, one level deep. `None` when `bytes` is no map. Takes checked bytes.
-    #[must_use]
-    pub fn read(bytes: &'a [u8]) -> Option<Self> {
-        let mut decoder = Decoder::new(bytes);
-        let count = decoder.map().ok()??;
-        let entries = (0..count)
-            .map(|_| Some((decoder.str().ok()?, read_one(&mut decoder)?)))
-            .collect::<Option<_>>()?;
-        Some(Self { entries })
-    }
-
-    /// The bytes of a field's value.
-    #[must_use]
-    pub fn value(&self, name: &str) -> Option<&'a [u8]> {
-        self.entries
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| *value)
-    }
-
-    /// Whether the keys are exactly these, in any order.
-    #[must_use]
-    pub fn are_exactly(&self, names: &[&str]) -> bool {
-        self.entries.len() == names.len() && names.iter().all(|name| self.value(name).is_some())
-    }
 }
 
 /// Writes canonical CBOR into memory.

@@ -1,3 +1,4 @@
+use super::fields::end_of_value;
 use super::*;
 
 fn refused(hex: &str, must: &str) {
@@ -79,4 +80,25 @@ fn written_maps_are_canonical_and_critical_keys_are_seen_at_any_depth() {
     let fields = Fields::read(&bytes).unwrap();
     assert!(fields.are_exactly(&["title", "ab", "b"]));
     assert_eq!(read_text(fields.value("title").unwrap()), Some("é"));
+}
+
+#[test]
+fn value_ends_where_a_decoder_says_that_it_ends() {
+    let inner = MapWriter::new()
+        .with("a", |writer| writer.array(3).uint(23).uint(1 << 40).null())
+        .with("text", |writer| writer.text(&"é".repeat(200)))
+        .finish();
+    let mut writer = Writer::new();
+    writer.array(5).bytes(&[7; 300]).raw(&inner).bool(true);
+    writer.array(0).text("");
+    let bytes = writer.finish();
+    assert_eq!(check(&bytes, 100), Ok(Checked::default()));
+    for value in read_array(&bytes).unwrap() {
+        assert_eq!(end_of_value(value, 0), first_value(value));
+        assert_eq!(first_value(value), Some(value.len()));
+    }
+    assert_eq!(end_of_value(&bytes, 0), Some(bytes.len()));
+    for cut in 0..bytes.len() {
+        assert_eq!(end_of_value(&bytes[..cut], 0), None, "{cut}");
+    }
 }
