@@ -6,6 +6,7 @@ use levada_peer::api::{Answer, Call, Event, Failure, Publish};
 use levada_peer::node::{self, ApiListen, Options, Serve};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use tempfile::TempDir;
@@ -125,6 +126,48 @@ impl TestNode {
         std::fs::create_dir_all(folder).expect("a folder can be made");
         std::fs::write(&path, bytes).expect("a file can be written");
         path
+    }
+
+    /// Writes its settings, as a person does by hand.
+    ///
+    /// # Panics
+    /// When they cannot be written.
+    pub fn configure(&self, settings: &str) {
+        std::fs::create_dir_all(self.data_dir()).expect("a folder can be made");
+        std::fs::write(self.data_dir().join("config.toml"), settings)
+            .expect("a file can be written");
+    }
+
+    /// Files of the blobs it holds, those that are not finished left out.
+    #[must_use]
+    pub fn blob_files(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.data_dir().join("blobs")];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            // It may go while we look.
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() && entry.file_name() != "tmp" => folders.push(path),
+                    Ok(kind) if kind.is_file() => files.push(path),
+                    _ => {}
+                }
+            }
+        }
+        files
+    }
+
+    /// What media and their outboards take on the disk, in bytes.
+    #[must_use]
+    pub fn media_bytes(&self) -> u64 {
+        // The name of the root lies there too.
+        let is_of_blob = |path: &PathBuf| path.file_stem().is_some_and(|name| name.len() == 64);
+        let files = self.blob_files().into_iter().filter(is_of_blob);
+        let media = files.filter(|path| path.extension().is_none_or(|ending| ending == "obao"));
+        media
+            .filter_map(|path| path.metadata().ok())
+            .map(|found| found.blocks() * 512)
+            .sum()
     }
 
     fn options(&self) -> Options {

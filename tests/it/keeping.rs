@@ -15,48 +15,10 @@ use levada_peer::api::{Answer, Call, Code, Finding, Kept, RoomInfo, Shown, State
 use levada_peer::io::clock;
 use levada_tests::{TestNode, noise};
 use std::collections::BTreeSet;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-fn set(node: &TestNode, config: &str) {
-    std::fs::create_dir_all(node.data_dir()).unwrap();
-    std::fs::write(node.data_dir().join("config.toml"), config).unwrap();
-}
-
-/// Files of blobs, those that are not finished left out.
-fn blob_files(node: &TestNode) -> Vec<PathBuf> {
-    let mut folders = vec![node.data_dir().join("blobs")];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        // It may go while we look.
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() && path.file_name().is_some_and(|name| name != "tmp") => {
-                    folders.push(path);
-                }
-                Ok(kind) if kind.is_file() => files.push(path),
-                _ => {}
-            }
-        }
-    }
-    files
-}
-
-/// Bytes of bytes and outboards of blobs on the disk.
-fn taken(node: &TestNode) -> u64 {
-    // The name of the root lies there too.
-    let is_of_blob = |path: &PathBuf| path.file_stem().is_some_and(|name| name.len() == 64);
-    let files = blob_files(node).into_iter().filter(is_of_blob);
-    let media = files.filter(|path| path.extension().is_none_or(|ending| ending == "obao"));
-    media
-        .filter_map(|path| path.metadata().ok())
-        .map(|found| found.blocks() * 512)
-        .sum()
-}
 
 /// Where a blob lies below a root.
 fn below_root(bytes: &[u8]) -> String {

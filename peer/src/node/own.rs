@@ -6,7 +6,7 @@ use super::author::{Aside, Author, Trust, refusal};
 use super::{Node, Stop};
 use crate::api::{Answer, Code, Event, Failure, KeyInfo, TokenInfo};
 use crate::io::dirs::Dirs;
-use crate::io::keys::KeyEntry;
+use crate::io::keys::{KeyEntry, KeyError};
 use crate::store::StoreError;
 use levada_feed::key::FeedKey;
 use std::path::{Path, PathBuf};
@@ -240,7 +240,12 @@ pub(super) fn restore(
     title: Option<&str>,
 ) -> Result<Answer, Failure> {
     let name = name.unwrap_or(DEFAULT_NAME);
-    node.keys.restore(file, name, node.passphrase())?;
+    let restored = node.keys.restore(file, name, node.passphrase());
+    restored.map_err(|error| match &error {
+        KeyError::Damaged { path } if path == file => Failure::from(error)
+            .hint("nothing was restored; give a file that `levada key backup` wrote"),
+        _ => Failure::from(error),
+    })?;
     if is_unused {
         let entry = find(node, Some(name))?;
         let title = title.unwrap_or(name);

@@ -38,7 +38,7 @@ impl Several {
             files,
             config,
         };
-        set(&several.follower, &several.config);
+        several.follower.configure(&several.config);
         let _ = room(&several.follower);
         for file in &several.files {
             let from = blob_path(&several.follower, file);
@@ -100,7 +100,7 @@ fn what_lies_on_a_disk_that_is_away_is_counted_apart_and_is_as_before_when_it_is
         "{}[quota]\nsize = \"{COST}\"\nreserve = \"0\"\n",
         several.config
     );
-    set(&several.follower, &quota);
+    several.follower.configure(&quota);
     let other = TestNode::new();
     publish(&other, &[("9.bin", &noise(9, 50_000))]);
     {
@@ -116,7 +116,7 @@ fn what_lies_on_a_disk_that_is_away_is_counted_apart_and_is_as_before_when_it_is
         Some(Class::Pinned),
         "what it is kept as is known"
     );
-    set(&several.follower, &several.config);
+    several.follower.configure(&several.config);
     several.plug_in();
     let back = room(&several.follower).kept;
     assert_eq!((back.blobs, back.away_blobs), ([0, 3, 1, 0], 0));
@@ -170,7 +170,7 @@ fn what_was_fetched_again_meanwhile_is_here_once() {
 #[test]
 fn root_that_is_taken_out_of_the_settings_is_forgotten_and_comes_back_when_it_is_named_again() {
     let several = Several::new();
-    set(&several.follower, "");
+    several.follower.configure("");
     let told = several.follower.call(Call::Status);
     let warnings = told.events.iter().filter_map(|event| match event {
         levada_peer::api::Event::Warning { message, .. } => Some(message.clone()),
@@ -189,13 +189,15 @@ fn root_that_is_taken_out_of_the_settings_is_forgotten_and_comes_back_when_it_is
             .all(|found| found.kind != "missing-root")
     );
     assert!(several.is_on_disk(0), "nothing there is touched");
-    set(&several.follower, &several.config);
+    several.follower.configure(&several.config);
     let _ = room(&several.follower);
     assert_eq!(several.sync().bytes_new, 0);
     assert_eq!(room(&several.follower).kept.blobs, [0, 3, 0, 0]);
 
     // A slip of the pen forgets nothing: the disk may be the one that is not found.
-    set(&several.follower, "[blobs]\nroots = [\"/nowhere/disk\"]\n");
+    several
+        .follower
+        .configure("[blobs]\nroots = [\"/nowhere/disk\"]\n");
     let kinds: Vec<_> = findings(&several.follower);
     assert_eq!(
         kinds
@@ -206,6 +208,6 @@ fn root_that_is_taken_out_of_the_settings_is_forgotten_and_comes_back_when_it_is
         "{kinds:?}"
     );
     assert_eq!(room(&several.follower).kept.away_blobs, 3);
-    set(&several.follower, &several.config);
+    several.follower.configure(&several.config);
     assert_eq!(room(&several.follower).kept.blobs, [0, 3, 0, 0]);
 }

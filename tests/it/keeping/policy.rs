@@ -18,10 +18,10 @@ fn what_newer_items_pushed_out_of_the_policy_is_cache_and_goes_first() {
     assert_eq!(room(&follower).kept.blobs, [1, 2, 0, 0]);
     assert!(is_here(&follower, &files[0]), "nothing needed its room");
     let one = 53_248 + 4_096;
-    set(
-        &follower,
-        &format!("[quota]\nsize = \"{}\"\nreserve = \"0\"\n", 3 * one),
-    );
+    follower.configure(&format!(
+        "[quota]\nsize = \"{}\"\nreserve = \"0\"\n",
+        3 * one
+    ));
     drop(serving);
     publish(&author, &[("4.bin", &files[3])]);
     let serving = author.serve();

@@ -23,10 +23,7 @@ fn two_feeds_fetched_at_once_never_pass_the_quota_and_their_newest_stay() {
     }
     // Each file takes 15 blocks and one of its outboard: ten of them fit.
     let quota = 10 * 65_536;
-    set(
-        &follower,
-        &format!("[quota]\nsize = \"{quota}\"\nreserve = \"0\"\n"),
-    );
+    follower.configure(&format!("[quota]\nsize = \"{quota}\"\nreserve = \"0\"\n"));
     let (ana_serves, ben_serves) = (ana.serve(), ben.serve());
     for link in [ana_serves.link(), ben_serves.link()] {
         let _ = follower.follow(link, Some("none")).answer();
@@ -37,7 +34,7 @@ fn two_feeds_fetched_at_once_never_pass_the_quota_and_their_newest_stay() {
         let watching = scope.spawn(|| {
             let mut most = 0;
             while !is_done.load(Ordering::Relaxed) {
-                most = most.max(taken(&follower));
+                most = most.max(follower.media_bytes());
             }
             most
         });
@@ -55,7 +52,7 @@ fn two_feeds_fetched_at_once_never_pass_the_quota_and_their_newest_stay() {
     assert!(most > quota / 2 && most <= quota, "{most} of {quota}");
     // What one of them left for the other to take is settled by the next sync; after that nothing moves.
     sync(&follower);
-    let before: BTreeSet<PathBuf> = blob_files(&follower).into_iter().collect();
+    let before: BTreeSet<PathBuf> = follower.blob_files().into_iter().collect();
     let again = sync(&follower);
     assert_eq!(again.len(), 2);
     for synced in &again {
@@ -63,7 +60,7 @@ fn two_feeds_fetched_at_once_never_pass_the_quota_and_their_newest_stay() {
         assert!(synced.files_over_quota > 0 && synced.error.is_none());
     }
     assert_eq!(
-        blob_files(&follower).into_iter().collect::<BTreeSet<_>>(),
+        follower.blob_files().into_iter().collect::<BTreeSet<_>>(),
         before
     );
     // All of ben's are newer than all of ana's.
@@ -74,7 +71,7 @@ fn two_feeds_fetched_at_once_never_pass_the_quota_and_their_newest_stay() {
     assert_eq!(here, [[false; 2].as_slice(), &[true; 10]].concat());
     assert!(of_ana.iter().all(|(_, bytes)| !is_here(&follower, bytes)));
     let room = room(&follower);
-    assert_eq!(room.kept.bounded(), taken(&follower));
+    assert_eq!(room.kept.bounded(), follower.media_bytes());
     assert_eq!(room.quota, quota);
 }
 
@@ -83,7 +80,7 @@ fn file_that_does_not_fit_is_refused_with_what_to_do_and_a_pin_takes_it_all_the_
     let (author, follower) = (TestNode::new(), TestNode::new());
     let (small, large) = (noise(1, 40_000), noise(2, 400_000));
     publish(&author, &[("a.bin", &large), ("b.bin", &small)]);
-    set(&follower, "[quota]\nsize = \"100000\"\nreserve = \"0\"\n");
+    follower.configure("[quota]\nsize = \"100000\"\nreserve = \"0\"\n");
     let serving = author.serve();
     let followed = follower.follow(serving.link(), Some("all")).answer();
     let Answer::Followed(synced) = followed else {
@@ -150,7 +147,7 @@ fn lost_store_counts_again_what_lies_on_the_disk() {
     let before = room(&follower).kept;
     assert_eq!(
         (before.blobs, before.bounded()),
-        ([0, 2, 0, 0], taken(&follower))
+        ([0, 2, 0, 0], follower.media_bytes())
     );
     std::fs::remove_dir_all(follower.data_dir().join("store")).unwrap();
     assert_eq!(room(&follower).kept.blobs, [2, 0, 0, 0]);
@@ -159,7 +156,7 @@ fn lost_store_counts_again_what_lies_on_the_disk() {
     // One's own is told from other media only once the author's file was read again: until then nothing goes.
     drop(serving);
     std::fs::remove_dir_all(author.data_dir().join("store")).unwrap();
-    set(&author, "[quota]\nsize = \"60000\"\nreserve = \"0\"\n");
+    author.configure("[quota]\nsize = \"60000\"\nreserve = \"0\"\n");
     let other = TestNode::new();
     publish(&other, &[("3.bin", &noise(3, 50_000))]);
     let serving = other.serve();
