@@ -3,10 +3,10 @@
 
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
-use levada_peer::api::{Answer, Call, Publish, Shown, SourceInfo, State};
+use levada_peer::api::{Answer, Call, Publish, Shown, SourceInfo, State, Status};
 use levada_peer::io::clock;
 use levada_tests::liar::{Liar, Lie};
-use levada_tests::{TestNode, TestServe};
+use levada_tests::{TestNode, TestServe, noise};
 use std::time::Duration;
 
 /// Items of the first hour.
@@ -18,6 +18,9 @@ const EDITED_ITEMS: usize = 20;
 /// Items of each hour that are taken back.
 const RETRACTED_ITEMS: usize = 10;
 const HOURS: usize = 10;
+const FILM_BYTES: usize = 100_000;
+/// What media may take at the follower who has little room, in bytes: the newest four of eleven films.
+const LITTLE_ROOM: u64 = 600_000;
 const HOUR: Duration = Duration::from_secs(3_600);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
 
@@ -68,6 +71,8 @@ impl Author {
             }
             self.records += u64::try_from(EDITED_ITEMS + RETRACTED_ITEMS).unwrap();
         }
+        let _ = self.node.write(&film(hour), &film_bytes(hour));
+        self.records += 1;
         let call = Call::Publish(Box::new(Publish {
             paths: vec![self.node.files()],
             retract_missing: true,
@@ -85,6 +90,14 @@ impl Author {
 
 fn path(number: usize) -> String {
     format!("{:02}/{number}.txt", number % 100)
+}
+
+fn film(hour: usize) -> String {
+    format!("films/{hour:02}.bin")
+}
+
+fn film_bytes(hour: usize) -> Vec<u8> {
+    noise(u64::try_from(hour).unwrap(), FILM_BYTES)
 }
 
 /// What `ls` says of an item: index, newest state, what it is, title.
@@ -124,12 +137,16 @@ fn root(node: &TestNode, feed: &FeedKey) -> (u64, Hash) {
     (head.length, head.root)
 }
 
-fn source(node: &TestNode) -> SourceInfo {
+fn status(node: &TestNode) -> Status {
     let listed = node.call(Call::Status).answer();
     let Answer::Status(status) = listed else {
         panic!("{listed:?}")
     };
-    status.sources.into_iter().next().expect("it follows")
+    *status
+}
+
+fn source(node: &TestNode) -> SourceInfo {
+    status(node).sources.into_iter().next().expect("it follows")
 }
 
 fn follow(node: &TestNode, link: &str, keep: Option<&str>) {
@@ -162,6 +179,9 @@ fn day_of_an_author_and_five_followers_ends_with_one_feed() {
 
     let [archivist, reader, restarted, sleeper, deceived] =
         std::array::from_fn(|_| TestNode::new());
+    restarted.configure(&format!(
+        "[quota]\nsize = \"{LITTLE_ROOM}\"\nreserve = \"0\"\n"
+    ));
     follow(&archivist, &link, Some("all"));
     let archivist_serves = archivist.serve();
     let archive = archivist_serves.url();
@@ -210,8 +230,9 @@ fn day_of_an_author_and_five_followers_ends_with_one_feed() {
         serves.wait_for(&feed, author.records);
     }
 
-    let all = [&archivist, &restarted, &sleeper, &deceived];
+    let all = [&archivist, &sleeper, &deceived];
     sees_the_truth(&author, &feed, &all, &reader);
+    keeps_what_there_is_room_for(&author, &feed, &restarted);
     drop(author_serves);
 }
 
@@ -234,4 +255,25 @@ fn sees_the_truth(author: &Author, feed: &FeedKey, all: &[&TestNode], reader: &T
     assert_eq!(root(reader, feed), truth.0);
     assert_eq!(rows(reader, 50), rows(&author.node, 50));
     assert!(source(reader).records < author.records);
+}
+
+/// Who has little room has the newest media, knows of all the others, and never takes more than that.
+fn keeps_what_there_is_room_for(author: &Author, feed: &FeedKey, follower: &TestNode) {
+    let _ = follower.call(sync()).answer();
+    assert_eq!(root(follower, feed), root(&author.node, feed));
+    assert_eq!(rows(follower, 50), rows(&author.node, 50));
+    let room = status(follower).room;
+    assert_eq!(room.quota, LITTLE_ROOM);
+    let [cache, followed, ..] = room.kept.bytes;
+    assert!(cache + followed <= LITTLE_ROOM, "{:?}", room.kept);
+    assert!(follower.media_bytes() <= LITTLE_ROOM);
+    let names: Vec<_> = follower.blob_files().into_iter().collect();
+    let has = |hour| {
+        let name = Hash::of(&film_bytes(hour)).to_string();
+        names.iter().any(|path| path.ends_with(&name))
+    };
+    let kept: Vec<usize> = (0..=HOURS).filter(|hour| has(*hour)).collect();
+    assert!(kept.contains(&HOURS) && !kept.contains(&0), "{kept:?}");
+    // The newest come first: what is kept has no gap.
+    assert_eq!(kept, (kept[0]..=HOURS).collect::<Vec<_>>());
 }

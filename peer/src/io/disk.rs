@@ -24,7 +24,6 @@ mod tests;
 mod uses;
 
 use crate::io::clock;
-use crate::keep::Totals;
 use crate::runs::Runs;
 use crate::store::StoreError;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
@@ -71,7 +70,7 @@ pub struct Disk {
     uses: Keyspace,
     /// What is kept of each blob, and as what.
     ledger: Keyspace,
-    totals: Mutex<Totals>,
+    sums: Mutex<ledger::Sums>,
     known: Mutex<BTreeMap<FeedKey, Known>>,
 }
 
@@ -153,7 +152,7 @@ impl Disk {
             uses: keyspace("uses")?,
             ledger: keyspace("ledger")?,
             has_failed: AtomicBool::new(false),
-            totals: Mutex::default(),
+            sums: Mutex::default(),
             known: Mutex::default(),
             db,
         };

@@ -102,6 +102,7 @@ impl Node {
         let mut refusals = Vec::with_capacity(coming.len());
         let mut entries = Vec::new();
         let mut has_large = false;
+        let mut hopeless = None;
         for one in coming {
             let known = self.disk.entry(&one.hash)?;
             let here = known.filter(|entry| !entry.is_away);
@@ -115,7 +116,7 @@ impl Node {
                 added,
                 purpose,
             };
-            let (refused, has_evicted) = self.make_room(&busy, &room, one, wants)?;
+            let (refused, has_evicted) = self.make_room(&busy, &room, one, wants, &mut hopeless)?;
             refusals.push(refused);
             if has_evicted {
                 room = self.room_now(&busy, unwritten)?;
@@ -200,6 +201,7 @@ impl Node {
         room: &keep::Room,
         one: &Coming,
         wants: Wants,
+        hopeless: &mut Option<Hopeless>,
     ) -> Result<(Option<NoRoom>, bool), StoreError> {
         let Wants {
             class,
@@ -216,16 +218,22 @@ impl Node {
             Err(TooLarge::Quota) => return Ok((Some(NoRoom::Quota { size, quota }), false)),
             Err(TooLarge::Disk) => return Ok((Some(NoRoom::Disk { size, reserve }), false)),
         };
-        if self.evict(busy, short, purpose.asker(one.date))? {
+        let asked = Hopeless {
+            date: one.date,
+            short,
+        };
+        let is_hopeless = hopeless.as_ref().is_some_and(|known| known.covers(&asked));
+        if !is_hopeless && self.evict(busy, short, purpose.asker(one.date))? {
             return Ok((None, true));
         }
+        hopeless.get_or_insert(asked);
         let is_quota_full = room.bounded.saturating_add(added) > quota;
         let no_room = if class.is_bounded() && is_quota_full {
             NoRoom::Full { size, quota }
         } else {
             NoRoom::Disk { size, reserve }
         };
-        Ok((Some(no_room), true))
+        Ok((Some(no_room), !is_hopeless))
     }
 
     /// Evicts until so many bytes are free. `false`: nobody has to go for that.
@@ -246,7 +254,7 @@ impl Node {
         };
         while short > 0 {
             let stays = |hash: &Hash| busy.contains_key(hash) || is_own(hash);
-            let order = self.disk.in_order();
+            let order = self.disk.in_order()?;
             let Some(chosen) = keep::victims(short, order, asker, stays, VICTIMS)? else {
                 return Ok(false);
             };
@@ -305,6 +313,19 @@ impl Node {
             is_away: true,
             ..entry
         }))
+    }
+}
+
+/// What one blob of a round asked for in vain: nobody goes for another one that asks for no less and is no newer. What comes in
+/// the same round takes nobody's place but that of blobs that would go.
+struct Hopeless {
+    date: u64,
+    short: u64,
+}
+
+impl Hopeless {
+    fn covers(&self, asked: &Self) -> bool {
+        asked.date <= self.date && asked.short >= self.short
     }
 }
 

@@ -10,8 +10,20 @@ use crate::keep::{Class, Kept, Totals};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use std::collections::BTreeMap;
+use std::sync::MutexGuard;
 
 const TOTALS: &[u8] = b"t";
+/// Where the order begins.
+const ORDER: &[u8] = b"o";
+
+/// What is known of the ledger without reading it.
+#[derive(Default)]
+pub(super) struct Sums {
+    totals: Totals,
+    /// Nothing of the order lies before this key. What went leaves marks in the database, which would be passed anew each
+    /// time that somebody asks who is the next to go.
+    first: Vec<u8>,
+}
 
 /// What is kept of one blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,13 +114,13 @@ impl Disk {
     pub(super) fn load_totals(&self) -> Result<(), StoreError> {
         if let Some(stored) = self.ledger.get(TOTALS)? {
             let totals = decode_totals(&stored);
-            *self.locked_totals() = totals.ok_or_else(|| self.damaged("its sums of media"))?;
+            self.sums().totals = totals.ok_or_else(|| self.damaged("its sums of media"))?;
         }
         Ok(())
     }
 
-    fn locked_totals(&self) -> std::sync::MutexGuard<'_, Totals> {
-        self.totals
+    fn sums(&self) -> MutexGuard<'_, Sums> {
+        self.sums
             .lock()
             .expect("nobody panics while holding this lock")
     }
@@ -116,7 +128,7 @@ impl Disk {
     /// Bytes and blobs by class.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        *self.locked_totals()
+        self.sums().totals
     }
 
     /// What is kept of a blob.
@@ -140,7 +152,7 @@ impl Disk {
         &self,
         changes: impl IntoIterator<Item = (Hash, Option<Entry>)>,
     ) -> Result<(), StoreError> {
-        self.write_entries(&mut self.locked_totals(), changes)
+        self.write_entries(&mut self.sums(), changes)
     }
 
     /// Changes what is kept of blobs, as it is at this moment: what others changed meanwhile stays.
@@ -152,7 +164,7 @@ impl Disk {
         hashes: impl IntoIterator<Item = &'h Hash>,
         change: impl Fn(Entry) -> Entry,
     ) -> Result<(), StoreError> {
-        let mut totals = self.locked_totals();
+        let mut sums = self.sums();
         let mut changes = Vec::new();
         for hash in hashes {
             if let Some(entry) = self.entry(hash)? {
@@ -165,17 +177,17 @@ impl Disk {
         if changes.is_empty() {
             return Ok(());
         }
-        self.write_entries(&mut totals, changes)
+        self.write_entries(&mut sums, changes)
     }
 
     fn write_entries(
         &self,
-        totals: &mut Totals,
+        sums: &mut Sums,
         changes: impl IntoIterator<Item = (Hash, Option<Entry>)>,
     ) -> Result<(), StoreError> {
         // The last word on each blob counts.
         let changes: BTreeMap<Hash, Option<Entry>> = changes.into_iter().collect();
-        let mut sums = *totals;
+        let mut totals = sums.totals;
         let mut write = self.db.batch();
         for (hash, entry) in changes {
             let before = self.entry(&hash)?;
@@ -183,31 +195,49 @@ impl Disk {
                 continue;
             }
             if let Some(before) = &before {
-                sums.take(before.counted_as(), before.bytes);
+                totals.take(before.counted_as(), before.bytes);
                 write.remove(&self.ledger, order_key(&hash, before));
             }
             match &entry {
                 Some(entry) => {
-                    sums.add(entry.counted_as(), entry.bytes);
+                    totals.add(entry.counted_as(), entry.bytes);
                     write.insert(&self.ledger, entry_key(&hash), encode(entry));
                     if !entry.is_away {
                         let bytes = entry.bytes.to_be_bytes();
-                        write.insert(&self.ledger, order_key(&hash, entry), bytes);
+                        let key = order_key(&hash, entry);
+                        if key < sums.first {
+                            sums.first.clone_from(&key);
+                        }
+                        write.insert(&self.ledger, key, bytes);
                     }
                 }
                 None => write.remove(&self.ledger, entry_key(&hash)),
             }
         }
-        write.insert(&self.ledger, TOTALS, encode_totals(&sums));
+        write.insert(&self.ledger, TOTALS, encode_totals(&totals));
         self.apply(write)?;
-        *totals = sums;
+        sums.totals = totals;
         Ok(())
     }
 
     /// Blobs in the order in which they go: cache, then followed, the least recently used first.
-    pub fn in_order(&self) -> impl Iterator<Item = Result<Kept, StoreError>> + '_ {
-        let bounded = b"o".to_vec()..vec![b'o', letter(Class::Pinned)];
-        self.ledger.range(bounded).map(|entry| {
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn in_order(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<Kept, StoreError>> + '_, StoreError> {
+        let end = vec![b'o', letter(Class::Pinned)];
+        let mut sums = self.sums();
+        let begin = sums.first.clone().max(ORDER.to_vec());
+        let first = self.ledger.range(begin..end.clone()).next();
+        sums.first = match first {
+            Some(entry) => entry.key()?.to_vec(),
+            None => end.clone(),
+        };
+        let bounded = sums.first.clone()..end;
+        drop(sums);
+        Ok(self.ledger.range(bounded).map(|entry| {
             let (name, value) = entry.into_inner()?;
             let kept = || {
                 Some(Kept {
@@ -218,6 +248,6 @@ impl Disk {
                 })
             };
             kept().ok_or_else(|| self.damaged("the order of its media"))
-        })
+        }))
     }
 }

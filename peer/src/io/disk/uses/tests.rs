@@ -220,7 +220,7 @@ fn sums_follow_the_ledger_and_survive_a_start() {
         ..Totals::default()
     };
     let order = |disk: &Disk| -> Vec<u8> {
-        let kept = disk.in_order().map(|kept| kept.unwrap().hash.0[0]);
+        let kept = disk.in_order().unwrap().map(|kept| kept.unwrap().hash.0[0]);
         kept.collect()
     };
     assert_eq!((disk.totals(), order(&disk)), (expected, vec![2, 1]));
@@ -248,5 +248,14 @@ fn sums_follow_the_ledger_and_survive_a_start() {
     assert_eq!(disk.entry(&hash(3)).unwrap(), entry(Class::Pinned, 7, 6));
     disk.put_entries((1..=4).map(|byte| (hash(byte), None)))
         .unwrap();
-    assert_eq!(disk.totals(), Totals::default());
+    assert_eq!((disk.totals(), order(&disk)), (Totals::default(), vec![]));
+    // What comes before all others after somebody asked is found.
+    for (byte, class) in [(9, Class::Followed), (8, Class::Cache), (7, Class::Cache)] {
+        let used = u64::from(byte);
+        disk.put_entries([(hash(byte), entry(class, used, 1))])
+            .unwrap();
+        assert_eq!(order(&disk)[0], byte);
+    }
+    disk.put_entries([(hash(7), None)]).unwrap();
+    assert_eq!(order(&disk), [8, 9]);
 }
