@@ -6,9 +6,7 @@
 
 mod check;
 mod machine;
-mod mirror;
 mod operations;
-mod schedules;
 
 use crate::io::fault::{Form, Plan};
 use check::{Came, came};

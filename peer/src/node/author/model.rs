@@ -1,6 +1,6 @@
 //! A model test of the author's rules (spec/author-file.md, Copies): seeded schedules of machines that sign, stop, are killed,
-//! lose and restore files, and of mirrors that lag, say nothing or lie, over the real code. Every head that leaves a
-//! process is collected.
+//! fail at any change of the disk, lose and restore files, and of mirrors that lag, say nothing or lie, over the real code.
+//! Every head that leaves a process is collected.
 //!
 //! Two worlds. In a careful one a mirror always answers, and has everything that was ever shown: there no two heads
 //! contradict each other, whatever else happens. In a wild one mirrors lag and people insist, so that two machines can sign
@@ -11,6 +11,7 @@
 mod history;
 mod machine;
 mod mirror;
+mod mishap;
 mod settle;
 
 use super::Trust;
@@ -158,19 +159,17 @@ impl<'a> Run<'a> {
             .collect()
     }
 
-    fn sign(&mut self, at: usize, trust: Trust) {
+    /// A careful node that runs on sees what others signed.
+    fn hear(&mut self, at: usize) {
         if self.is_careful && self.machines[at].is_open() {
-            // A node that runs on sees what others signed.
             self.watch(at);
         }
+    }
+
+    fn sign(&mut self, at: usize, trust: Trust) {
+        self.hear(at);
         let records = self.dice.below(4) as u64;
-        let now = [
-            0,
-            1,
-            1_700_000_000_000,
-            1_900_000_000_000,
-            9_000_000_000_000,
-        ][self.dice.below(5)];
+        let now = self.time();
         self.say(format!("machine {at} signs {records} at {now}, {trust:?}"));
         let Ok(node) = self.machines[at].node() else {
             panic!("machine {at} does not start");
@@ -210,6 +209,17 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Clocks go back and forth by ages.
+    fn time(&mut self) -> u64 {
+        [
+            0,
+            1,
+            1_700_000_000_000,
+            1_900_000_000_000,
+            9_000_000_000_000,
+        ][self.dice.below(5)]
+    }
+
     fn watch(&mut self, at: usize) {
         for mirror in &self.world.mirrors {
             self.machines[at].watch(&self.world.runtime, &mirror.url);
@@ -228,7 +238,8 @@ impl<'a> Run<'a> {
     fn step(&mut self) {
         let at = self.dice.below(MACHINES);
         match self.dice.below(40) {
-            0..14 => self.sign(at, Trust::Marked),
+            0..12 => self.sign(at, Trust::Marked),
+            12..14 => self.crash(at),
             14..16 => self.sign(at, Trust::Insisted),
             16..19 => {
                 self.say(format!("machine {at} takes over"));
@@ -265,37 +276,6 @@ impl<'a> Run<'a> {
             }
             _ => self.lose(at),
         }
-    }
-
-    fn lose(&mut self, at: usize) {
-        let machine = &mut self.machines[at];
-        let what = match self.dice.below(6) {
-            0 => {
-                machine.lose_store();
-                "its store"
-            }
-            1 => {
-                machine.lose_author_file();
-                "its author's file"
-            }
-            2 => {
-                machine.lose_state();
-                "its state"
-            }
-            3 => {
-                machine.lose_markers();
-                "its markers"
-            }
-            4 => {
-                machine.tear_author_file();
-                "the end of an append"
-            }
-            _ => {
-                machine.kill();
-                "its process"
-            }
-        };
-        self.say(format!("machine {at} loses {what}"));
     }
 }
 

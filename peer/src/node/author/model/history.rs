@@ -49,6 +49,8 @@ pub(super) struct Known {
     pub(super) file: Vec<History>,
     pub(super) store: Vec<History>,
     pub(super) heads: Vec<History>,
+    /// The author's file may have records that were never shown.
+    pub(super) is_begun: bool,
 }
 
 impl Known {
@@ -73,6 +75,7 @@ impl Known {
 
     pub(super) fn add_signed(&mut self, signed: &History) {
         self.add_shown(signed);
+        self.is_begun = false;
         if !self.file.contains(signed) {
             self.file.push(signed.clone());
         }

@@ -58,6 +58,10 @@ impl Machine {
         self.folder.path().join("data")
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.node.is_some()
     }
@@ -169,6 +173,7 @@ impl Machine {
         }
         if !matches!(part, Part::Store) {
             ours.file.clone_from(&theirs.file);
+            ours.is_begun = theirs.is_begun;
         }
         if !matches!(part, Part::Keys) {
             ours.store.clone_from(&theirs.store);
@@ -185,6 +190,7 @@ impl Machine {
         self.kill();
         lose(&self.data().join("keys/main.feed"));
         self.known.file.clear();
+        self.known.is_begun = false;
     }
 
     pub(super) fn lose_state(&mut self) {

@@ -52,7 +52,8 @@ impl Run<'_> {
         mirrors.any(|mirror| mirror.has_fork(&self.feed))
     }
 
-    /// Why a machine does not go on although everybody answers: a fork, or something that it showed and nobody has any more.
+    /// Why a machine does not go on although everybody answers: a fork, or something that
+    /// it showed or began and nobody else has.
     fn explain(&mut self, at: usize, failure: &Failure) {
         assert_eq!(failure.code, Code::Denied, "{failure:?}");
         let node = self.machines[at].node().unwrap();
@@ -61,7 +62,7 @@ impl Run<'_> {
         let is_at_hand = |known: &History| told.iter().any(|told| told.extends(known));
         let is_whole = self.machines[at].known.all().all(is_at_hand);
         assert!(
-            has_fork || !is_whole,
+            has_fork || !is_whole || self.machines[at].known.is_begun,
             "machine {at} stays behind: {failure:?}"
         );
     }
