@@ -89,7 +89,6 @@ impl Partial {
         pairs: &[u8],
         leaf: &[u8],
     ) -> Result<Self, StoreError> {
-        paths.make_folder()?;
         let partial = Self::begin_empty(paths, hash, proven)?;
         let last = last_leaf(proven);
         files::write_pairs(
@@ -110,9 +109,12 @@ impl Partial {
         hash: Hash,
         proven: Shape,
     ) -> Result<Self, StoreError> {
+        let is_new = paths.make_folder()?;
         // The state first, durably (store-2): from here on nobody takes the data for complete.
         paths.write_part(&encode(proven.bytes(), &Runs::new(), &Runs::new()))?;
+        // The innermost first: a journal commits the others with it, which makes their syncs short.
         paths.sync_folder()?;
+        paths.sync_above(is_new)?;
         let partial = Self::opened(paths, hash, proven, Runs::new())?;
         // The size is proven, so the sparse file may have it.
         partial.set_size()?;
