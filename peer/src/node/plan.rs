@@ -105,22 +105,28 @@ impl Plan {
             return Ok(None);
         }
         let mut rows = Vec::new();
+        let mut bare = Vec::new();
         let mut looked_at = 0;
         let before = self.looked_at;
+        // Whether an item without files is among the newest days takes a look at its record all the same.
+        let is_timeless = self.since_ms == 0;
         node.disk
             .rows(&self.feed, 0..self.looked_at, &mut |kind, row| {
                 if kind == RowKind::Item && row.retracted_by.is_none() {
-                    rows.push((row.index, row.newest));
+                    if row.is_bare && is_timeless {
+                        bare.push(row.index);
+                    } else {
+                        rows.push((row.index, row.newest));
+                    }
                 }
-                let is_full = rows.len() >= most;
+                let is_full = rows.len() + bare.len() >= most;
                 looked_at = if is_full { row.index } else { 0 };
                 !is_full
             })?;
         self.looked_at = looked_at;
-        self.items_left -= u64::try_from(rows.len())
-            .unwrap_or(u64::MAX)
-            .min(self.items_left);
-        if rows.is_empty() {
+        let looked = u64::try_from(rows.len() + bare.len()).unwrap_or(u64::MAX);
+        self.items_left -= looked.min(self.items_left);
+        if looked == 0 {
             return Ok(None);
         }
         let newest: Vec<u64> = rows.iter().map(|(_, newest)| *newest).collect();
@@ -143,7 +149,9 @@ impl Plan {
                 rows.extend(old.into_iter().filter(|(index, _)| *index < self.looked_at));
             }
         }
-        self.page(node, rows, items).map(Some)
+        let mut page = self.page(node, rows, items)?;
+        page.items += self.bare(node, &bare);
+        Ok(Some(page))
     }
 
     fn page(
@@ -189,6 +197,17 @@ impl Plan {
             }
         }
         Ok(newest)
+    }
+
+    /// How many of these items without files are here, and not dropped.
+    fn bare(&self, node: &Node, indexes: &[u64]) -> u64 {
+        let held = node.disk.held(&self.feed);
+        let wanted = indexes.iter().filter(|index| {
+            held.contains(**index)
+                && (!self.pins.is_dropped(&self.feed, **index)
+                    || self.pins.has(&self.feed, **index))
+        });
+        u64::try_from(wanted.count()).unwrap_or(u64::MAX)
     }
 
     /// What the policy kept until newer items came is cache from now on: items below those looked at, until some in a row
