@@ -1,7 +1,7 @@
 //! Blobs on their way in: verified leaves are written where they belong, and what is verified is noted as it goes.
 //!
 //! A note is written every half second or 64 MiB, without a sync: a killed process loses less than that. Each GiB, and when
-//! a transfer ends, the data is synced and the note says so. Whoever opens a partial blob believes only what was synced;
+//! the blob is complete, the data is synced. Whoever opens a partial blob believes only what was synced;
 //! other noted leaves are checked again, and so is everything when a file is not as long as it was (spec/store.md, Part
 //! file).
 
