@@ -2,13 +2,14 @@
 
 use levada_feed::chain;
 use levada_feed::key::FeedKey;
-use levada_peer::api::{Answer, Call, Event, Failure, Publish};
+use levada_peer::api::{Answer, Call, Event, Failure, Publish, Synced};
 use levada_peer::node::{self, ApiListen, Options, Serve};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -252,10 +253,18 @@ impl TestNode {
         let options = self.options();
         let (stop, stopped) = watch::channel(false);
         let (ready, is_ready) = oneshot::channel();
+        let (synced, told_synced) = std::sync::mpsc::channel();
         let serving = std::thread::spawn(move || {
             runtime().block_on(async move {
-                let (events, mut ignored) = mpsc::channel(16);
-                tokio::spawn(async move { while ignored.recv().await.is_some() {} });
+                let (events, mut told) = mpsc::channel(16);
+                tokio::spawn(async move {
+                    while let Some(event) = told.recv().await {
+                        if let Event::Synced(done) = event {
+                            // Few tests listen, and not to the end.
+                            let _ = synced.send(done);
+                        }
+                    }
+                });
                 let told = |serving| {
                     // The test that waits for it may have failed.
                     let _ = ready.send(serving);
@@ -267,6 +276,7 @@ impl TestNode {
             Ok(told) => TestServe {
                 told,
                 stop,
+                synced: told_synced,
                 serving: Some(serving),
             },
             Err(_) => panic!("serving failed: {:?}", serving.join()),
@@ -285,6 +295,7 @@ fn runtime() -> Runtime {
 /// A node that serves; ends when dropped.
 pub struct TestServe {
     told: node::Serving,
+    synced: std::sync::mpsc::Receiver<Synced>,
     stop: watch::Sender<bool>,
     serving: Option<JoinHandle<Result<(), Failure>>>,
 }
@@ -329,6 +340,20 @@ impl TestServe {
         let first = ask("");
         let tag = first.lines().find_map(|line| line.strip_prefix("etag: "));
         ask(tag.expect("a head has a tag"));
+    }
+
+    /// Waits until this node has told that it has synced a feed to at least this length, media included; gives what it told.
+    ///
+    /// # Panics
+    /// When it does not within a minute.
+    pub fn wait_synced(&self, feed: &FeedKey, length: u64) -> Synced {
+        loop {
+            let synced = self.synced.recv_timeout(Duration::from_secs(60));
+            let synced = synced.expect("the node syncs what it follows");
+            if synced.feed == *feed && synced.length >= length {
+                return synced;
+            }
+        }
     }
 
     /// Waits until this node has a head of a feed with at least this length, by asking as a peer does.

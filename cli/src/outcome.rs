@@ -83,6 +83,7 @@ mod tests {
             bytes_new: 0,
             files_over_limit: 0,
             files_over_quota: 0,
+            is_of_news: false,
             via: None,
             is_disputed: false,
             error: error.map(str::to_owned),

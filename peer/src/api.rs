@@ -13,13 +13,14 @@ mod mend;
 mod mirror;
 pub mod pipe;
 mod setup;
+mod synced;
 mod traffic;
 
 pub use crate::keep::{Class, Totals};
 pub use crate::sources::Retractions;
 pub use answer::{
     Answer, FeedInfo, KeyInfo, PeerInfo, Playing, PublishSummary, Shown, SourceInfo, State, Status,
-    Synced, Written,
+    Written,
 };
 pub use checked::Checked;
 pub use event::{Change, Event, Progress};
@@ -31,6 +32,7 @@ pub use keeping::{
 pub use mend::{Damaged, Diagnosis, Finding, Rebuild, Rebuilt, RebuiltFeed, Verified, Verify};
 pub use mirror::{MirrorInfo, MirrorState};
 pub use setup::{ConfigFile, ConfigInfo, Folder, Reloaded, ReloadedSetting, Setting, TokenInfo};
+pub use synced::Synced;
 pub use traffic::TrafficInfo;
 
 use serde::{Deserialize, Serialize};

@@ -94,6 +94,8 @@ pub struct Row {
     pub newest: u64,
     /// The record that retracts it.
     pub retracted_by: Option<u64>,
+    /// It is known to name no files: its record need not be read to look for them.
+    pub is_bare: bool,
 }
 
 /// What one record changes in the index.

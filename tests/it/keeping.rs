@@ -3,6 +3,7 @@
 mod damage;
 mod disks;
 mod dropped;
+mod news;
 mod pins;
 mod policy;
 mod quota;

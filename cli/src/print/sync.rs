@@ -74,6 +74,7 @@ fn line(synced: &Synced) -> String {
         files,
         files_wanted,
         bytes_new,
+        is_of_news,
         ..
     } = synced;
     let nickname = escape::plain(&synced.nickname);
@@ -92,6 +93,9 @@ fn line(synced: &Synced) -> String {
             units::size(bytes)
         ),
     };
+    if *is_of_news {
+        return format!("{nickname}: {held}; {new}");
+    }
     format!(
         "{nickname}: {held}, {}, {files} of {} here; {new}",
         units::count(*items, "item"),
@@ -120,6 +124,7 @@ mod tests {
             bytes_new: 2048,
             files_over_limit: 0,
             files_over_quota: 0,
+            is_of_news: false,
             via: None,
             is_disputed: false,
             error: None,

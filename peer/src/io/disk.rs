@@ -219,11 +219,11 @@ impl Disk {
         self.known().get_key_value(bytes).map(|(feed, _)| *feed)
     }
 
-    /// Writes a batch: all of it or, after a crash, nothing.
+    /// Writes a batch: all of it or, after a crash, nothing. Gives the blobs that its records name.
     ///
     /// # Errors
     /// Those of the database; the store is as before.
-    pub fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+    pub fn commit(&self, batch: &Batch) -> Result<Vec<Hash>, StoreError> {
         let mut known = self.known();
         let next = u32::try_from(known.len()).map_err(|_| self.damaged("its list of feeds"))?;
         let fresh = || Known {
@@ -269,13 +269,13 @@ impl Disk {
                 state.head = Some(Arc::new(head.clone()));
             }
         }
-        self.write_rows(&mut write, number, batch.records(), batch.leaves())?;
+        let named = self.write_rows(&mut write, number, batch.records(), batch.leaves())?;
         let mut value = number.to_be_bytes().to_vec();
         value.extend_from_slice(&state.held.to_bytes());
         write.insert(&self.feeds, batch.feed().as_bytes(), value);
         self.apply(write)?;
         known.insert(*batch.feed(), state);
-        Ok(())
+        Ok(named)
     }
 
     /// Chaining values below 16 KiB are hashed again when asked for, if their leaves are held.

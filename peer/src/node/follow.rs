@@ -1,6 +1,6 @@
 //! Subscriptions: follow, unfollow, and a sync of one or all.
 
-use super::sync::{failure, sync_source};
+use super::sync::{Look, failure, sync_source};
 use super::{Node, Stop};
 use crate::api::{Answer, Call, Code, Event, Failure, Retractions};
 use crate::io::clock;
@@ -70,7 +70,7 @@ pub(super) async fn follow(
         .hint("it is followed; say where to ask: levada follow LINK --via http://HOST:9327"));
     }
     let was_known = node.disk.head(&link.feed)?.is_some();
-    let synced = sync_source(node, &source, events, stop).await;
+    let synced = sync_source(node, &source, Look::All, events, stop).await;
     match synced {
         Ok(synced) => Ok(Answer::Followed(synced)),
         Err(failure) => {
@@ -120,7 +120,7 @@ pub(super) async fn sync(
     }
     let (mut synced, mut failures) = (0, Vec::new());
     for source in &sources {
-        match sync_source(node, source, events.clone(), stop.clone()).await {
+        match sync_source(node, source, Look::All, events.clone(), stop.clone()).await {
             Ok(done) => {
                 synced += 1;
                 super::tell(&events, Event::Synced(done)).await;

@@ -3,7 +3,7 @@
 mod poll;
 mod watch;
 
-use super::sync::sync_source;
+use super::sync::{Look, sync_source};
 use super::{Node, Stop, announce};
 use crate::api;
 use crate::engine::{Action, Engine, Event, Outcome};
@@ -233,7 +233,7 @@ async fn sync(
         .sort_by_key(|via| place(via).unwrap_or(usize::MAX));
     let (quiet, mut ignored) = mpsc::channel(64);
     let draining = tokio::spawn(async move { while ignored.recv().await.is_some() {} });
-    let synced = sync_source(node, &source, quiet, stop).await;
+    let synced = sync_source(node, &source, Look::News, quiet, stop).await;
     // Ends with its sender, which is gone.
     let _ = draining.await;
     match synced {

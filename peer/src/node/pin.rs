@@ -7,7 +7,7 @@ mod applied;
 use super::get::{Fetch, item};
 use super::media::WantedBlob;
 use super::room::Purpose;
-use super::sync::sync_source;
+use super::sync::{Look, sync_source};
 use super::words::short;
 use super::{Node, Stop};
 use crate::api::{Answer, Code, Event, Failure, Kept, KeptAs};
@@ -102,7 +102,7 @@ async fn pin_feed(
     node.apply_pins_until(&stop).await?;
     let mut files_left = 0;
     if let Some(source) = node.source_of(feed) {
-        let synced = sync_source(node, &source, events.clone(), stop.clone()).await?;
+        let synced = sync_source(node, &source, Look::All, events.clone(), stop.clone()).await?;
         files_left = synced.files_wanted - synced.files;
         super::tell(&events, Event::Synced(synced)).await;
     }

@@ -1,7 +1,10 @@
 //! Which media of a source are wanted: those of the items its policy keeps, newest first, up to its limit of bytes.
 //!
 //! Given out page by page, so that a source of any size needs the memory of one page. A policy of days ends with the first
-//! items that are all too old, and edits of still older ones that were written since.
+//! items that are all too old, and edits of still older ones that were written since. A new head of a source that keeps all
+//! costs a look at what is new alone (`noted`).
+
+mod noted;
 
 use super::Node;
 use super::media::WantedBlob;
@@ -16,6 +19,8 @@ use crate::store::{RowKind, StoreError};
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use levada_feed::record::{self, Body, Item};
+pub(super) use noted::forget;
+use noted::{Listed, Tally};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -31,7 +36,10 @@ pub(super) struct Plan {
     /// Items written before this are not wanted.
     since_ms: u64,
     items_left: u64,
+    max_size: u64,
     bytes_left: u64,
+    /// What is here of these items was counted by an earlier plan.
+    is_counted: bool,
     /// Items from this index on were looked at.
     looked_at: u64,
     /// All others are too old, but for those that were edited since.
@@ -39,6 +47,10 @@ pub(super) struct Plan {
     pins: Arc<Pins>,
     /// What its media are kept as.
     class: Class,
+    /// Only these items are looked at.
+    listed: Option<Listed>,
+    /// What the next plan is told, if all is kept.
+    tally: Option<Tally>,
 }
 
 /// What one page of items came to.
@@ -52,6 +64,8 @@ pub(super) struct Page {
     pub(super) missing: Vec<WantedBlob>,
     /// Those of them.
     pub(super) here: Vec<Hash>,
+    /// Item, file and size of each one that is missing.
+    pub(super) asked: Vec<(u64, Hash, u64)>,
 }
 
 /// The newest state of an item.
@@ -69,9 +83,11 @@ pub(super) fn since_ms(keep: Keep) -> u64 {
 }
 
 impl Plan {
-    pub(super) fn of(source: &Source, pins: &Arc<Pins>) -> Self {
+    /// A plan of all items that the policy keeps.
+    pub(super) fn of(node: &Node, source: &Source, pins: &Arc<Pins>) -> Self {
         let is_pinned = pins.has_feed(&source.feed);
         let keep = if is_pinned { Keep::All } else { source.keep };
+        let max_size = if is_pinned { u64::MAX } else { source.max_size };
         let items_left = match keep {
             Keep::All | Keep::Days(_) => u64::MAX,
             Keep::Newest(items) => items,
@@ -81,7 +97,9 @@ impl Plan {
             feed: source.feed,
             since_ms: since_ms(keep),
             items_left,
-            bytes_left: if is_pinned { u64::MAX } else { source.max_size },
+            max_size,
+            bytes_left: max_size,
+            is_counted: false,
             looked_at: u64::MAX,
             has_ended: false,
             pins: pins.clone(),
@@ -90,6 +108,8 @@ impl Plan {
             } else {
                 Class::Followed
             },
+            listed: None,
+            tally: Tally::begin(node, source, pins, keep),
         }
     }
 
@@ -98,6 +118,11 @@ impl Plan {
         if self.has_ended {
             return Ok(None);
         }
+        if let Some(listed) = self.listed.take() {
+            let (page, listed) = self.next_listed(node, listed)?;
+            self.listed = Some(listed);
+            return Ok(page);
+        }
         let most = usize::try_from(self.items_left)
             .unwrap_or(usize::MAX)
             .min(PAGE_ITEMS);
@@ -105,22 +130,28 @@ impl Plan {
             return Ok(None);
         }
         let mut rows = Vec::new();
+        let mut bare = Vec::new();
         let mut looked_at = 0;
         let before = self.looked_at;
+        // Whether an item without files is among the newest days takes a look at its record all the same.
+        let is_timeless = self.since_ms == 0;
         node.disk
             .rows(&self.feed, 0..self.looked_at, &mut |kind, row| {
                 if kind == RowKind::Item && row.retracted_by.is_none() {
-                    rows.push((row.index, row.newest));
+                    if row.is_bare && is_timeless {
+                        bare.push(row.index);
+                    } else {
+                        rows.push((row.index, row.newest));
+                    }
                 }
-                let is_full = rows.len() >= most;
+                let is_full = rows.len() + bare.len() >= most;
                 looked_at = if is_full { row.index } else { 0 };
                 !is_full
             })?;
         self.looked_at = looked_at;
-        self.items_left -= u64::try_from(rows.len())
-            .unwrap_or(u64::MAX)
-            .min(self.items_left);
-        if rows.is_empty() {
+        let looked = u64::try_from(rows.len() + bare.len()).unwrap_or(u64::MAX);
+        self.items_left -= looked.min(self.items_left);
+        if looked == 0 {
             return Ok(None);
         }
         let newest: Vec<u64> = rows.iter().map(|(_, newest)| *newest).collect();
@@ -143,7 +174,35 @@ impl Plan {
                 rows.extend(old.into_iter().filter(|(index, _)| *index < self.looked_at));
             }
         }
-        self.page(node, rows, items).map(Some)
+        let mut page = self.page(node, rows, items)?;
+        page.items += self.bare(node, &bare);
+        Ok(Some(page))
+    }
+
+    /// The next page of the listed items: those that are new have the whole limit, as the newest have in a walk of all.
+    fn next_listed(
+        &mut self,
+        node: &Node,
+        mut listed: Listed,
+    ) -> Result<(Option<Page>, Listed), StoreError> {
+        let is_fresh = !listed.fresh.is_empty();
+        let from = match is_fresh {
+            true => &mut listed.fresh,
+            false => &mut listed.older,
+        };
+        if !is_fresh && !self.is_counted {
+            let taken = self.max_size - self.bytes_left;
+            self.bytes_left = listed.bytes_left.saturating_sub(taken);
+            self.is_counted = true;
+        }
+        let rows: Vec<_> = from.drain(..from.len().min(PAGE_ITEMS)).collect();
+        if rows.is_empty() {
+            return Ok((None, listed));
+        }
+        let newest: Vec<u64> = rows.iter().map(|(_, newest)| *newest).collect();
+        let items = self.items(node, &newest)?;
+        let page = self.page(node, rows, items)?;
+        Ok((Some(page), listed))
     }
 
     fn page(
@@ -160,7 +219,7 @@ impl Plan {
                 self.pins.is_dropped(&self.feed, index) && !self.pins.has(&self.feed, index);
             if let Some(newest) = items.remove(&newest).filter(|_| !is_dropped) {
                 page.items += 1;
-                self.add(node, newest, &mut page, &mut seen)?;
+                self.add(node, (index, newest), &mut page, &mut seen)?;
             }
         }
         node.raise(&page.here, self.class)?;
@@ -189,6 +248,17 @@ impl Plan {
             }
         }
         Ok(newest)
+    }
+
+    /// How many of these items without files are here, and not dropped.
+    fn bare(&self, node: &Node, indexes: &[u64]) -> u64 {
+        let held = node.disk.held(&self.feed);
+        let wanted = indexes.iter().filter(|index| {
+            held.contains(**index)
+                && (!self.pins.is_dropped(&self.feed, **index)
+                    || self.pins.has(&self.feed, **index))
+        });
+        u64::try_from(wanted.count()).unwrap_or(u64::MAX)
     }
 
     /// What the policy kept until newer items came is cache from now on: items below those looked at, until some in a row
@@ -286,7 +356,7 @@ impl Plan {
     fn add(
         &mut self,
         node: &Node,
-        newest: Newest,
+        (index, newest): (u64, Newest),
         page: &mut Page,
         seen: &mut BTreeSet<Hash>,
     ) -> Result<(), StoreError> {
@@ -295,18 +365,27 @@ impl Plan {
             if !seen.insert(file.hash) {
                 continue;
             }
-            if file.size > self.bytes_left {
+            let fits = file.size <= self.bytes_left;
+            if !fits && !self.is_counted {
                 page.over_limit += 1;
                 continue;
             }
-            self.bytes_left -= file.size;
             let state = node.blobs.state(&file.hash)?;
-            if state.is_some_and(|state| matches!(state.held, Held::Complete)) {
+            let is_here = state.is_some_and(|state| matches!(state.held, Held::Complete));
+            if !(is_here && self.is_counted) {
+                if !fits {
+                    page.over_limit += 1;
+                    continue;
+                }
+                self.bytes_left -= file.size;
+            }
+            if is_here {
                 page.held += 1;
                 page.here.push(file.hash);
             } else if node.blobs.away(&file.hash)?.is_some() {
                 // It comes back with its disk; only who asks for it by name has it fetched again.
             } else {
+                page.asked.push((index, file.hash, file.size));
                 page.missing.push(WantedBlob {
                     hash: file.hash,
                     size: file.size,

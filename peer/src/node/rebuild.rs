@@ -144,7 +144,14 @@ async fn followed(
         if *stop.borrow() {
             return Ok(());
         }
-        let synced = super::sync::sync_source(node, source, events.clone(), stop.clone()).await;
+        let synced = super::sync::sync_source(
+            node,
+            source,
+            super::sync::Look::All,
+            events.clone(),
+            stop.clone(),
+        )
+        .await;
         let error = match synced {
             Ok(synced) => synced.error,
             Err(failure) => Some(failure.message),

@@ -1,15 +1,13 @@
 //! Syncing one source: records from the first peer that has them, then the media that its policy keeps.
 
-use super::media::MediaFetch;
-use super::plan::{Plan, since_ms};
-use super::records::{Came, RecordSync, SyncError, blocking};
-use super::room::Purpose;
+mod media;
+
+use super::plan::since_ms;
+use super::records::{Came, RecordSync, SyncError};
 use super::{Node, Stop, doctor};
 use crate::api::{Code, Event, Failure, Synced};
 use crate::io::client::{AskError, Remote, Unreachable};
 use crate::io::clock;
-use crate::keep::Class;
-use crate::pins::Pins;
 use crate::session::Wanted;
 use crate::sources::{Keep, Source};
 use levada_feed::reject::Reject;
@@ -22,15 +20,25 @@ const ROUNDS: u32 = 2;
 /// Pause between two rounds.
 const PAUSE: Duration = Duration::from_millis(400);
 
+/// At which items a sync looks for media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// At all that the policy keeps: a person asked.
+    All,
+    /// At those that are new, changed or lacked something, if the others were looked at lately: a peer has news.
+    News,
+}
+
 /// Syncs one source once.
 pub(super) async fn sync_source(
     node: &Arc<Node>,
     source: &Source,
+    look: Look,
     events: mpsc::Sender<Event>,
     stop: Stop,
 ) -> Result<Synced, Failure> {
     let started = clock::tick();
-    let done = sync_once(node, source, events, stop).await;
+    let done = sync_once(node, source, look, events, stop).await;
     let ms = clock::since(started).as_millis();
     let feed = super::words::short(&source.feed);
     match &done {
@@ -51,6 +59,7 @@ pub(super) async fn sync_source(
 async fn sync_once(
     node: &Arc<Node>,
     source: &Source,
+    look: Look,
     events: mpsc::Sender<Event>,
     stop: Stop,
 ) -> Result<Synced, Failure> {
@@ -60,6 +69,7 @@ async fn sync_once(
         nickname: source.nickname.clone(),
         name: None,
         length: 0,
+        is_of_news: false,
         root: None,
         records: 0,
         records_new: 0,
@@ -94,7 +104,7 @@ async fn sync_once(
         // Who answered is asked first for the media too.
         order.sort_by_key(|remote| remote.name() != via.name());
     }
-    sync_media(node, source, order, &mut result, events, stop).await?;
+    media::sync_media(node, source, look, order, &mut result, events, stop).await?;
     if let Some(head) = node.disk.head(&source.feed)? {
         result.length = head.body().length;
         result.root = Some(head.body().root);
@@ -290,96 +300,4 @@ pub(super) fn failure(source: &Source, error: &SyncError) -> Failure {
         SyncError::Ask(AskError::Unreachable(_)) => Failure::new(Code::NotFound, message)
             .hint("is it running there? `levada sync` tries again"),
     }
-}
-
-/// What media of a source are fetched for.
-fn purpose(node: &Node, source: &Source, pins: &Pins) -> Purpose {
-    if node.own_name(&source.feed).is_some() {
-        Purpose::Own
-    } else if pins.has_feed(&source.feed) {
-        Purpose::Pin
-    } else {
-        Purpose::Follow
-    }
-}
-
-/// The media of the items that the policy keeps, newest first, up to the source's limit.
-async fn sync_media(
-    node: &Arc<Node>,
-    source: &Source,
-    remotes: Vec<Remote>,
-    result: &mut Synced,
-    events: mpsc::Sender<Event>,
-    stop: Stop,
-) -> Result<(), Failure> {
-    let pins = node.pins()?;
-    // A person may have written the file while we run.
-    node.apply_pins_until(&stop).await?;
-    let purpose = purpose(node, source, &pins);
-    let name = source.nickname.clone();
-    let fetch = MediaFetch::new(
-        node,
-        remotes.clone(),
-        name,
-        purpose,
-        events.clone(),
-        stop.clone(),
-    );
-    let mut plan = Plan::of(source, &pins);
-    let mut over_quota = 0;
-    loop {
-        let planning = node.clone();
-        let planned = blocking(move || {
-            let page = plan.next(&planning)?;
-            Ok((plan, page))
-        });
-        let page = planned.await.map_err(|error| failure(source, &error))?;
-        plan = page.0;
-        let Some(page) = page.1 else { break };
-        let missing = u64::try_from(page.missing.len()).unwrap_or(0);
-        result.items += page.items;
-        result.files += page.held;
-        result.files_wanted += page.held + missing;
-        result.files_over_limit += page.over_limit;
-        let came = fetch.page(page.missing).await;
-        result.bytes_new = fetch.bytes();
-        result.files += came.map_err(|error| failure(source, &error))?;
-        // What was here may have made room for what came.
-        let looking = node.clone();
-        let gone = blocking(move || looking.gone_since(&page.here)).await;
-        let gone = gone.map_err(|error| failure(source, &error))?;
-        result.files -= gone;
-        result.files_wanted -= gone;
-        over_quota += gone;
-    }
-    if let Some(no_room) = fetch.disk_full() {
-        return Err(failure(source, &SyncError::NoRoom(no_room)));
-    }
-    result.files_over_quota = over_quota + fetch.no_room();
-    result.files_wanted -= fetch.no_room();
-    let (looking, feed) = (node.clone(), source.feed);
-    let pinned = blocking(move || {
-        plan.past(&looking)?;
-        let (missing, here) = super::pin::pinned(&looking, &pins, &feed)?;
-        looking.raise(&here, Class::Pinned)?;
-        Ok(missing)
-    });
-    let missing = pinned.await.map_err(|error| failure(source, &error))?;
-    if !missing.is_empty() {
-        let name = source.nickname.clone();
-        let fetch = MediaFetch::new(node, remotes, name, Purpose::Pin, events, stop);
-        result.files_wanted += u64::try_from(missing.len()).unwrap_or(0);
-        let came = fetch.page(missing).await;
-        result.bytes_new += fetch.bytes();
-        result.files += came.map_err(|error| failure(source, &error))?;
-    }
-    let lacking = result.files_wanted.saturating_sub(result.files);
-    doctor::note_lacking(&node.disk, &source.feed, Some(lacking))?;
-    if lacking > 0 {
-        result.error = Some(match lacking {
-            1 => "1 file is not here yet".to_owned(),
-            files => format!("{files} files are not here yet"),
-        });
-    }
-    Ok(())
 }

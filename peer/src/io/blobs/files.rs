@@ -141,18 +141,14 @@ impl Paths {
         Ok(serde_json::from_slice(&bytes).map_or(Place::Nowhere, Place::Reference))
     }
 
-    /// Makes the folder, durably: what is in it later is no more durable than its name.
-    pub(super) fn make_folder(&self) -> Result<(), StoreError> {
+    /// Makes the folder; says whether it is new, and so not durable before `sync_above`.
+    pub(super) fn make_folder(&self) -> Result<bool, StoreError> {
         if self.folder.is_dir() {
-            return Ok(());
+            return Ok(false);
         }
         fault::step(&self.folder, || std::fs::create_dir_all(&self.folder))
             .map_err(StoreError::file(&self.folder, "making the folder"))?;
-        let above = whole::folder_of(&self.folder);
-        for folder in [above, &self.root] {
-            whole::sync_folder(folder).map_err(StoreError::file(folder, "syncing the folder"))?;
-        }
-        Ok(())
+        Ok(true)
     }
 
     /// Notes what is verified of a partial blob, whole or not at all. Not synced: a note that is lost or empty after a loss
@@ -168,6 +164,14 @@ impl Paths {
     pub(super) fn sync_folder(&self) -> Result<(), StoreError> {
         whole::sync_folder(&self.folder)
             .map_err(StoreError::file(&self.folder, "syncing the folder"))
+    }
+
+    /// Makes the folder's own name durable, if it is new.
+    pub(super) fn sync_above(&self, is_new: bool) -> Result<(), StoreError> {
+        let above = [whole::folder_of(&self.folder), &self.root];
+        above.iter().filter(|_| is_new).try_for_each(|folder| {
+            whole::sync_folder(folder).map_err(StoreError::file(folder, "syncing the folder"))
+        })
     }
 
     /// Removes a copy of which nothing is worth keeping. A file in place that it was to take the place of stays what it is.

@@ -170,7 +170,9 @@ impl Blobs {
             _ => {}
         }
         let paths = root.paths(&hash);
-        paths.make_folder()?;
+        // What is in it later is no more durable than its name.
+        let is_new = paths.make_folder()?;
+        paths.sync_above(is_new)?;
         unfinished::sync(&outboard, &paths.outboard)?;
         if let Some(copy) = &copy {
             unfinished::sync(copy, &paths.data)?;

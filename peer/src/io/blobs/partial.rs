@@ -1,7 +1,7 @@
 //! Blobs on their way in: verified leaves are written where they belong, and what is verified is noted as it goes.
 //!
 //! A note is written every half second or 64 MiB, without a sync: a killed process loses less than that. Each GiB, and when
-//! a transfer ends, the data is synced and the note says so. Whoever opens a partial blob believes only what was synced;
+//! the blob is complete, the data is synced. Whoever opens a partial blob believes only what was synced;
 //! other noted leaves are checked again, and so is everything when a file is not as long as it was (spec/store.md, Part
 //! file).
 
@@ -89,7 +89,6 @@ impl Partial {
         pairs: &[u8],
         leaf: &[u8],
     ) -> Result<Self, StoreError> {
-        paths.make_folder()?;
         let partial = Self::begin_empty(paths, hash, proven)?;
         let last = last_leaf(proven);
         files::write_pairs(
@@ -110,9 +109,12 @@ impl Partial {
         hash: Hash,
         proven: Shape,
     ) -> Result<Self, StoreError> {
+        let is_new = paths.make_folder()?;
         // The state first, durably (store-2): from here on nobody takes the data for complete.
         paths.write_part(&encode(proven.bytes(), &Runs::new(), &Runs::new()))?;
+        // The innermost first: a journal commits the others with it, which makes their syncs short.
         paths.sync_folder()?;
+        paths.sync_above(is_new)?;
         let partial = Self::opened(paths, hash, proven, Runs::new())?;
         // The size is proven, so the sparse file may have it.
         partial.set_size()?;

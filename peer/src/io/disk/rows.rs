@@ -25,6 +25,8 @@ type RowsBefore = (Range<u64>, BTreeMap<u64, Stored>);
 #[derive(Clone, Copy, Default)]
 struct Stored {
     begun: Option<RowKind>,
+    /// It begins an item whose first record names no files.
+    is_bare: bool,
     /// The record is itself an edit, of what began there.
     edit_of: Option<u64>,
     edit: Option<(u64, Hash)>,
@@ -32,18 +34,21 @@ struct Stored {
 }
 
 impl Disk {
+    /// Writes what records change; gives the blobs that they name.
     pub(super) fn write_rows(
         &self,
         write: &mut OwnedWriteBatch,
         number: u32,
         records: &[(u64, Vec<u8>)],
         leaves: &[(u64, Vec<u8>)],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Hash>, StoreError> {
+        let mut all_named = Vec::new();
         let mut changed: BTreeMap<u64, Stored> = BTreeMap::new();
         let before = self.rows_before(number, records)?;
         for (index, record) in records {
             let (change, named) = query::changes(record, *index);
             self.name_blobs(write, number, *index, &named);
+            all_named.extend_from_slice(&named);
             let target = match change {
                 RowChange::Begin(_) => *index,
                 RowChange::Edit(target, _) | RowChange::Retract(target, _) => target,
@@ -76,6 +81,7 @@ impl Disk {
             match change {
                 RowChange::Begin(kind) => {
                     row.begun = Some(kind);
+                    row.is_bare = kind == RowKind::Item && named.is_empty();
                     if kind == RowKind::Profile {
                         write.insert(&self.rows, profile_key(number, *index), []);
                     }
@@ -95,7 +101,7 @@ impl Disk {
         for (index, row) in changed {
             write.insert(&self.rows, key(number, index), encode(&row));
         }
-        Ok(())
+        Ok(all_named)
     }
 
     /// Rows stored before within the range of a batch that has no gaps, read in one go.
@@ -256,6 +262,8 @@ impl Disk {
         } else {
             index
         };
+        // An edit may name files: what it says is in its record.
+        let is_bare = stored.is_bare && newest == index;
         let is_retractable =
             stored.begun.is_none() || !matches!(kind, RowKind::Moved | RowKind::Other);
         let retracted_by = retract.filter(|_| is_retractable);
@@ -265,6 +273,7 @@ impl Disk {
                 index,
                 newest,
                 retracted_by,
+                is_bare,
             },
         )))
     }

@@ -89,9 +89,15 @@ fn rows_show_the_newest_state_and_only_references_that_resolve_count() {
         index,
         newest,
         retracted_by,
+        is_bare: false,
+    };
+    // The items name no files; of one that was edited, its newest record tells.
+    let bare = Row {
+        is_bare: true,
+        ..row(2, 2, Some(4))
     };
     let expected = [
-        (RowKind::Item, row(2, 2, Some(4))),
+        (RowKind::Item, bare),
         (RowKind::Item, row(1, 3, None)),
         (RowKind::Profile, row(0, 0, None)),
     ];

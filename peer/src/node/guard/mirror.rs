@@ -10,7 +10,7 @@ use crate::io::keys::KeyEntry;
 use crate::node::author::elsewhere::{self, Said};
 use crate::node::author::{Aside, Author, Trust, refusal};
 use crate::node::records::{SyncError, blocking};
-use crate::node::sync::sync_source;
+use crate::node::sync::{Look, sync_source};
 use crate::node::{Node, Stop, tell};
 use levada_feed::chain;
 use levada_feed::fork::ForkProof;
@@ -253,7 +253,7 @@ impl Watch {
         let node = &self.node;
         if let Ok(Some(source)) = node.own_source(name) {
             let (events, stop) = (self.events.clone(), self.stop.clone());
-            if let Ok(synced) = sync_source(node, &source, events, stop).await {
+            if let Ok(synced) = sync_source(node, &source, Look::News, events, stop).await {
                 tell(&self.events, Event::Synced(synced)).await;
             }
         }

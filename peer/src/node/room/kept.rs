@@ -73,8 +73,8 @@ impl Node {
 
     /// Commits records of an own feed; what they name is one's own from now on.
     pub(in crate::node) fn commit_own(&self, batch: &Batch) -> Result<(), StoreError> {
-        self.disk.commit(batch)?;
-        self.own_blobs(batch)
+        let named = self.disk.commit(batch)?;
+        self.raise(&named, Class::Own).map(drop)
     }
 
     /// What these records name is one's own.

@@ -66,6 +66,9 @@ pub(super) fn note_damage(node: &Node, hash: &Hash, path: &Path) -> Result<(), S
 /// Notes what stays damaged.
 pub(super) fn put_damaged(node: &Node, hash: &Hash, damaged: &Damaged) -> Result<(), StoreError> {
     let note = serde_json::to_vec(damaged).expect("numbers and text become JSON");
+    for (feed, _) in node.named_by(hash)? {
+        crate::node::plan::forget(node, &feed)?;
+    }
     node.damaged.put(hash, &note)
 }
 

@@ -17,6 +17,8 @@ use std::path::Path;
 const MAGIC: &[u8] = b"levada part v1\n";
 /// Leaves that are checked again together: 64 MiB.
 const CHECK_LEAVES: u64 = 4_096;
+/// Leaves that each start may check again: 4 MiB.
+const DOUBTFUL_LEAVES: u64 = 256;
 
 impl Partial {
     /// Opens what was begun before (store-4, store-5), and checks again what may not have reached the disk. `None` when nothing of it is
@@ -54,7 +56,8 @@ impl Partial {
             Some(noted) => (noted.held, noted.synced),
             None => (Runs::of(0..shape.leaves()), Runs::new()),
         };
-        let mut good = if is_whole { synced } else { Runs::new() };
+        let synced = if is_whole { synced } else { Runs::new() };
+        let mut good = synced.clone();
         let doubtful: Vec<Range<u64>> = held
             .iter()
             .flat_map(|run| good.missing(run).collect::<Vec<_>>())
@@ -66,9 +69,15 @@ impl Partial {
             paths.remove_part()?;
             return Ok(None);
         }
-        partial.state().held = good;
-        // So that the next one has nothing to check.
-        if !doubtful.is_empty() {
+        {
+            let mut state = partial.state();
+            state.held = good;
+            // Or the next note would say that all of it has to be checked again.
+            state.synced = synced;
+        }
+        let leaves: u64 = doubtful.iter().map(|run| run.end - run.start).sum();
+        // So that the next one has nothing to check, or little: a few leaves are checked in less time than a sync takes.
+        if leaves > DOUBTFUL_LEAVES || !is_size_noted || !is_whole {
             partial.sync_and_note()?;
         }
         Ok(Some(partial))

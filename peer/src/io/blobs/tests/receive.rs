@@ -451,3 +451,26 @@ fn reader_that_was_open_goes_on_when_the_blob_is_completed() {
     assert!(partial.complete().unwrap());
     assert_eq!(reader.read(0..original.size()).unwrap(), original.bytes);
 }
+
+#[test]
+fn what_was_synced_before_a_restart_counts_as_synced_after_the_next_note() {
+    let place = Place::new();
+    let (original, partial) = partly(&place);
+    assert!(!partial.complete().unwrap());
+    drop(partial);
+    let place = place.reopen();
+    let partial = place.blobs.resume(&original.hash).unwrap().unwrap();
+    original.fill(&partial, 50..51);
+    drop(partial);
+    // Only what is checked again would be missed: of what was synced that is nothing.
+    let data = fs::OpenOptions::new()
+        .write(true)
+        .open(&place.paths(&original.hash).data)
+        .unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&data, &[0; 16_384], 20 * 16_384).unwrap();
+    let place = place.reopen();
+    assert_eq!(
+        held(&place, &original),
+        Some(runs(&[10..40, 50..51, 79..80]))
+    );
+}

@@ -7,6 +7,8 @@ use levada_feed::hash::Hash;
 
 const ROW_BYTES: usize = 1 + 8 + 32 + 8 + 32;
 const NONE: u64 = u64::MAX;
+/// Stands for the kind of an item whose first record names no files, so that nobody reads it to look for them.
+const BARE_ITEM: u8 = 8;
 
 /// Stands where an index would, behind all of them: profiles are listed there too, so that the newest is found at once.
 pub(super) const PROFILES: u64 = u64::MAX;
@@ -25,6 +27,7 @@ pub(super) fn encode(row: &Stored) -> Vec<u8> {
     }
     let kind = match row.begun {
         None => 0,
+        Some(RowKind::Item) if row.is_bare => BARE_ITEM,
         Some(RowKind::Profile) => 1,
         Some(RowKind::Item) => 2,
         Some(RowKind::Collection) => 3,
@@ -46,10 +49,10 @@ pub(super) fn encode(row: &Stored) -> Vec<u8> {
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Option<Stored> {
-    let begun = match bytes.first()? {
+    let begun = match *bytes.first()? {
         0 => None,
         1 => Some(RowKind::Profile),
-        2 => Some(RowKind::Item),
+        2 | BARE_ITEM => Some(RowKind::Item),
         3 => Some(RowKind::Collection),
         4 => Some(RowKind::Listing),
         5 => Some(RowKind::Moved),
@@ -63,9 +66,11 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Stored> {
         }
         _ => return None,
     };
+    let is_bare = bytes.first() == Some(&BARE_ITEM);
     if bytes.len() == 1 {
         return Some(Stored {
             begun,
+            is_bare,
             ..Stored::default()
         });
     }
@@ -76,6 +81,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Stored> {
     };
     Some(Stored {
         begun,
+        is_bare,
         edit_of: None,
         edit: change(1)?,
         retract: change(41)?,

@@ -119,7 +119,8 @@ impl Mirror {
             };
             let bundles = split_bundles(&all).unwrap();
             let started = FollowedLog::new(*feed, None).accept_start(None, &bundles);
-            return disk.commit(&started.unwrap()).unwrap();
+            disk.commit(&started.unwrap()).unwrap();
+            return;
         };
         let have = ours.body().length;
         let Some(bytes) = answer::head(from, feed, have).unwrap() else {
@@ -127,7 +128,7 @@ impl Mirror {
         };
         let mut log = FollowedLog::new(*feed, Some(ours));
         match log.accept_head(&bytes, &disk.pieces(feed), u64::MAX / 2) {
-            Ok(Verdict::Accepted(batch)) => disk.commit(&batch).unwrap(),
+            Ok(Verdict::Accepted(batch)) => drop(disk.commit(&batch).unwrap()),
             Ok(Verdict::Fork(proof)) => self.keep_fork(*proof),
             Ok(Verdict::Stale) => return,
             other => panic!("{other:?}"),
