@@ -137,7 +137,7 @@ fn other_limits_and_pins_have_all_items_looked_at() {
     let author_serves = author.serve();
     let _ = follower.follow(author_serves.link(), Some("all")).answer();
     take_away(&follower, &files[0]);
-    set(&follower, "[quota]\nsize = \"10 GiB\"\n");
+    follower.configure("[quota]\nsize = \"10 GiB\"\n");
     let follower_serves = follower.serve();
     let told = follower_serves.wait_synced(&feed, 2);
     assert!(!told.is_of_news);
