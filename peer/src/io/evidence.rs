@@ -10,13 +10,17 @@ use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::FORK_BYTES_MAX;
 use levada_feed::succession::Succession;
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The folder of fork proofs and successions.
 #[derive(Clone, Debug)]
 pub struct Evidence {
     folder: PathBuf,
+    /// Proofs that could not be written: as long as this process lives they count all the same.
+    unwritten: Arc<Mutex<BTreeMap<FeedKey, ForkProof>>>,
 }
 
 impl Evidence {
@@ -30,6 +34,7 @@ impl Evidence {
         whole::sweep(folder).map_err(StoreError::file(folder, "reading"))?;
         Ok(Self {
             folder: folder.to_owned(),
+            unwritten: Arc::default(),
         })
     }
 
@@ -40,7 +45,7 @@ impl Evidence {
     pub fn fork(&self, feed: &FeedKey) -> Result<Option<ForkProof>, StoreError> {
         let path = self.path(feed, "fork");
         let Some(bytes) = read(&path)? else {
-            return Ok(None);
+            return Ok(self.unwritten().get(feed).cloned());
         };
         match ForkProof::check(&bytes) {
             Ok(proof) if proof.longer().body().feed == *feed => Ok(Some(proof)),
@@ -51,15 +56,26 @@ impl Evidence {
         }
     }
 
-    /// Keeps a fork proof; the first one stays (store-10). Says whether it is new.
+    /// Keeps a fork proof; the first one stays (store-10). Says whether it is new. One that cannot be written counts until this
+    /// process ends.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn put_fork(&self, proof: &ForkProof) -> Result<bool, StoreError> {
-        self.put(
-            &self.path(&proof.longer().body().feed, "fork"),
-            proof.wire(),
-        )
+        let feed = proof.longer().body().feed;
+        let put = self.put(&self.path(&feed, "fork"), proof.wire());
+        if put.is_err() {
+            self.unwritten()
+                .entry(feed)
+                .or_insert_with(|| proof.clone());
+        }
+        put
+    }
+
+    fn unwritten(&self) -> MutexGuard<'_, BTreeMap<FeedKey, ForkProof>> {
+        self.unwritten
+            .lock()
+            .expect("nobody panics while holding this lock")
     }
 
     /// The succession of a feed, checked as it is read.
@@ -208,6 +224,11 @@ mod tests {
         assert!(!evidence.put_fork(&fork(1, b"c")).unwrap());
         assert!(evidence.put_succession(&succession(1)).unwrap());
         assert!(!evidence.put_succession(&succession(1)).unwrap());
+        // Its folder is gone: it cannot be written, and counts all the same.
+        let away = Evidence::open(&folder.path().join("away")).unwrap();
+        std::fs::remove_dir(folder.path().join("away")).unwrap();
+        away.put_fork(&fork(1, b"b")).unwrap_err();
+        assert_eq!(away.fork(&feed).unwrap(), Some(fork(1, b"b")));
         let reopened = Evidence::open(folder.path()).unwrap();
         assert_eq!(reopened.fork(&feed).unwrap(), Some(fork(1, b"b")));
         assert_eq!(reopened.succession(&feed).unwrap(), Some(succession(1)));

@@ -147,13 +147,18 @@ fn damaged(node: &Node, found: &mut Vec<Finding>) -> Result<(), Failure> {
     more += unread.len();
     let notes = notes.into_iter().flatten();
     for damaged in notes {
-        // What was fetched meanwhile is whole; the next `verify` takes the note away.
-        if let Some(hash) = &damaged.hash
-            && let Some(state) = node.blobs.state(hash)?
-            && state.held == Held::Complete
-            && state.in_place.is_none()
-        {
-            continue;
+        if let Some(hash) = &damaged.hash {
+            match node.blobs.state(hash)? {
+                // What was fetched meanwhile is whole; the next `verify` takes the note away.
+                Some(state) if state.held == Held::Complete && state.in_place.is_none() => continue,
+                Some(_) => {}
+                // It was dropped since, and nobody misses it.
+                None if node.blobs.away(hash)?.is_none() && node.named_by(hash)?.is_empty() => {
+                    node.damaged.remove(hash)?;
+                    continue;
+                }
+                None => {}
+            }
         }
         let item = match (&damaged.nickname, damaged.index, &damaged.name) {
             (Some(feed), Some(index), Some(name)) => format!(" ({feed}/{index}, {name})"),

@@ -133,6 +133,10 @@ impl Node {
     ) -> Result<(), StoreError> {
         let end = self.disk.head(feed)?.map_or(0, |head| head.body().length);
         while start < end && !is_stopped() {
+            if self.disk.note(&name(feed))?.is_none() {
+                // It is followed again meanwhile.
+                return Ok(());
+            }
             let page = start..end.min(start + PAGE_RECORDS);
             start = page.end;
             let mut named = BTreeSet::new();

@@ -159,6 +159,8 @@ pub(super) fn unpin(node: &Node, target: &str, stop: &Stop) -> Result<Answer, Fa
             failure
         });
     }
+    // The person said so: what was retracted long ago goes with the next sweep.
+    node.put_due(&node.claims(), &feed, 0)?;
     node.apply_pins(&|| *stop.borrow())?;
     let (files, bytes) = node.taken_by(&feed, index, stop)?;
     Ok(Answer::Kept(Kept {
@@ -180,12 +182,17 @@ pub(super) fn pinned(
     feed: &FeedKey,
 ) -> Result<(Vec<WantedBlob>, Vec<Hash>), StoreError> {
     let (mut missing, mut here) = (Vec::new(), Vec::new());
+    // Two items may name one file.
+    let mut seen = BTreeSet::new();
     for index in pins.items(feed) {
         let Ok(item) = item(node, feed, index) else {
             // Its record is not here, or was taken back: what is here of it stays.
             continue;
         };
         for file in item.files {
+            if !seen.insert(file.hash) {
+                continue;
+            }
             let state = node.blobs.state(&file.hash)?;
             if state.is_some_and(|state| matches!(state.held, Held::Complete)) {
                 here.push(file.hash);

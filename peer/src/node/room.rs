@@ -226,7 +226,9 @@ impl Node {
         if !is_hopeless && self.evict(busy, short, purpose.asker(one.date))? {
             return Ok((None, true));
         }
-        hopeless.get_or_insert(asked);
+        if !is_hopeless {
+            *hopeless = Some(asked);
+        }
         let is_quota_full = room.bounded.saturating_add(added) > quota;
         let no_room = if class.is_bounded() && is_quota_full {
             NoRoom::Full { size, quota }
@@ -290,8 +292,8 @@ impl Node {
     }
 
     /// What came, came: the ledger says what is there, and what did not come is not counted any more.
-    pub(super) fn settle(&self, holding: Holding) -> Result<(), StoreError> {
-        let busy = self.room.busy();
+    pub(super) fn settle(&self, mut holding: Holding) -> Result<(), StoreError> {
+        let mut busy = self.room.busy();
         // Who else fetches one of them was promised as much, and settles it last.
         let is_ours = |hash: &&Hash| busy.get(hash).is_none_or(|busy| busy.fetchers <= 1);
         let mut changed = Vec::new();
@@ -301,6 +303,13 @@ impl Node {
                 _ => (*hash, self.entry_left(hash)?),
             });
         }
+        // Under this lock, so that one of two is the last.
+        for hash in &holding.hashes {
+            if let Some(held) = busy.get_mut(hash) {
+                held.fetchers -= 1;
+            }
+        }
+        holding.is_fetching = false;
         self.disk.put_entries(changed)
     }
 

@@ -2,7 +2,7 @@
 //! enough ago, drops what nothing names (store-33).
 //!
 //! Before a command for half a second at most, in a serving node to the end, and then again each hour. Everything is taken
-//! up where it ended; with nothing to do it costs a look at each list.
+//! up where it ended; with nothing to do it costs a look at each list. Only a disk that is new is counted to its end first.
 
 use super::{Node, Stop};
 use crate::api::Spared;
@@ -67,13 +67,18 @@ enum Fate {
 }
 
 impl Node {
+    /// Whether all files can be read that say that something stays.
+    pub(super) fn can_tell(&self) -> bool {
+        self.sources().is_ok() && self.pins().is_ok() && self.keys.list().is_ok()
+    }
+
     /// Does what is due, until told to stop.
     pub(super) fn sweep(&self, is_stopped: &dyn Fn() -> bool) -> Result<(), StoreError> {
-        self.adopt()?;
-        if self.sources().is_err() || self.pins().is_err() || self.keys.list().is_err() {
+        if !self.can_tell() {
             // What cannot be read may say that something stays.
             return Ok(());
         }
+        self.adopt()?;
         self.apply_pins(is_stopped)?;
         self.leave_all(is_stopped)?;
         self.let_go(is_stopped)?;

@@ -57,6 +57,8 @@ fn new_head_costs_a_look_at_what_is_new_and_a_person_who_syncs_has_all_looked_at
     assert_eq!((told.files, told.files_wanted), (1, 1), "{told:?}");
     assert!(is_here(&follower, &files[2]));
     assert!(!is_here(&follower, &files[0]), "nobody looked at it");
+    let kept = room(&follower).kept.blobs;
+    assert_eq!(kept, [0, 3, 0, 0], "nothing is let go for it");
 
     let told = &sync(&follower)[0];
     assert!(!told.is_of_news);
@@ -82,7 +84,8 @@ fn what_was_missing_is_looked_for_with_the_next_news() {
     });
     let told = follower_serves.wait_synced(&feed, 3);
     assert!(told.is_of_news);
-    assert_eq!((told.files, told.files_wanted), (2, 2), "{told:?}");
+    // The first sync of the running node may have been at it still, and have had the one that was missing.
+    assert_eq!(told.files, told.files_wanted, "{told:?}");
     assert!(is_here(&follower, &files[0]) && is_here(&follower, &files[1]));
 }
 

@@ -46,6 +46,10 @@ fn pin_that_a_person_writes_or_takes_out_counts_like_a_command() {
     write_pins(&follower, &[line(&feed, None)]);
     assert_eq!(room(&follower).kept.blobs, [0, 0, 3, 0]);
     drop(running);
+    // Gone is not the same as empty: nobody said that nothing is pinned.
+    std::fs::remove_file(follower.data_dir().join("pins.toml")).unwrap();
+    assert_eq!(room(&follower).kept.blobs, [0, 0, 3, 0]);
+    assert!(follower.data_dir().join("pins.toml").exists());
     write_pins(&follower, &[]);
     assert_eq!(room(&follower).kept.blobs, [3, 0, 0, 0]);
     sync(&follower);
@@ -76,6 +80,12 @@ fn retracted_item_whose_pin_a_person_took_out_goes() {
     );
     write_pins(&follower, &[]);
     assert!(room(&follower).spared.is_empty());
+    assert!(
+        is_here(&follower, &file),
+        "the line can be put back for a day"
+    );
+    clock::advance(DAY + DAY / 24);
+    let _ = room(&follower);
     assert!(!is_here(&follower, &file));
     let found = findings(&follower);
     assert!(found.iter().all(|found| found.kind != "retracted"));

@@ -165,7 +165,11 @@ impl Opening<'_> {
                 proof => proof,
             };
             if let Some(proof) = proof {
-                node.evidence.put_fork(&proof)?;
+                if node.evidence.put_fork(&proof)? {
+                    node.news.evidence(feed);
+                }
+                let handing = elsewhere::hand_over(node.clone(), *feed, Box::new(proof.clone()));
+                self.aside.block_on(handing)?;
                 return Err(refusal::forked(&proof));
             }
         }
@@ -207,6 +211,12 @@ impl Opening<'_> {
         if let Elsewhere::Newer(remotes) = &found {
             note_taking(node, feed, read.length().max(stored))?;
             elsewhere::fetch(node, feed, remotes, self.aside)?;
+            // Each was held against what was here before, and none against another.
+            if remotes.len() > 1
+                && let Elsewhere::Forked(proof) = elsewhere::ask(node, feed, self.aside)?
+            {
+                return Err(refusal::forked(&proof));
+            }
         } else if !is_whole && let Elsewhere::Same = found {
             elsewhere::fetch(node, feed, &elsewhere::remotes(node, feed), self.aside)?;
         }

@@ -33,6 +33,10 @@ pub(in crate::node) async fn complete(
     // A task that was cancelled: the process ends.
     let lacking = looked.await.unwrap_or_else(|_| Ok(Vec::new()))?;
     for feed in lacking {
+        if node.own_name(&feed).is_some() {
+            // An own feed takes records of others under the lock of signing alone.
+            continue;
+        }
         let Some(source) = node.source_of(&feed) else {
             continue;
         };

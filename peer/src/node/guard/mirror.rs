@@ -168,21 +168,30 @@ impl Watch {
     async fn take_fork(&mut self, proof: &[u8]) -> bool {
         match ForkProof::check(proof) {
             Ok(proof) if proof.longer().body().feed == self.feed => {
-                self.keep_fork(Box::new(proof)).await;
-                true
+                self.keep_fork(Box::new(proof)).await
             }
             _ => false,
         }
     }
 
-    /// Keeps the proof, hands it to the mirrors and to whoever watches the feed here, and tells the person.
-    async fn keep_fork(&mut self, proof: Box<ForkProof>) {
+    /// Keeps the proof, hands it to the mirrors and to whoever watches the feed here, and tells the person. False when it
+    /// could not be kept: the mirror is to tell it again.
+    async fn keep_fork(&mut self, proof: Box<ForkProof>) -> bool {
         let (keeping, kept) = (self.node.clone(), proof.clone());
-        let is_new = blocking(move || keeping.evidence.put_fork(&kept)).await;
-        if is_new.is_ok_and(|is_new| is_new) {
-            self.node.news.evidence(&self.feed);
-            elsewhere::hand_over(self.node.clone(), self.feed, proof.clone()).await;
-            self.warn(refusal::forked(&proof)).await;
+        match blocking(move || keeping.evidence.put_fork(&kept)).await {
+            Ok(true) => {
+                self.node.news.evidence(&self.feed);
+                elsewhere::hand_over(self.node.clone(), self.feed, proof.clone()).await;
+                self.warn(refusal::forked(&proof)).await;
+                true
+            }
+            Ok(false) => true,
+            Err(error) => {
+                let mut failure = refusal::forked(&proof);
+                failure.message += &format!("\n  its proof could not be written: {error}");
+                self.warn(failure).await;
+                false
+            }
         }
     }
 
@@ -198,10 +207,7 @@ impl Watch {
                 node.note_asked(&self.feed);
                 return true;
             }
-            Ok(Said::Fork(proof)) => {
-                self.keep_fork(proof).await;
-                return true;
-            }
+            Ok(Said::Fork(proof)) => return self.keep_fork(proof).await,
             Ok(Said::Newer(..)) if node.asked(&self.feed) => self.stop_signing(remote).await,
             Ok(Said::Newer(..)) => return self.take_over().await,
         };

@@ -15,7 +15,7 @@ use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 /// The pins that were carried out.
 const APPLIED: &[u8] = b"pins/applied";
@@ -25,6 +25,7 @@ const UNDER_WAY: &[u8] = b"pins/under-way";
 const SPARED_MAX: usize = 10_000;
 /// What a call waits for pins that somebody else wrote.
 const BEFORE_MS: u128 = 500;
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// A pin as it is noted: the feed, whether it is of an item, and of which.
 type Raw = [u8; 41];
@@ -61,7 +62,7 @@ pub(in crate::node) struct Claims {
 }
 
 impl Node {
-    /// Who may claim a blob now. Files that cannot be read claim nothing yet: what they say counts once they can.
+    /// Who may claim a blob now. Files that cannot be read claim nothing.
     pub(in crate::node) fn claims(&self) -> Claims {
         let keys = self.keys.list().unwrap_or_default();
         let sources = self.sources().unwrap_or_default();
@@ -112,13 +113,10 @@ impl Node {
     pub(in crate::node) async fn apply_pins_soon(self: &Arc<Self>) -> Result<(), Failure> {
         let (applying, begun) = (self.clone(), clock::tick());
         let is_late = move || clock::since(begun).as_millis() >= BEFORE_MS;
-        let applied = blocking(move || {
+        let applied = blocking(move || match applying.applied.try_lock() {
+            Ok(applied) => applying.apply_all(applied, &is_late),
             // Somebody is at it, who may take longer.
-            let is_under_way = applying.applied.try_lock().is_err();
-            if is_under_way {
-                return Ok(());
-            }
-            applying.apply_pins(&is_late)
+            Err(_) => Ok(()),
         });
         let applied = applied.await;
         applied.map_err(|error| Failure::new(Code::Failed, error.to_string()))
@@ -130,13 +128,21 @@ impl Node {
         &self,
         is_stopped: &dyn Fn() -> bool,
     ) -> Result<(), StoreError> {
-        let Ok(pins) = self.pins() else {
-            return Ok(());
-        };
-        let mut applied = self
+        let applied = self
             .applied
             .lock()
             .expect("nobody panics while holding this lock");
+        self.apply_all(applied, is_stopped)
+    }
+
+    fn apply_all(
+        &self,
+        mut applied: MutexGuard<'_, Option<Arc<Pins>>>,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<(), StoreError> {
+        let Ok(pins) = self.pins() else {
+            return Ok(());
+        };
         if applied
             .as_ref()
             .is_some_and(|applied| Arc::ptr_eq(applied, &pins))
@@ -145,20 +151,64 @@ impl Node {
         }
         let now: BTreeSet<Raw> = pins.pins().iter().map(raw).collect();
         let noted = self.disk.note(APPLIED)?.unwrap_or_default();
-        let before: BTreeSet<Raw> = noted.as_chunks::<41>().0.iter().copied().collect();
-        if now != before {
-            let claims = self.claims();
-            for pin in before.symmetric_difference(&now) {
-                if is_stopped() || !self.apply(&claims, pin, now.contains(pin), is_stopped)? {
-                    return Ok(());
-                }
+        let mut done: BTreeSet<Raw> = noted.as_chunks::<41>().0.iter().copied().collect();
+        let changed: Vec<Raw> = done.symmetric_difference(&now).copied().collect();
+        if !changed.is_empty() && now.is_empty() && !self.dirs.pins().exists() {
+            return self.put_pins_back(&done);
+        }
+        let (claims, mut waits) = (self.claims(), false);
+        for pin in changed {
+            let is_new = now.contains(&pin);
+            if is_new && !self.is_here(&pin)? {
+                // Its blobs are known once its records are.
+                waits = true;
+                continue;
             }
-            let text: Vec<u8> = now.into_iter().flatten().collect();
+            if is_stopped() || !self.apply(&claims, &pin, is_new, is_stopped)? {
+                return Ok(());
+            }
+            if !done.remove(&pin) {
+                done.insert(pin);
+            }
+            let text: Vec<u8> = done.iter().flatten().copied().collect();
             self.disk.put_notes([(APPLIED.to_vec(), text)])?;
             self.disk.drop_note(UNDER_WAY)?;
         }
-        *applied = Some(pins);
+        *applied = (!waits).then_some(pins);
         Ok(())
+    }
+
+    /// Whether the records are here of which a pin speaks.
+    fn is_here(&self, pin: &Raw) -> Result<bool, StoreError> {
+        let Some((feed, index)) = read(pin) else {
+            return Ok(true);
+        };
+        Ok(match index {
+            Some(index) => self.disk.held(&feed).contains(index),
+            None => self.disk.head(&feed)?.is_some(),
+        })
+    }
+
+    /// The file is gone, and nobody unpinned what was in it: a folder that is not mounted, or a tool in the middle of its work,
+    /// must not let go of what a person pinned.
+    fn put_pins_back(&self, pins: &BTreeSet<Raw>) -> Result<(), StoreError> {
+        let path = self.dirs.pins();
+        tracing::warn!(
+            "{}: it is gone; {} pins are written again as they were last; `levada unpin` ends one",
+            path.display(),
+            pins.len()
+        );
+        let now = clock::now_ms();
+        let put = self.change_pins(|file| {
+            for (feed, index) in pins.iter().filter_map(read) {
+                file.add(&feed, index, now);
+            }
+        });
+        put.map_err(|failure| StoreError::File {
+            path,
+            doing: "writing what is pinned",
+            source: std::io::Error::other(failure.message),
+        })
     }
 
     /// One pin that is new, or is no more; says whether it came to the end.
@@ -201,13 +251,27 @@ impl Node {
             }
         }
         if !is_new {
-            for Due { since, index, .. } in self.disk.spared(Some(&feed), SPARED_MAX)? {
-                if !claims.pins.has(&feed, index) && !claims.own.contains(&feed) {
-                    self.disk.unspare(&feed, index, Some(since))?;
-                }
-            }
+            // A line that was taken out by mistake can be put back for a day.
+            let grace = self.settings().retracted.days.saturating_mul(DAY_MS);
+            let soonest = clock::now_ms().saturating_sub(grace).saturating_add(DAY_MS);
+            self.put_due(claims, &feed, soonest)?;
         }
         Ok(true)
+    }
+
+    /// Retractions that a pin held back count again, as seen at this time at the soonest.
+    pub(super) fn put_due(
+        &self,
+        claims: &Claims,
+        feed: &FeedKey,
+        soonest: u64,
+    ) -> Result<(), StoreError> {
+        for Due { since, index, .. } in self.disk.spared(Some(feed), SPARED_MAX)? {
+            if !claims.pins.has(feed, index) && !claims.own.contains(feed) {
+                self.disk.unspare(feed, index, Some(since.max(soonest)))?;
+            }
+        }
+        Ok(())
     }
 
     /// A pin of this blob has ended.

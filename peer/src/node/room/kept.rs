@@ -87,8 +87,11 @@ impl Node {
     }
 
     /// Brings into the ledger what lies in roots that it does not know yet: all of them in a store that is new, and disks that
-    /// are back.
+    /// are back. Waits until all files can be read that say as what something is kept.
     pub(in crate::node) fn adopt(&self) -> Result<(), StoreError> {
+        if !self.can_tell() {
+            return Ok(());
+        }
         self.blobs.each_uncounted(&mut |hashes| {
             let claims = self.claims();
             let _busy = self.room.busy();
@@ -128,6 +131,8 @@ impl Node {
         // The file before the note.
         self.blobs.drop_everywhere(hash)?;
         self.disk.put_entries([(*hash, None)])?;
+        // What was wrong with it is nobody's concern any more.
+        self.damaged.remove(hash)?;
         Ok(true)
     }
 
