@@ -6,6 +6,7 @@
 
 mod author;
 mod followed;
+mod memory;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use crate::tree::Node;
 
 pub use author::{AppendRefused, AuthorLog, ReplayedLog};
 pub use followed::{Failed, FollowedLog, Verdict};
+pub use memory::Memory;
 
 /// Checked changes of one feed, for the store. Records, leaves and nodes may be written in any order, the head last.
 #[derive(Clone, Debug)]

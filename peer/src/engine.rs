@@ -9,14 +9,16 @@
 
 mod choose;
 mod event;
+mod feed;
 mod pace;
 mod peers;
 mod queue;
 #[cfg(test)]
 mod tests;
 
+use feed::{Feed, Link, State};
 use levada_feed::key::FeedKey;
-use pace::{back_off, seed_of_feed};
+use pace::{back_off, retry, seed_of_feed};
 use peers::{PeerId, Peers};
 use queue::Queue;
 use std::collections::BTreeMap;
@@ -41,8 +43,6 @@ const WAIT_S: u64 = 50;
 const WAITED_MS_MIN: u64 = 5_000;
 /// Rest after an answer of a peer that does not know how to wait.
 const REST_MS: u64 = 60_000;
-/// Rest of a feed of which something was not to be had.
-const RETRY_MS: u64 = 300_000;
 /// Rest of a peer that does not have a feed.
 const LACKS_MS: u64 = 1_800_000;
 /// Time in which the engine looks at the clock at least, while it has streams.
@@ -62,41 +62,10 @@ pub struct Engine {
     polling: usize,
     /// Feeds whose peers are to be chosen again.
     choices: Queue<FeedKey>,
+    /// Feeds of which one of the peers that are not asked is to be asked once.
+    looks: Queue<FeedKey>,
     /// When the clock was looked at last.
     seen: u64,
-}
-
-#[derive(Debug, Default)]
-struct Feed {
-    links: Vec<Link>,
-    /// The peer that told of news.
-    news: Option<PeerId>,
-    is_syncing: bool,
-    failures: u32,
-}
-
-/// One feed at one of its peers.
-#[derive(Debug)]
-struct Link {
-    peer: PeerId,
-    state: State,
-    failures: u32,
-    /// Others are asked before it until then.
-    until: u64,
-    /// It is not polled before.
-    next_poll: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Nothing is asked here.
-    Idle,
-    /// On the stream with this peer.
-    Watched,
-    /// To be polled, once it is due and no sync is running.
-    Queued,
-    /// Polled at this time.
-    Asked(u64),
 }
 
 impl Engine {
@@ -112,16 +81,21 @@ impl Engine {
                 feed,
                 peer,
                 outcome,
+                length,
             } => {
                 self.polling = self.polling.saturating_sub(1);
-                self.polled(feed, &peer, outcome, now);
+                self.polled(feed, &peer, outcome, length, now);
             }
             Event::Synced {
                 feed,
                 peer,
                 outcome,
+                length,
             } => {
                 self.syncing = self.syncing.saturating_sub(1);
+                if let Some(known) = self.feeds.get_mut(&feed) {
+                    known.length = length;
+                }
                 self.synced(feed, peer.as_deref(), outcome, now);
             }
             Event::Ranked { peer, rank } => {
@@ -148,7 +122,7 @@ impl Engine {
             if let Some(known) = self.feeds.get_mut(&feed) {
                 self.syncing += 1;
                 known.is_syncing = true;
-                let news = known.news.take();
+                let news = known.news.take().or_else(|| known.claimed(now));
                 let (peer, order) = self.order(feed, news, now);
                 actions.push(Action::Sync { feed, peer, order });
             }
@@ -157,6 +131,11 @@ impl Engine {
             && let Some((feed, peer)) = self.polls.pop(now)
         {
             actions.extend(self.poll(feed, peer, now));
+        }
+        while self.polling < POLLS_MAX
+            && let Some(feed) = self.looks.pop(now)
+        {
+            actions.extend(self.look_round(feed, now));
         }
         actions
     }
@@ -170,6 +149,7 @@ impl Engine {
             self.peers.first(),
             free(self.syncing < SYNCS_MAX, self.syncs.first()),
             free(self.polling < POLLS_MAX, self.polls.first()),
+            free(self.polling < POLLS_MAX, self.looks.first()),
             self.peers.are_streaming().then_some(self.seen + TICK_MS),
         ];
         times.into_iter().flatten().min()
@@ -197,6 +177,7 @@ impl Engine {
             known.links.push(link.unwrap_or(Link {
                 peer,
                 state: State::Idle,
+                claimed: 0,
                 failures: 0,
                 until: 0,
                 next_poll: 0,
@@ -211,6 +192,7 @@ impl Engine {
     fn unfollow(&mut self, feed: &FeedKey, now: u64) {
         self.syncs.remove(feed);
         self.choices.remove(feed);
+        self.looks.remove(feed);
         let gone = self.feeds.remove(feed).unwrap_or_default();
         for link in &gone.links {
             self.leave(*feed, link, now);
@@ -234,12 +216,7 @@ impl Engine {
                     self.choices.hurry(feed, now);
                 }
             }
-            Told::News(feed) => {
-                if let Some(link) = self.link(&feed, peer) {
-                    (link.until, link.failures) = (0, 0);
-                    self.news(feed, peer, now);
-                }
-            }
+            Told::News { feed, length } => self.news(feed, peer, length, now),
             Told::Lacks(feed) => {
                 if let Some(link) = self.link(&feed, peer) {
                     link.until = now.saturating_add(LACKS_MS);
@@ -259,13 +236,25 @@ impl Engine {
         known.links.iter_mut().find(|link| link.peer == peer)
     }
 
-    /// A peer has something new: it is fetched now, or after the sync that is running.
-    fn news(&mut self, feed: FeedKey, peer: PeerId, now: u64) {
-        if let Some(known) = self.feeds.get_mut(&feed) {
+    /// A peer has something new: it is fetched now, or after the sync that is running. Of one that did not give what it
+    /// told of before, only once it has rested.
+    fn news(&mut self, feed: FeedKey, peer: PeerId, length: u64, now: u64) {
+        let Some(link) = self.link(&feed, peer) else {
+            return;
+        };
+        link.claimed = link.claimed.max(length);
+        if link.failures == 0 {
+            link.until = 0;
+        }
+        let at = link.until.max(now);
+        let Some(known) = self.feeds.get_mut(&feed) else {
+            return;
+        };
+        if at == now {
             known.news.get_or_insert(peer);
-            if !known.is_syncing {
-                self.syncs.hurry(feed, now);
-            }
+        }
+        if !known.is_syncing {
+            self.syncs.hurry(feed, at);
         }
     }
 
@@ -288,7 +277,7 @@ impl Engine {
         })
     }
 
-    fn polled(&mut self, feed: FeedKey, name: &str, outcome: Outcome, now: u64) {
+    fn polled(&mut self, feed: FeedKey, name: &str, outcome: Outcome, length: u64, now: u64) {
         let Some(peer) = self.peers.known(name) else {
             return;
         };
@@ -301,8 +290,8 @@ impl Engine {
         link.state = State::Idle;
         match outcome {
             Outcome::News => {
-                (link.failures, link.until, link.next_poll) = (0, 0, now);
-                self.news(feed, peer, now);
+                link.next_poll = now;
+                self.news(feed, peer, length, now);
             }
             Outcome::Nothing => {
                 let knows_to_wait = now.saturating_sub(asked) >= WAITED_MS_MIN;
@@ -324,30 +313,32 @@ impl Engine {
             Outcome::Failed => known.failures.saturating_add(1),
             _ => 0,
         };
+        match outcome {
+            Outcome::News => (known.lacks, known.retry) = (0, None),
+            Outcome::Nothing if name.is_none() || known.retry.is_none() => {
+                known.lacks = known.lacks.saturating_add(1);
+                known.retry = Some(now + retry(known.lacks));
+            }
+            Outcome::Nothing | Outcome::Failed => {}
+        }
         let due = match outcome {
             _ if known.news.is_some() => Some(now),
-            Outcome::News => None,
-            Outcome::Nothing => Some(now + RETRY_MS),
+            Outcome::News | Outcome::Nothing => known.retry,
             Outcome::Failed => Some(now + back_off(known.failures, seed_of_feed(&feed, 0))),
         };
-        if let Some(due) = due {
-            self.syncs.set(feed, due);
-        }
+        let length = known.length;
         if let Some(link) = told.and_then(|peer| self.link(&feed, peer)) {
             match outcome {
                 // One that told of news and then did not have them is asked less.
                 Outcome::Failed => link.failed(feed, now),
-                _ => link.failures = 0,
+                _ if link.claimed > length => link.failed(feed, now),
+                _ => (link.failures, link.until) = (0, 0),
             }
         }
+        let claimed = self.feeds.get(&feed).and_then(Feed::claimed_until);
+        if let Some(due) = due.into_iter().chain(claimed).min() {
+            self.syncs.set(feed, due.max(now));
+        }
         self.choose(feed, now);
-    }
-}
-
-impl Link {
-    fn failed(&mut self, feed: FeedKey, now: u64) {
-        self.failures = self.failures.saturating_add(1);
-        self.until = now.saturating_add(back_off(self.failures, seed_of_feed(&feed, self.peer)));
-        self.next_poll = self.until;
     }
 }

@@ -4,6 +4,7 @@ pub mod api;
 pub mod engine;
 pub mod frame;
 pub mod io;
+pub mod judge;
 pub mod keep;
 pub mod node;
 pub mod pins;

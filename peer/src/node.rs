@@ -18,6 +18,7 @@ mod follow;
 mod get;
 mod guard;
 mod history;
+mod judging;
 mod leave;
 mod limits;
 mod listen;
@@ -204,6 +205,8 @@ struct Node {
     traffic: Arc<Traffic>,
     places: Arc<Places>,
     heads: Arc<Mutex<HeadsFile>>,
+    /// Held while an answer about a feed is judged.
+    judging: Arc<judging::Judging>,
     /// Held while an own feed is open for signing: one history, one hand.
     signing: Arc<tokio::sync::Mutex<()>>,
     /// Own feeds of which others were asked since the start.
@@ -275,6 +278,7 @@ impl Node {
             )),
             traffic,
             heads: Arc::new(Mutex::new(heads)),
+            judging: Arc::default(),
             signing: Arc::default(),
             asked: Arc::default(),
             sources: Arc::default(),

@@ -1,11 +1,17 @@
-//! One sync of one feed with one peer: what to ask next.
+//! One sync of one feed: what to ask next of a peer, what answers come to, and which peer is next.
 //!
-//! Pure: the driver says what is known and held, and is told the next request. Whether an answer is true is judged by
-//! `levada_feed::log`; which peer is asked by the driver.
+//! Pure: the driver says what is known and held, and is told the next request. `Session` chooses records; `Exchange` adds
+//! what is under way with one peer and lets `judge` take its answers; `Round` goes over the peers.
+
+mod exchange;
+mod round;
 
 use crate::runs::Runs;
 use levada_feed::limits::BUNDLE_SLOTS_MAX;
 use std::ops::Range;
+
+pub use exchange::{Ended, Exchange, Topic, Turn};
+pub use round::{Heard, Round, Whom};
 
 /// Records asked for in the first bundle of a run; more when they turn out small.
 const BUNDLE_RECORDS_MIN: u64 = 512;
@@ -169,6 +175,20 @@ impl Session {
             Some(gap) => Step::Records(gap.start..gap.end.min(gap.start + 1)),
             None => Step::Done,
         }
+    }
+
+    /// The first record from `above` on that is wanted and not held, of those that no other refers to; those too, when all
+    /// are meant.
+    fn lacks(&self, known: &Known<'_>, above: u64) -> Option<u64> {
+        let Some(length) = known.length else {
+            return Some(0);
+        };
+        let from = self.from.unwrap_or_else(|| self.start(length)).max(above);
+        let mut lacking = known.held.missing(from..length.max(from));
+        let mut referred = known.referred.iter().filter(|_| above == 0);
+        let single = || referred.find_map(|run| known.held.missing(run).next());
+        let lacking = lacking.next().or_else(single);
+        lacking.map(|run| run.start)
     }
 
     fn start_records(&self) -> u64 {

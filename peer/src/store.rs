@@ -1,9 +1,17 @@
-//! What a node keeps, as values: rows of the index, and how a disk fails.
+//! What a node keeps, as values: the store of one feed, rows of the index, and how a disk fails.
 //!
-//! The disk itself is `io::disk` and `io::blobs`. Nothing here does I/O.
+//! The disk itself is `io::disk` and `io::blobs`; its twin in memory is `MemoryFeed`. Nothing here does I/O.
 
+mod memory;
+
+use levada_feed::fork::ForkProof;
 use levada_feed::hash::Hash;
+use levada_feed::head::Head;
+use levada_feed::log::Batch;
+use levada_feed::tree::Pieces;
 use std::path::{Path, PathBuf};
+
+pub use memory::MemoryFeed;
 
 /// Our disk failed or lies. Stop writing, keep what was durable, tell the operator.
 #[derive(Debug, thiserror::Error)]
@@ -107,4 +115,34 @@ pub enum RowChange {
     Edit(u64, Hash),
     /// The record retracts what began at this index, if that record has this link hash.
     Retract(u64, Hash),
+}
+
+/// What is kept of one followed feed: by a disk, or in memory. What is judged against it is judged by `judge`.
+pub trait FeedStore: Pieces {
+    /// The highest head that was verified.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn head(&self) -> Result<Option<Head>, Self::Error>;
+
+    /// The highest head that was ever verified, also when the store was lost since.
+    fn remembered(&self) -> Option<Head>;
+
+    /// The proof that the author signed two histories, if one is kept.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn fork(&self) -> Result<Option<ForkProof>, Self::Error>;
+
+    /// Writes a batch, remembers its head, and tells who waits for news.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn commit(&mut self, batch: &Batch) -> Result<(), Self::Error>;
+
+    /// Keeps a proof, and tells who waits; false when one was kept already.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn keep_fork(&mut self, proof: &ForkProof) -> Result<bool, Self::Error>;
 }

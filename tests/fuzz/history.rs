@@ -1,19 +1,14 @@
 //! An author and a follower, driven by bytes: whatever happens on the way, the follower believes no other history.
 
-use levada_feed::bundle::{self, Slot};
-use levada_feed::chain;
 use levada_feed::hash::Hash;
-use levada_feed::head::Head;
 use levada_feed::key::{FeedKey, FeedSecret};
-use levada_feed::log::{AuthorLog, Batch, FollowedLog, Verdict};
+use levada_feed::log::{AuthorLog, FollowedLog, Memory, Verdict};
 use levada_feed::record::{self, Body, Profile, Record};
-use levada_feed::tree::{Node, Pieces};
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::ops::Range;
 
 /// Records of one history at most.
 const LENGTH_MAX: u64 = 3_000;
+const WHOLE: &str = "the author has the whole list";
 
 /// The feed of the kept inputs.
 pub(super) fn feed() -> FeedKey {
@@ -22,60 +17,6 @@ pub(super) fn feed() -> FeedKey {
 
 fn secret() -> FeedSecret {
     FeedSecret::from_bytes(&[4; 32])
-}
-
-/// A store in memory.
-#[derive(Default)]
-struct Memory {
-    head: Option<Head>,
-    records: BTreeMap<u64, Vec<u8>>,
-    leaves: BTreeMap<u64, Vec<u8>>,
-    nodes: BTreeMap<Node, Hash>,
-}
-
-impl Memory {
-    fn commit(&mut self, batch: &Batch) {
-        self.records.extend(batch.records().iter().cloned());
-        self.nodes.extend(batch.nodes().iter().copied());
-        for (index, leaf) in batch.leaves() {
-            let held = self.leaves.entry(*index).or_default();
-            if held.len() < leaf.len() {
-                held.clone_from(leaf);
-            }
-        }
-        self.head = batch.head().cloned().or(self.head.take());
-    }
-
-    fn length(&self) -> u64 {
-        self.head.as_ref().map_or(0, |head| head.body().length)
-    }
-
-    fn bundle(&self, range: Range<u64>) -> Vec<u8> {
-        let head = self.head.as_ref().expect("something was signed");
-        let hash = |index| match chain::hash_at(self, index) {
-            Ok(hash) => hash.expect("the author has the whole list"),
-        };
-        let slots: Vec<Slot<'_>> = range
-            .clone()
-            .map(|index| match self.records.get(&index) {
-                Some(record) => Slot::Record(record),
-                None => Slot::Withheld(hash(index)),
-            })
-            .collect();
-        match bundle::prove(head, range.start, &slots, self) {
-            Ok(bundle) => bundle.expect("the author has the whole list"),
-        }
-    }
-}
-
-impl Pieces for Memory {
-    type Error = Infallible;
-    fn node(&self, node: Node) -> Result<Option<Hash>, Infallible> {
-        Ok(self.nodes.get(&node).copied())
-    }
-    fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, Infallible> {
-        Ok(self.leaves.get(&index).cloned())
-    }
 }
 
 struct Play {
@@ -128,7 +69,7 @@ impl Play {
             Some(Verdict::Accepted(batch)) => {
                 for (index, bytes) in batch.records() {
                     assert_eq!(
-                        self.written.records.get(index),
+                        self.written.records().get(index),
                         Some(bytes),
                         "record {index}"
                     );
@@ -153,9 +94,9 @@ impl Play {
         let from = length.saturating_sub(newest.max(1));
         let mut answer = vec![];
         if from > 0 {
-            answer.push(self.written.bundle(0..1));
+            answer.push(self.written.bundle(0..1).expect(WHOLE));
         }
-        answer.push(self.written.bundle(from..length));
+        answer.push(self.written.bundle(from..length).expect(WHOLE));
         let bent = answer.last_mut().is_some_and(|last| bend.apply(last));
         let parts: Vec<&[u8]> = answer.iter().map(Vec::as_slice).collect();
         let taken = self.follower.accept_start(None, &parts);
@@ -165,9 +106,8 @@ impl Play {
 
     fn ask_head(&mut self, bend: Bend) {
         let have = self.kept.length();
-        let head = self.written.head.as_ref().expect("something was signed");
-        let Ok(answer) = chain::prove_head(head, have, &self.written);
-        let mut answer = answer.expect("the author has the whole list");
+        let answer = self.written.head_answer(have);
+        let mut answer = answer.expect(WHOLE);
         let bent = bend.apply(&mut answer);
         let verdict = self.follower.accept_head(&answer, &self.kept, u64::MAX / 2);
         self.take(bent, verdict.ok());
@@ -177,7 +117,7 @@ impl Play {
         let length = self.written.length();
         let from = from % length;
         let range = from..(from + count.max(1)).min(length);
-        let mut wire = self.written.bundle(range.clone());
+        let mut wire = self.written.bundle(range.clone()).expect(WHOLE);
         let bent = bend.apply(&mut wire);
         let verdict = self.follower.accept_bundle(&wire, &range, &self.kept);
         self.take(bent, verdict.ok());

@@ -15,6 +15,8 @@ mod local;
 mod own;
 mod proof;
 #[cfg(test)]
+mod sim;
+#[cfg(test)]
 mod spec;
 #[cfg(test)]
 mod static_host;

@@ -2,7 +2,7 @@
 
 use super::Batch;
 use crate::bundle::{self, Bundle, Slot};
-use crate::chain;
+use crate::chain::{self, Claim};
 use crate::fork::ForkProof;
 use crate::head::Head;
 use crate::key::FeedKey;
@@ -108,7 +108,25 @@ impl FollowedLog {
         now: u64,
     ) -> Result<Verdict, Failed<P::Error>> {
         let have = self.head.as_ref().map_or(0, |head| head.body().length);
-        let claim = chain::Claim::read(&self.feed, answer)?;
+        let claim = Claim::read(&self.feed, answer)?;
+        self.accept_claim(claim, have, pieces, now)
+    }
+
+    /// The same for an answer that was made for who has `have` records, which may be another number than ours by now. Then
+    /// it may not tell whether a longer head extends ours: it has to be asked for again.
+    ///
+    /// # Errors
+    /// See `Failed`.
+    pub fn accept_claim<P: Pieces>(
+        &mut self,
+        claim: Claim<'_>,
+        have: u64,
+        pieces: &P,
+        now: u64,
+    ) -> Result<Verdict, Failed<P::Error>> {
+        if claim.head().body().feed != self.feed {
+            return Err(Failed::Rejected(Reject::OtherFeed));
+        }
         // Before the slice, which such a fork does not need: a bad one must not hide it.
         if let Some(fork) = self.fork_with(claim.head()) {
             return Ok(fork);
@@ -118,10 +136,17 @@ impl FollowedLog {
         let Some(ours) = &self.head else {
             return Ok(Verdict::AskHead);
         };
+        let length = ours.body().length;
+        if answer.head.body().length > length
+            && have != length
+            && chain::root_at(&answer.proven, length).is_none()
+        {
+            return Ok(Verdict::AskHead);
+        }
         if let Some(verdict) = compare(ours, &answer.head, &answer.proven, pieces)? {
             return Ok(verdict);
         }
-        if answer.head.body().length == have && !is_fresher(ours, &answer.head, now) {
+        if answer.head.body().length == length && !is_fresher(ours, &answer.head, now) {
             return Ok(Verdict::Stale);
         }
         let mut batch = Batch {

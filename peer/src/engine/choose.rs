@@ -1,9 +1,13 @@
 //! Which of a feed's peers are asked: the best few that do not rest, by a stream where that goes.
 
+use super::feed::{Link, State};
+use super::pace::{seed_of_feed, spread};
 use super::peers::PeerId;
-use super::{ASKED_MAX, Engine, State};
+use super::{ASKED_MAX, Action, Engine};
 use levada_feed::key::FeedKey;
 
+/// Time after which another peer is looked at, give or take a quarter.
+const LOOK_MS: u64 = 3_600_000;
 /// Each failure of a peer at one feed counts like one of the peer itself.
 const FAILURE_RANK: u32 = 10;
 
@@ -42,6 +46,45 @@ impl Engine {
             Some(at) => self.choices.set(feed, at),
             None => self.choices.remove(&feed),
         }
+        if others.is_empty() {
+            self.looks.remove(&feed);
+        } else if !self.looks.has(&feed) {
+            self.look_later(feed, now);
+        }
+    }
+
+    fn look_later(&mut self, feed: FeedKey, now: u64) {
+        let looked = self.feeds.get(&feed).map_or(0, |known| known.looked);
+        let turn = u32::try_from(looked).unwrap_or(u32::MAX);
+        let spread = spread(LOOK_MS / 2, seed_of_feed(&feed, turn));
+        self.looks.set(feed, now + LOOK_MS - LOOK_MS / 4 + spread);
+    }
+
+    /// Asks one of the peers that are not asked otherwise, each in its turn. Those that are asked may have nobody but each
+    /// other, or keep silent about what is new.
+    pub(super) fn look_round(&mut self, feed: FeedKey, now: u64) -> Option<Action> {
+        self.look_later(feed, now);
+        let known = self.feeds.get_mut(&feed)?;
+        let count = known.links.len();
+        let mut turns = (known.looked..known.looked + count).map(|turn| turn % count.max(1));
+        let is_free = |at: &usize| {
+            let link = known.links.get(*at);
+            let until = |link: &Link| self.peers.standing(link.peer).map(|(_, until)| until);
+            link.is_some_and(|link| {
+                link.state == State::Idle && until(link).max(Some(link.until)) <= Some(now)
+            })
+        };
+        let at = turns.find(is_free)?;
+        known.looked = at + 1;
+        let link = known.links.get_mut(at)?;
+        let peer = self.peers.name(link.peer)?.to_owned();
+        link.state = State::Asked(now);
+        self.polling += 1;
+        Some(Action::Poll {
+            feed,
+            peer,
+            wait_s: 0,
+        })
     }
 
     fn rest(&mut self, feed: FeedKey, at: usize, now: u64) {

@@ -34,6 +34,8 @@ pub enum Event {
         peer: String,
         /// What came of it.
         outcome: Outcome,
+        /// Records of its head, when that is news.
+        length: u64,
     },
     /// A sync ended.
     Synced {
@@ -43,6 +45,9 @@ pub enum Event {
         peer: Option<String>,
         /// What came of it.
         outcome: Outcome,
+        /// Records of our head; of a feed with a fork, which takes no other head, as many as there can be. Who told of more
+        /// did not give them.
+        length: u64,
     },
     /// A peer is to be asked sooner or later than before: the lower its rank, the sooner.
     Ranked {
@@ -59,7 +64,12 @@ pub enum Told {
     /// It is open.
     Open,
     /// There is something new about this feed.
-    News(FeedKey),
+    News {
+        /// The feed.
+        feed: FeedKey,
+        /// Records of the head that the peer told of; 0 when it is about something else.
+        length: u64,
+    },
     /// The peer does not have this feed.
     Lacks(FeedKey),
     /// It is over.

@@ -5,6 +5,13 @@ use levada_feed::key::FeedKey;
 /// Rest after the first failure; twice as long after each further one.
 pub(super) const BACK_OFF_MS_MIN: u64 = 2_000;
 pub(super) const BACK_OFF_MS_MAX: u64 = 3_600_000;
+/// Rest of a feed of which something was not to be had; twice as long each further time.
+pub(super) const RETRY_MS: u64 = 300_000;
+
+/// The rest after so many syncs in a row that left something to be had.
+pub(super) fn retry(lacks: u32) -> u64 {
+    (RETRY_MS << lacks.saturating_sub(1).min(8)).min(BACK_OFF_MS_MAX)
+}
 
 /// The rest after so many failures in a row, give or take a quarter.
 pub(super) fn back_off(failures: u32, seed: u64) -> u64 {

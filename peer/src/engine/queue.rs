@@ -33,6 +33,10 @@ impl<T: Ord + Copy> Queue<T> {
         }
     }
 
+    pub(super) fn has(&self, thing: &T) -> bool {
+        self.times.contains_key(thing)
+    }
+
     pub(super) fn remove(&mut self, thing: &T) {
         if let Some(at) = self.times.remove(thing) {
             self.order.remove(&(at, *thing));

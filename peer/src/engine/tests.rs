@@ -2,7 +2,7 @@
 //!
 //! Feeds and what may happen to them are one thing.
 
-use super::pace::{BACK_OFF_MS_MAX, BACK_OFF_MS_MIN};
+use super::pace::{BACK_OFF_MS_MAX, BACK_OFF_MS_MIN, RETRY_MS};
 use super::*;
 use levada_feed::key::FeedSecret;
 
@@ -24,6 +24,7 @@ fn polled(peer: &str, outcome: Outcome) -> Event {
         feed: feed(1),
         peer: peer.to_owned(),
         outcome,
+        length: 0,
     }
 }
 
@@ -32,6 +33,7 @@ fn synced(peer: Option<&str>, outcome: Outcome) -> Event {
         feed: feed(1),
         peer: peer.map(str::to_owned),
         outcome,
+        length: 0,
     }
 }
 
@@ -144,12 +146,42 @@ fn one_stream_carries_all_feeds_of_a_peer_and_is_opened_anew_for_more() {
 #[test]
 fn news_lead_to_one_sync_that_asks_who_told_first() {
     let mut engine = caught_up(&["a", "b"]);
-    engine.note(told("b", 2, Told::News(feed(1))), 9_000);
+    engine.note(
+        told(
+            "b",
+            2,
+            Told::News {
+                feed: feed(1),
+                length: 0,
+            },
+        ),
+        9_000,
+    );
     let order = vec!["b".to_owned(), "a".to_owned()];
     assert_eq!(syncs(&engine.next(9_000)), [(Some("b".into()), order)]);
     // Those that come meanwhile are fetched after it.
-    engine.note(told("a", 1, Told::News(feed(1))), 9_100);
-    engine.note(told("b", 2, Told::News(feed(1))), 9_100);
+    engine.note(
+        told(
+            "a",
+            1,
+            Told::News {
+                feed: feed(1),
+                length: 0,
+            },
+        ),
+        9_100,
+    );
+    engine.note(
+        told(
+            "b",
+            2,
+            Told::News {
+                feed: feed(1),
+                length: 0,
+            },
+        ),
+        9_100,
+    );
     assert_eq!(engine.next(9_100), []);
     engine.note(synced(Some("b"), Outcome::News), 9_500);
     let order = vec!["a".to_owned(), "b".to_owned()];
@@ -216,7 +248,17 @@ fn peer_that_lied_is_asked_last_and_one_that_came_back_is_asked_again() {
     let actions = engine.next(1);
     assert_eq!(watches(&actions), [("c".to_owned(), 3)]);
     engine.note(told("c", 3, Told::Open), 1);
-    engine.note(told("c", 3, Told::News(feed(1))), 2);
+    engine.note(
+        told(
+            "c",
+            3,
+            Told::News {
+                feed: feed(1),
+                length: 0,
+            },
+        ),
+        2,
+    );
     let order = ["c", "b", "a"].map(str::to_owned).to_vec();
     assert_eq!(syncs(&engine.next(2)), [(Some("c".into()), order)]);
     let ended = Action::Unwatch { peer: "a".into() };
@@ -239,7 +281,17 @@ fn peer_that_lacks_a_feed_does_not_count_for_it() {
 #[test]
 fn liar_about_news_is_asked_less_and_what_is_missing_is_tried_again_later() {
     let mut engine = caught_up(&["a", "b", "c"]);
-    engine.note(told("a", 1, Told::News(feed(1))), 0);
+    engine.note(
+        told(
+            "a",
+            1,
+            Told::News {
+                feed: feed(1),
+                length: 0,
+            },
+        ),
+        0,
+    );
     engine.next(0);
     engine.note(synced(Some("a"), Outcome::Failed), 0);
     assert_eq!(watches(&engine.next(0)), [("c".to_owned(), 3)]);
@@ -247,11 +299,157 @@ fn liar_about_news_is_asked_less_and_what_is_missing_is_tried_again_later() {
     assert!((1..=2 * BACK_OFF_MS_MIN).contains(&due));
 
     let mut engine = caught_up(&["a"]);
-    engine.note(told("a", 1, Told::News(feed(1))), 0);
+    engine.note(
+        told(
+            "a",
+            1,
+            Told::News {
+                feed: feed(1),
+                length: 0,
+            },
+        ),
+        0,
+    );
     engine.next(0);
     engine.note(synced(Some("a"), Outcome::Nothing), 0);
     assert_eq!(engine.next(0), []);
     assert_eq!(engine.syncs.first(), Some(RETRY_MS));
+}
+
+#[test]
+fn who_never_gives_what_it_tells_of_costs_a_sync_now_and_then() {
+    let mut engine = caught_up(&["a"]);
+    let news = Told::News {
+        feed: feed(1),
+        length: 90,
+    };
+    let (mut syncs, mut open) = (0, 1);
+    for now in (0..20 * 3_600_000).step_by(500) {
+        engine.note(told("a", open, news), now);
+        for action in engine.next(now) {
+            match action {
+                Action::Sync { peer, .. } => {
+                    syncs += 1;
+                    let (outcome, length) = (Outcome::News, 80);
+                    let ended = Event::Synced {
+                        feed: feed(1),
+                        peer,
+                        outcome,
+                        length,
+                    };
+                    engine.note(ended, now);
+                }
+                Action::Watch { stream, .. } => open = stream,
+                Action::Unwatch { .. } | Action::Poll { .. } => {}
+            }
+        }
+    }
+    assert!((20..40).contains(&syncs), "{syncs}");
+}
+
+#[test]
+fn longer_head_that_another_peer_told_of_meanwhile_is_fetched_of_that_one() {
+    let mut engine = caught_up(&["a", "b"]);
+    let news = |length| Told::News {
+        feed: feed(1),
+        length,
+    };
+    engine.note(told("a", 1, news(80)), 0);
+    engine.note(told("b", 2, news(90)), 0);
+    let told_by = |engine: &mut Engine| match &engine.next(0)[..] {
+        [Action::Sync { peer, .. }] => peer.clone(),
+        actions => panic!("{actions:?}"),
+    };
+    assert_eq!(told_by(&mut engine).as_deref(), Some("a"));
+    let ended = |peer: &str, length| Event::Synced {
+        feed: feed(1),
+        peer: Some(peer.into()),
+        outcome: Outcome::News,
+        length,
+    };
+    engine.note(ended("a", 80), 0);
+    assert_eq!(told_by(&mut engine).as_deref(), Some("b"));
+    engine.note(ended("b", 90), 0);
+    assert_eq!(engine.next(0), []);
+}
+
+#[test]
+fn peers_that_are_not_asked_are_looked_at_in_turn() {
+    let mut engine = caught_up(&["a", "b", "c", "d"]);
+    let mut looked = Vec::new();
+    for now in (0..8 * 3_600_000).step_by(60_000) {
+        for action in engine.next(now) {
+            let Action::Poll {
+                peer, wait_s: 0, ..
+            } = action
+            else {
+                panic!("{action:?}")
+            };
+            engine.note(polled(&peer, Outcome::Nothing), now);
+            looked.push(peer);
+        }
+    }
+    assert!((6..=11).contains(&looked.len()), "{looked:?}");
+    let turns = looked.chunks(2).filter(|turn| turn.len() == 2);
+    assert!(
+        turns.into_iter().all(|turn| turn == ["c", "d"]),
+        "{looked:?}"
+    );
+    let mut few = caught_up(&["a", "b"]);
+    for now in (0..8 * 3_600_000).step_by(60_000) {
+        assert_eq!(few.next(now), []);
+    }
+}
+
+#[test]
+fn what_nobody_has_is_asked_for_ever_less_often_and_news_do_not_put_it_off() {
+    let mut engine = caught_up(&["a"]);
+    let news = |engine: &mut Engine, now| {
+        engine.note(
+            told(
+                "a",
+                1,
+                Told::News {
+                    feed: feed(1),
+                    length: 0,
+                },
+            ),
+            now,
+        );
+        engine.next(now);
+        engine.note(synced(Some("a"), Outcome::Nothing), now);
+        engine.syncs.first().unwrap()
+    };
+    let mut due = news(&mut engine, 0);
+    let mut rests = Vec::new();
+    for _ in 0..6 {
+        // The clock is looked at often, or this would be a sleep.
+        for now in (engine.seen..due).step_by(60_000) {
+            assert_eq!(engine.next(now), []);
+        }
+        assert_eq!(news(&mut engine, due - 1), due);
+        let actions = engine.next(due);
+        assert!(matches!(actions[..], [Action::Sync { peer: None, .. }]));
+        engine.note(synced(None, Outcome::Nothing), due);
+        let next = engine.syncs.first().unwrap();
+        rests.push((next - due) / 60_000);
+        due = next;
+    }
+    assert_eq!(rests, [10, 20, 40, 60, 60, 60]);
+    engine.note(
+        told(
+            "a",
+            1,
+            Told::News {
+                feed: feed(1),
+                length: 0,
+            },
+        ),
+        due,
+    );
+    engine.next(due);
+    engine.note(synced(Some("a"), Outcome::News), due);
+    assert_eq!(engine.syncs.first(), None);
 }
 
 #[test]
@@ -277,6 +475,7 @@ fn after_a_sleep_all_streams_come_back_one_after_the_other() {
                             feed,
                             peer,
                             outcome,
+                            length: 0,
                         },
                         0,
                     );
@@ -322,11 +521,13 @@ fn live_through(engine: &mut Engine, from: u64, to: u64) -> usize {
                     feed,
                     peer,
                     outcome: Outcome::News,
+                    length: 0,
                 },
                 Action::Poll { feed, peer, .. } => Event::Polled {
                     feed,
                     peer,
                     outcome: Outcome::Nothing,
+                    length: 0,
                 },
                 Action::Unwatch { .. } => continue,
             };
@@ -354,7 +555,17 @@ fn ten_thousand_sources_are_caught_up_with_and_then_nothing_is_said() {
     );
     assert_eq!(live_through(&mut engine, hour, 2 * hour), 0);
     // One event costs its own feed alone.
-    engine.note(told("peer 7", 8, Told::News(feed(7))), 2 * hour);
+    engine.note(
+        told(
+            "peer 7",
+            8,
+            Told::News {
+                feed: feed(7),
+                length: 0,
+            },
+        ),
+        2 * hour,
+    );
     assert_eq!(live_through(&mut engine, 2 * hour, 2 * hour + 1_000), 1);
 }
 
@@ -388,6 +599,7 @@ fn sources_that_nobody_has_and_gone_ones_leave_nothing_behind() {
         feed: *of,
         peer: None,
         outcome: Outcome::News,
+        length: 0,
     };
     engine.note(ended, 5);
     assert_eq!(engine.next(5).len(), 1);

@@ -3,7 +3,8 @@
 mod poll;
 mod watch;
 
-use super::sync::{Look, sync_source};
+use super::records::blocking;
+use super::sync::{Look, sync_all};
 use super::{Node, Stop, announce};
 use crate::api;
 use crate::engine::{Action, Engine, Event, Outcome};
@@ -33,6 +34,8 @@ struct Seen {
     warned: BTreeMap<FeedKey, String>,
     /// When somebody was asked last who else serves a feed.
     learned: BTreeMap<FeedKey, u64>,
+    /// The length of each feed when it was synced last: what is lacking below was asked of everybody.
+    synced: BTreeMap<FeedKey, u64>,
 }
 
 type SharedSeen = Arc<Mutex<Seen>>;
@@ -158,21 +161,23 @@ impl Live {
             }
             Action::Poll { feed, peer, wait_s } => {
                 self.tasks.spawn(async move {
-                    let outcome = tokio::select! {
-                        outcome = poll::poll(&node, &feed, &peer, wait_s, &seen) => outcome,
-                        () = stopped(&mut stop) => Outcome::Nothing,
+                    let (outcome, length) = tokio::select! {
+                        polled = poll::poll(&node, &feed, &peer, wait_s, &seen) => polled,
+                        () = stopped(&mut stop) => (Outcome::Nothing, 0),
                     };
                     Event::Polled {
                         feed,
                         peer,
                         outcome,
+                        length,
                     }
                 });
             }
             Action::Sync { feed, peer, order } => {
                 let told = self.told.clone();
                 self.tasks.spawn(async move {
-                    let outcome = sync(&node, &feed, &order, &events, stop, &seen).await;
+                    let is_news = peer.is_some();
+                    let outcome = sync(&node, &feed, &order, is_news, &events, stop, &seen).await;
                     if outcome != Outcome::Failed {
                         learn(&node, feed, &order, &seen, &told).await;
                     }
@@ -180,11 +185,24 @@ impl Live {
                         feed,
                         peer,
                         outcome,
+                        length: settled(&node, feed).await,
                     }
                 });
             }
         }
     }
+}
+
+/// Records of our head, for what peers told of; with a fork no other head is taken.
+async fn settled(node: &Arc<Node>, feed: FeedKey) -> u64 {
+    let node = node.clone();
+    let settled = blocking(move || {
+        let head = node.disk.head(&feed)?;
+        let length = head.map_or(0, |head| head.body().length);
+        Ok(node.evidence.fork(&feed)?.map_or(length, |_| u64::MAX))
+    });
+    // A disk that fails is told of elsewhere.
+    settled.await.unwrap_or(0)
 }
 
 /// Asks who else serves a feed that comes from too few, or from some that fail or are slow; once an hour.
@@ -219,6 +237,7 @@ async fn sync(
     node: &Arc<Node>,
     feed: &FeedKey,
     order: &[String],
+    is_news: bool,
     events: &mpsc::Sender<api::Event>,
     stop: Stop,
     seen: &SharedSeen,
@@ -233,13 +252,16 @@ async fn sync(
         .sort_by_key(|via| place(via).unwrap_or(usize::MAX));
     let (quiet, mut ignored) = mpsc::channel(64);
     let draining = tokio::spawn(async move { while ignored.recv().await.is_some() {} });
-    let synced = sync_source(node, &source, Look::News, quiet, stop).await;
+    let before = lock(seen).synced.get(feed).copied();
+    let above = before.filter(|_| is_news).unwrap_or(0);
+    let synced = sync_all(node, &source, Look::News { above }, quiet, stop).await;
     // Ends with its sender, which is gone.
     let _ = draining.await;
     match synced {
-        Ok(synced) => {
+        Ok((synced, has_records)) => {
             lock(seen).warned.remove(feed);
-            let is_whole = synced.files == synced.files_wanted;
+            lock(seen).synced.insert(*feed, synced.length);
+            let is_whole = has_records && synced.files == synced.files_wanted;
             if synced.records_new > 0 || synced.bytes_new > 0 {
                 super::tell(events, api::Event::Synced(synced)).await;
             }

@@ -1,32 +1,29 @@
 //! Syncing one source: records from the first peer that has them, then the media that its policy keeps.
 
 mod media;
+mod records;
 
-use super::plan::since_ms;
-use super::records::{Came, RecordSync, SyncError};
+use super::records::SyncError;
 use super::{Node, Stop, doctor};
 use crate::api::{Code, Event, Failure, Synced};
 use crate::io::client::{AskError, Remote, Unreachable};
 use crate::io::clock;
-use crate::session::Wanted;
 use crate::sources::{Keep, Source};
 use levada_feed::reject::Reject;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Rounds over all peers before a sync fails.
-const ROUNDS: u32 = 2;
-/// Pause between two rounds.
-const PAUSE: Duration = Duration::from_millis(400);
-
-/// At which items a sync looks for media.
+/// How much a sync looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
-    /// At all that the policy keeps: a person asked.
+    /// At all that the policy keeps, and whoever may have what is lacking: a person asked.
     All,
-    /// At those that are new, changed or lacked something, if the others were looked at lately: a peer has news.
-    News,
+    /// Media: at items that are new, changed or lacked something, if the others were looked at lately, since a peer has
+    /// news. Records: below `above` those that are lacking are asked of one peer only.
+    News {
+        /// Everybody was asked for what is below.
+        above: u64,
+    },
 }
 
 /// Syncs one source once.
@@ -37,12 +34,24 @@ pub(super) async fn sync_source(
     events: mpsc::Sender<Event>,
     stop: Stop,
 ) -> Result<Synced, Failure> {
+    let done = sync_all(node, source, look, events, stop).await;
+    done.map(|(synced, _)| synced)
+}
+
+/// The same; says too whether all the records are here that are wanted.
+pub(super) async fn sync_all(
+    node: &Arc<Node>,
+    source: &Source,
+    look: Look,
+    events: mpsc::Sender<Event>,
+    stop: Stop,
+) -> Result<(Synced, bool), Failure> {
     let started = clock::tick();
     let done = sync_once(node, source, look, events, stop).await;
     let ms = clock::since(started).as_millis();
     let feed = super::words::short(&source.feed);
     match &done {
-        Ok(synced) => {
+        Ok((synced, _)) => {
             let (records, bytes) = (synced.records_new, synced.bytes_new);
             let (length, peer) = (synced.length, synced.via.as_deref());
             if records > 0 || bytes > 0 {
@@ -62,8 +71,9 @@ async fn sync_once(
     look: Look,
     events: mpsc::Sender<Event>,
     stop: Stop,
-) -> Result<Synced, Failure> {
+) -> Result<(Synced, bool), Failure> {
     let remotes = remotes(node, source)?;
+    let mut is_whole = true;
     let mut result = Synced {
         feed: source.feed,
         nickname: source.nickname.clone(),
@@ -86,23 +96,28 @@ async fn sync_once(
     let mut order = remotes;
     // Records of an own feed come by taking over alone, under the lock of signing.
     if node.own_name(&source.feed).is_none() {
-        let synced = sync_records(node, source, &order, &events, &stop).await;
+        let above = match look {
+            Look::All => 0,
+            Look::News { above } => above,
+        };
+        let synced = records::bring(node, source, above, &order, &events, &stop).await;
         if synced
             .as_ref()
             .is_err_and(|failure| failure.code == Code::NotFound)
         {
             doctor::note_unreached(&node.disk, &source.feed)?;
         }
-        let (came, via) = synced?;
+        let came = synced?;
         doctor::note_reached(&node.disk, &source.feed)?;
-        if came.records > 0 {
+        if came.came > 0 {
             // Until they are counted: a kill in between must not hide what is missing.
             doctor::note_lacking(&node.disk, &source.feed, None)?;
         }
-        result.records_new = came.records;
-        result.via = Some(via.name().to_owned());
+        is_whole = came.is_whole;
+        result.records_new = came.came;
         // Who answered is asked first for the media too.
-        order.sort_by_key(|remote| remote.name() != via.name());
+        order.sort_by_key(|remote| remote.name() != came.via);
+        result.via = Some(came.via);
     }
     media::sync_media(node, source, look, order, &mut result, events, stop).await?;
     if let Some(head) = node.disk.head(&source.feed)? {
@@ -112,7 +127,7 @@ async fn sync_once(
     result.records = node.disk.held(&source.feed).count();
     result.name = node.profile_name(&source.feed)?;
     result.is_disputed = node.evidence.fork(&source.feed)?.is_some();
-    Ok(result)
+    Ok((result, is_whole))
 }
 
 /// All records of a source, whatever it keeps; no media.
@@ -127,7 +142,7 @@ pub(super) async fn bring_records(
         ..source.clone()
     };
     let remotes = remotes(node, &whole)?;
-    let synced = sync_records(node, &whole, &remotes, events, stop).await;
+    let synced = records::bring(node, &whole, 0, &remotes, events, stop).await;
     synced.map(drop)
 }
 
@@ -151,101 +166,6 @@ fn remotes(node: &Node, source: &Source) -> Result<Vec<Remote>, Failure> {
         ),
     )
     .hint("say where to ask: levada follow LINK --via http://HOST:9327"))
-}
-
-/// Records from the first peer that has news; a peer that fails, lies or is behind costs one answer, and the next one is
-/// asked.
-async fn sync_records(
-    node: &Arc<Node>,
-    source: &Source,
-    remotes: &[Remote],
-    events: &mpsc::Sender<Event>,
-    stop: &Stop,
-) -> Result<(Came, Remote), Failure> {
-    let mut worst: Option<SyncError> = None;
-    let is_pinned = node.pins()?.has_feed(&source.feed);
-    let keep = if is_pinned { Keep::All } else { source.keep };
-    let fork = node.evidence.fork(&source.feed)?;
-    if let Some(proof) = &fork
-        && node.disk.head(&source.feed)?.is_none()
-    {
-        // Nothing was verified before the fork, so there is no history to stay at.
-        return Err(failure(source, &SyncError::Fork(Box::new(proof.clone()))));
-    }
-    for round in 0..ROUNDS {
-        let mut answered: Option<(Came, Remote)> = None;
-        let mut waiting = remotes.iter().peekable();
-        while let Some(remote) = waiting.next() {
-            let sync = RecordSync {
-                node,
-                feed: source.feed,
-                first: source.first,
-                wanted: wanted(keep),
-                remote: remote.clone(),
-                nickname: source.nickname.clone(),
-                is_disputed: fork.is_some(),
-                events: events.clone(),
-            };
-            let ran = sync.run(stop).await;
-            node.heard(remote.name(), &source.feed, &ran);
-            match ran {
-                Ok(came) if !came.is_stale => return Ok((came, remote.clone())),
-                Ok(came) => {
-                    answered.get_or_insert_with(|| (came, remote.clone()));
-                }
-                Err(
-                    error @ (SyncError::Interrupted | SyncError::Store(_) | SyncError::Fork(_)),
-                ) => return Err(failure(source, &error)),
-                Err(error) => {
-                    if waiting.peek().is_some() {
-                        let message = format!("{}: {error}", source.nickname);
-                        let hint = Some("another peer is asked".to_owned());
-                        super::tell(events, Event::Warning { message, hint }).await;
-                    }
-                    // A proof that somebody lied says more than a peer that is away.
-                    if !worst.as_ref().is_some_and(is_lie) {
-                        worst = Some(error);
-                    }
-                }
-            }
-        }
-        if let Some(answered) = answered {
-            return Ok(answered);
-        }
-        if !worst.as_ref().is_some_and(is_passing) {
-            break;
-        }
-        if round + 1 < ROUNDS {
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-    Err(failure(source, &worst.unwrap_or(SyncError::Interrupted)))
-}
-
-/// Whether the same peer may do better in a moment.
-fn is_passing(error: &SyncError) -> bool {
-    matches!(
-        error,
-        SyncError::Ask(AskError::Unreachable(
-            Unreachable::Stalled { .. } | Unreachable::Protocol { .. }
-        ))
-    )
-}
-
-fn is_lie(error: &SyncError) -> bool {
-    matches!(
-        error,
-        SyncError::Ask(AskError::Rejected { .. }) | SyncError::Behind { .. }
-    )
-}
-
-fn wanted(keep: Keep) -> Wanted {
-    match keep {
-        Keep::All => Wanted::All,
-        Keep::Newest(items) => Wanted::Items(items),
-        Keep::Days(_) => Wanted::Since(since_ms(keep)),
-        Keep::None => Wanted::Nothing,
-    }
 }
 
 /// What the person reads.

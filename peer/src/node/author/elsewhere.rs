@@ -10,7 +10,7 @@ use crate::io::client::{AskError, Remote, Unreachable};
 use crate::io::clock;
 use crate::node::Node;
 use crate::node::records::{RecordSync, SyncError, blocking, unless_stopped};
-use crate::session::Wanted;
+use crate::session::{Topic, Wanted};
 use bytes::Bytes;
 use levada_feed::chain;
 use levada_feed::fork::ForkProof;
@@ -246,19 +246,23 @@ pub(super) fn fetch(
 ) -> Result<(), Failure> {
     let mut worst = None;
     for remote in remotes {
-        let sync = RecordSync {
-            node,
+        let topic = Topic {
             feed: *feed,
             first: None,
             wanted: Wanted::All,
+            above: 0,
+            is_disputed: false,
+        };
+        let sync = RecordSync {
+            node,
+            topic,
             remote: remote.clone(),
             nickname: node.nickname(feed),
-            is_disputed: false,
             events: aside.events.clone(),
         };
         let came = aside.block_on(sync.run(&aside.stop))?;
-        match came {
-            Ok(_) => {
+        match came.result {
+            Ok(()) => {
                 let length = node.disk.head(feed)?.map_or(0, |head| head.body().length);
                 worst = None;
                 if node.disk.held(feed).contains_all(0..length) {

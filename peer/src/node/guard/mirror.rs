@@ -259,7 +259,9 @@ impl Watch {
         let node = &self.node;
         if let Ok(Some(source)) = node.own_source(name) {
             let (events, stop) = (self.events.clone(), self.stop.clone());
-            if let Ok(synced) = sync_source(node, &source, Look::News, events, stop).await {
+            if let Ok(synced) =
+                sync_source(node, &source, Look::News { above: 0 }, events, stop).await
+            {
                 tell(&self.events, Event::Synced(synced)).await;
             }
         }

@@ -3,29 +3,29 @@
 use super::{SharedSeen, lock};
 use crate::engine::Outcome;
 use crate::frame::{self, Ask};
+use crate::io::clock;
+use crate::judge::{self, NewsJudged, Polled};
 use crate::node::Node;
 use crate::node::records::blocking;
-use levada_feed::chain;
-use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::BUNDLE_BYTES_MAX;
 use std::sync::Arc;
 
-/// Whether a peer has a head that is longer than ours, or fresher.
+/// Whether a peer has news, and the length of its head then. What it says is judged before it counts.
 pub(super) async fn poll(
     node: &Arc<Node>,
     feed: &FeedKey,
     peer: &str,
     wait: u64,
     seen: &SharedSeen,
-) -> Outcome {
+) -> (Outcome, u64) {
     let name = (*feed, peer.to_owned());
     let Ok(remote) = node.remote(peer) else {
-        return Outcome::Failed;
+        return (Outcome::Failed, 0);
     };
     let (reading, of) = (node.clone(), *feed);
     let Ok(ours) = blocking(move || reading.disk.head(&of)).await else {
-        return Outcome::Failed;
+        return (Outcome::Failed, 0);
     };
     let have = ours.as_ref().map_or(0, |head| head.body().length);
     let known = lock(seen).tags.get(&name).cloned();
@@ -40,39 +40,30 @@ pub(super) async fn poll(
         Ok(Some(answer)) => answer,
         Ok(None) => {
             node.answered(peer, None);
-            return Outcome::Nothing;
+            return (Outcome::Nothing, 0);
         }
         Err(error) => {
             node.failed(peer, &error);
-            return Outcome::Failed;
+            return (Outcome::Failed, 0);
         }
     };
-    // A claim until the sync has judged it; here it only tells whether to sync, and what to ask for next time.
-    let proven = match chain::check_head(feed, &answer, have) {
-        Ok(proven) => proven,
-        Err(reject) => {
-            node.lied(peer, feed, &reject);
-            return Outcome::Failed;
-        }
+    let (judging, of) = (node.clone(), *feed);
+    let polled = blocking(move || {
+        judging.judging(&of, |store| {
+            judge::polled(store, &of, have, &answer, clock::now_ms())
+        })
+    });
+    let Ok(Polled { judged, tag, .. }) = polled.await else {
+        return (Outcome::Failed, 0);
     };
-    node.answered(peer, None);
-    let tag = frame::head_tag(proven.head.wire());
-    lock(seen).tags.insert(name, tag);
-    if is_news(ours.as_deref(), &proven.head) {
-        Outcome::News
-    } else {
-        Outcome::Nothing
+    if let NewsJudged::Wrong(reject) = &judged {
+        node.lied(peer, feed, reject);
+        return (Outcome::Failed, 0);
     }
-}
-
-/// Whether a head that is claimed calls for a sync.
-pub(super) fn is_news(ours: Option<&Head>, theirs: &Head) -> bool {
-    let theirs = theirs.body();
-    ours.is_none_or(|ours| {
-        let ours = ours.body();
-        // A shorter list that is not ours is a fork, which the sync will find.
-        theirs.length > ours.length
-            || (theirs.length == ours.length
-                && (theirs.root != ours.root || theirs.time > ours.time))
-    })
+    node.answered(peer, None);
+    lock(seen).tags.insert(name, tag);
+    match judged {
+        NewsJudged::News { length } => (Outcome::News, length),
+        _ => (Outcome::Nothing, 0),
+    }
 }

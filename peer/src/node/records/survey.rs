@@ -2,7 +2,7 @@
 
 use crate::node::Node;
 use crate::runs::Runs;
-use crate::session::Wanted;
+use crate::session::{Known, Wanted};
 use crate::store::{RowKind, StoreError};
 use levada_feed::key::FeedKey;
 use levada_feed::record::{self, Body};
@@ -22,6 +22,17 @@ pub(super) struct Survey {
 }
 
 impl Survey {
+    /// What is known of a feed of this length.
+    pub(super) fn known(&self, length: Option<u64>) -> Known<'_> {
+        Known {
+            length,
+            held: &self.held,
+            items: self.items,
+            oldest: self.oldest,
+            referred: &self.referred,
+        }
+    }
+
     /// Looks at what came since, as far as the policy needs it.
     pub(super) fn go_on(
         &mut self,

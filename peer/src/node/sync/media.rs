@@ -34,7 +34,7 @@ async fn plan(
     let (node, source, pins) = (node.clone(), source.clone(), pins.clone());
     blocking(move || {
         let of_news = match look {
-            Look::News => Plan::of_news(&node, &source, &pins)?,
+            Look::News { .. } => Plan::of_news(&node, &source, &pins)?,
             Look::All => None,
         };
         Ok(of_news.unwrap_or_else(|| Plan::of(&node, &source, &pins)))

@@ -3,12 +3,12 @@
 use super::Mender;
 use crate::api::{Damaged, Event, Failure};
 use crate::frame::Ask;
+use crate::judge::{self, BundleJudged};
 use crate::node::records::{blocking, limit};
 use crate::node::verify::failed;
 use crate::node::{own, replay, tell};
 use crate::store::StoreError;
 use levada_feed::key::FeedKey;
-use levada_feed::log::Verdict;
 use std::ops::Range;
 
 /// Something wrong in the store.
@@ -114,13 +114,9 @@ impl Mender {
             };
             let (node, range) = (self.node.clone(), range.clone());
             let accepted = blocking(move || {
-                let log = node.followed(&feed)?;
-                let verdict = log.accept_bundle(&answer, &range, &node.disk.pieces(&feed));
-                let Ok(Verdict::Accepted(batch)) = verdict else {
-                    return Ok::<bool, StoreError>(false);
-                };
-                node.disk.commit(&batch)?;
-                Ok(true)
+                let judged =
+                    node.judging(&feed, |store| judge::bundle(store, &feed, &range, &answer))?;
+                Ok::<bool, StoreError>(matches!(judged, BundleJudged::Taken { .. }))
             });
             if accepted.await.map_err(|error| failed(&error))? {
                 return Ok(Some(remote.name().to_owned()));
