@@ -1,18 +1,48 @@
 //! The body of an answer that counts against the bytes under way.
 
 use super::Body;
+use super::shares::Part;
 use crate::io::traffic::Share;
 use hyper::body::{Bytes, Frame, SizeHint};
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::sync::OwnedSemaphorePermit;
 
-/// Keeps its part of the bytes under way, and of the rate, until the body was sent.
+/// Keeps its part of the bytes under way, and of the rate, until the last of its bytes was sent.
 pub(super) struct Counted {
-    pub(super) body: Body,
-    pub(super) _bytes: OwnedSemaphorePermit,
-    pub(super) _share: Share,
+    body: Body,
+    held: Arc<Held>,
+}
+
+struct Held {
+    _bytes: Part,
+    _share: Share,
+}
+
+/// Bytes on their way: hyper drops a body once it has its last bytes, however long these still wait for their reader.
+struct Sending {
+    bytes: Bytes,
+    _held: Arc<Held>,
+}
+
+impl AsRef<[u8]> for Sending {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Counted {
+    pub(super) fn new(body: Body, bytes: Part, share: Share) -> Self {
+        let held = Held {
+            _bytes: bytes,
+            _share: share,
+        };
+        Self {
+            body,
+            held: Arc::new(held),
+        }
+    }
 }
 
 impl hyper::body::Body for Counted {
@@ -23,7 +53,14 @@ impl hyper::body::Body for Counted {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
+        let counted = |bytes| {
+            Bytes::from_owner(Sending {
+                bytes,
+                _held: self.held.clone(),
+            })
+        };
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(counted))))
     }
 
     fn is_end_stream(&self) -> bool {
