@@ -1,8 +1,8 @@
 //! What is handed over: hashes of wanted blobs, fork proofs, successions. Bounded, and in time.
 
 use super::{
-    ANSWER_UNIT_BYTES, Answer, BUSY_TIMEOUT, Caller, Room, Served, announced, busy, empty,
-    not_here, plain, refuse, refuse_bytes, store_failed, watch,
+    ANSWER_UNIT_BYTES, Answer, Caller, Room, Served, announced, busy, empty, not_here, plain,
+    refuse, refuse_bytes, store_failed, watch,
 };
 use crate::frame::{self, ANNOUNCE_BYTES_MAX, Ask, WATCH_BYTES_MAX};
 use crate::io::disk::Disk;
@@ -22,9 +22,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Bodies of as many bytes are bounded by the number of connections, like the headers before them.
+const SMALL_BYTES: usize = 17 << 10;
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Reads what is handed over: in time, at most as long as it may be, and as much of it at once as there is room for.
+/// Reads what is handed over: in time, at most as long as it may be, and no more of it at once than there is room for.
 pub(super) async fn read(
     served: &Arc<Served>,
     room: &Room,
@@ -55,10 +57,14 @@ pub(super) async fn read(
     }
     let said = body.size_hint().upper();
     let size = said.and_then(|said| usize::try_from(said).ok());
-    let units = size.unwrap_or(limit).min(limit).div_ceil(ANSWER_UNIT_BYTES);
-    let part = room.answers.take(peer, units.max(1));
-    let Ok(Some(_part)) = tokio::time::timeout(BUSY_TIMEOUT, part).await else {
-        return Err(Box::new(busy("too many ask at once", 10)));
+    let size = size.unwrap_or(limit).min(limit);
+    let units = if size <= SMALL_BYTES {
+        0
+    } else {
+        size.div_ceil(ANSWER_UNIT_BYTES)
+    };
+    let Some(_part) = room.handed.try_take(peer, units) else {
+        return Err(Box::new(busy("too many hand over much at once", 10)));
     };
     match tokio::time::timeout(BODY_TIMEOUT, gather(body, limit)).await {
         Ok(Some(bytes)) => Ok(bytes),

@@ -11,12 +11,17 @@ const ANSWERS_BYTES: u64 = 256 << 20;
 /// The least that lets the largest answer through.
 const ANSWERS_BYTES_MIN: u64 = 16 << 20;
 
+/// Bytes of large bodies that are read at once: 64 MiB, in units.
+const HANDED_UNITS: usize = (64 << 20) / ANSWER_UNIT_BYTES;
+
 /// What all listeners of one node share: room for connections and answers, and their lane.
 #[derive(Clone)]
 pub struct Room {
     pub(super) places: Arc<Places>,
-    /// Bytes of answers under way, and of what is handed over, in units.
+    /// Bytes of answers under way, in units.
     pub(super) answers: Arc<Shares>,
+    /// Bytes of what is being handed over, in units. Apart from answers: who lets a body drip holds up none of these.
+    pub(super) handed: Arc<Shares>,
     /// Feeds watched on all streams together.
     pub(super) watched: Arc<Shares>,
     pub(super) lane: Arc<Lane>,
@@ -35,6 +40,7 @@ impl Room {
         let part = |all: usize| all.div_ceil((most / each.max(1)).max(1));
         Self {
             answers: Arc::new(Shares::new(answers, part(answers).max(least))),
+            handed: Arc::new(Shares::new(HANDED_UNITS, part(HANDED_UNITS))),
             watched: Arc::new(Shares::new(WATCHED_MAX, part(WATCHED_MAX))),
             places,
             lane,

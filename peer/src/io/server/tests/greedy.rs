@@ -103,23 +103,57 @@ async fn bodies_that_do_not_come_hold_no_room_for_answers() {
     let room = room(4 * MAKING, 4 * MAKING);
     let place = place(&room).await;
     let mut slow = Vec::new();
-    for target in ["/v1/blobs", "/v1/watch"].repeat(40) {
-        let mut wire = from(&place, 0).await;
-        let head = format!("POST {target} HTTP/1.1\r\nhost: x\r\ncontent-length: 5000\r\n\r\nslow");
+    for n in 0..40 {
+        let mut wire = from(&place, n).await;
+        let (target, size) = [("blobs", 5_000), ("watch", 200_000)][usize::from(n) % 2];
+        let head =
+            format!("POST /v1/{target} HTTP/1.1\r\nhost: x\r\ncontent-length: {size}\r\n\r\nslow");
         wire.send(head.as_bytes()).await;
         slow.push(wire);
     }
-    while room.answers.free() > 4 * MAKING - slow.len() {
+    // Four units of each of the large ones, and as many as there is room for.
+    while room.handed.free() > 1_024 - 20 * 4 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(room.answers.free(), 4 * MAKING - slow.len(), "a unit each");
+    assert_eq!(room.answers.free(), 4 * MAKING);
     let mut honest = from(&place, 0).await;
     honest.send(&bundle()).await;
     assert_eq!(honest.answer(false).await.unwrap().status, 200);
     drop((slow, honest));
-    while room.answers.free() < 4 * MAKING {
+    while room.answers.free() < 4 * MAKING || room.handed.free() < 1_024 {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn large_bodies_that_do_not_come_are_bounded_in_their_number() {
+    let room = Room {
+        handed: Arc::new(Shares::new(12, 8)),
+        ..Room::default()
+    };
+    let place = Place::with(room.clone()).await;
+    let large = b"POST /v1/watch HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\nslow";
+    let mut slow = Vec::new();
+    for left in [8, 4] {
+        let mut wire = from(&place, 0).await;
+        wire.send(large).await;
+        slow.push(wire);
+        while room.handed.free() > left {
+            tokio::task::yield_now().await;
+        }
+    }
+    let mut third = from(&place, 0).await;
+    third.send(large).await;
+    assert_eq!(third.beginning().await.0, 503);
+    let one = Watched {
+        feed: [1; 32],
+        have: 0,
+        tag: None,
+    };
+    let mut small = from(&place, 0).await;
+    let body = write_watch(&[one]);
+    small.send(&request("POST", "/v1/watch", "", &body)).await;
+    assert_eq!(small.beginning().await.0, 200);
 }
 
 #[tokio::test]
