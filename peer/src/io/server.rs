@@ -23,7 +23,7 @@ mod shares;
 mod tests;
 mod watch;
 
-use crate::frame::{self, Ask, BATCH_BYTES_MAX, BadAsk};
+use crate::frame::{self, Ask, BadAsk};
 use crate::io::answer;
 use crate::io::blobs::Blobs;
 use crate::io::disk::Disk;
@@ -35,7 +35,7 @@ use crate::store::StoreError;
 use announced::Announced;
 use asked::Asked;
 use bytes::Bytes;
-use counted::Counted;
+use counted::{Counted, answer_bytes};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body as _, Incoming};
@@ -44,7 +44,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use levada_feed::key::FeedKey;
-use levada_feed::limits::{BUNDLE_BYTES_MAX, FEEDS_PAGE_MAX};
+use levada_feed::limits::FEEDS_PAGE_MAX;
 use paced::Paced;
 use proofs::Proofs;
 use reply::{
@@ -227,18 +227,6 @@ async fn connection(
     if is_stopped {
         connection.as_mut().graceful_shutdown();
         let _ = tokio::time::timeout(STOP_TIMEOUT, connection).await;
-    }
-}
-
-/// Bytes that an answer may hold while it is made; 0 for small ones.
-fn answer_bytes(ask: &Ask) -> usize {
-    match ask {
-        Ask::Bundle { .. } | Ask::Latest { .. } => 2 * BUNDLE_BYTES_MAX,
-        Ask::Batch => 2 * usize::try_from(BATCH_BYTES_MAX).unwrap_or(usize::MAX),
-        Ask::Proof { .. } | Ask::Have { .. } => 1 << 20,
-        Ask::Blob { .. } => 512 << 10,
-        Ask::Feeds { .. } => 256 << 10,
-        _ => 0,
     }
 }
 

@@ -1,13 +1,27 @@
-//! The body of an answer that counts against the bytes under way.
+//! Answers that count against the bytes under way: how much each may be, and the body that holds it.
 
 use super::Body;
 use super::shares::Part;
+use crate::frame::{Ask, BATCH_BYTES_MAX};
 use crate::io::traffic::Share;
 use hyper::body::{Bytes, Frame, SizeHint};
+use levada_feed::limits::BUNDLE_BYTES_MAX;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+
+/// Bytes that an answer may hold while it is made; 0 for small ones.
+pub(super) fn answer_bytes(ask: &Ask) -> usize {
+    match ask {
+        Ask::Bundle { .. } | Ask::Latest { .. } => 2 * BUNDLE_BYTES_MAX,
+        Ask::Batch => 2 * usize::try_from(BATCH_BYTES_MAX).unwrap_or(usize::MAX),
+        Ask::Proof { .. } | Ask::Have { .. } => 1 << 20,
+        Ask::Blob { .. } => 512 << 10,
+        Ask::Feeds { .. } => 256 << 10,
+        _ => 0,
+    }
+}
 
 /// Keeps its part of the bytes under way, and of the rate, until the last of its bytes was sent.
 pub(super) struct Counted {

@@ -4,6 +4,7 @@ use super::*;
 use crate::frame::{Watched, write_watch};
 use crate::io::server::watch::WATCHED_MAX;
 use crate::io::traffic::Lane;
+use levada_feed::limits::BUNDLE_BYTES_MAX;
 use shares::Shares;
 use std::net::Ipv4Addr;
 use tokio::net::TcpSocket;
