@@ -29,6 +29,22 @@ pub enum Lie {
     EndlessHeader,
     /// A length of more bytes than there are on earth.
     HugeLength,
+    /// Two lengths that differ.
+    TwoLengths,
+    /// A chunk of more bytes than there are on earth, which come without end.
+    HugeChunk,
+    /// The note behind the size of a chunk never ends.
+    EndlessNote,
+    /// What comes behind the body never ends.
+    EndlessTrailer,
+    /// Thousands of headers.
+    HeaderFlood,
+    /// "Soon", thousands of times, and then nothing.
+    Soon,
+    /// A compressed body, though plain bytes were asked for.
+    Compressed,
+    /// Another body, of something else.
+    Instead(&'static [u8]),
     /// Go to another host.
     OtherHost,
     /// Go here, again and again.
@@ -43,6 +59,8 @@ pub enum Lie {
     Silent,
 }
 
+/// The beginning of an answer in chunks.
+const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 /// Bytes sent at once of what never ends.
 const PART_BYTES: usize = 64 << 10;
 
@@ -128,6 +146,23 @@ fn answer(
             asker.write_all(b"HTTP/1.1 200 OK\r\nx: ")?;
             return pour(&mut asker, sent);
         }
+        Lie::HugeChunk if is_it => {
+            asker.write_all(CHUNKED)?;
+            asker.write_all(b"fffffffffffffff0\r\n")?;
+            return pour(&mut asker, sent);
+        }
+        Lie::EndlessNote if is_it => {
+            asker.write_all(CHUNKED)?;
+            asker.write_all(b"5;note=")?;
+            return pour(&mut asker, sent);
+        }
+        Lie::Soon if is_it => {
+            let soon = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".repeat(1_000);
+            for _ in 0..20 {
+                asker.write_all(&soon)?;
+            }
+            return Ok(());
+        }
         _ => {}
     }
     let mut answer = Vec::new();
@@ -141,6 +176,13 @@ fn answer(
     if !is_it {
         return asker.write_all(&answer);
     }
+    if lie == Lie::EndlessTrailer {
+        asker.write_all(CHUNKED)?;
+        asker.write_all(format!("{:x}\r\n", body.len()).as_bytes())?;
+        asker.write_all(body)?;
+        asker.write_all(b"\r\n0\r\nx: ")?;
+        return pour(&mut asker, sent);
+    }
     let path = first_line.split(' ').nth(1).unwrap_or("/");
     asker.write_all(&lied(lie, head, body, path))
 }
@@ -150,6 +192,7 @@ fn lied(lie: Lie, head: &str, body: &[u8], path: &str) -> Vec<u8> {
     let mut body = body.to_vec();
     let whole = body.len();
     let mut length = None;
+    let mut more = String::new();
     match lie {
         Lie::First => body.iter_mut().take(1).for_each(|byte| *byte ^= 1),
         Lie::Last => body.iter_mut().rev().take(1).for_each(|byte| *byte ^= 1),
@@ -162,20 +205,29 @@ fn lied(lie: Lie, head: &str, body: &[u8], path: &str) -> Vec<u8> {
         Lie::More => body.push(0),
         Lie::Empty => body.clear(),
         Lie::HugeLength => length = Some(1 << 60),
+        Lie::TwoLengths => more = format!("content-length: {}\r\n", whole + 1),
+        Lie::HeaderFlood => more = (0..5_000).map(|n| format!("x-{n}: 1\r\n")).collect(),
+        Lie::Compressed => "content-encoding: gzip\r\n".clone_into(&mut more),
+        Lie::Instead(other) => other.clone_into(&mut body),
         Lie::OtherHost => return moved(&format!("http://127.0.0.2:9{path}")),
         Lie::Circle => return moved(path),
         Lie::Broke => return status("500 Internal Server Error"),
         Lie::NotThere => return status("404 Not Found"),
-        Lie::Endless | Lie::EndlessHeader | Lie::NoHttp | Lie::Silent => {
-            unreachable!("answered before")
-        }
+        Lie::Endless
+        | Lie::EndlessHeader
+        | Lie::EndlessNote
+        | Lie::EndlessTrailer
+        | Lie::HugeChunk
+        | Lie::Soon
+        | Lie::NoHttp
+        | Lie::Silent => unreachable!("answered before"),
     }
     let length = length.unwrap_or(body.len());
     let lines = head
         .split("\r\n")
         .filter(|line| !line.to_ascii_lowercase().starts_with("content-length"));
     let mut answer = lines.collect::<Vec<_>>().join("\r\n").into_bytes();
-    answer.extend(format!("\r\ncontent-length: {length}\r\n\r\n").bytes());
+    answer.extend(format!("\r\n{more}content-length: {length}\r\n\r\n").bytes());
     answer.extend(body);
     answer
 }

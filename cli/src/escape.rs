@@ -2,7 +2,7 @@
 //!
 //! Titles, names, paths and reasons come out of records that anybody may have signed. Printed as they are, they could
 //! move the cursor, fake a line of ours, turn the direction of writing, or hide characters. Everything that is printed
-//! for people and was not written in this crate goes through `plain` or `lines`; `--json` has the text as it was signed.
+//! for people and was not written in this crate goes through `plain` or `lines`; `--json` has the text as it was signed, escaped by `json`.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -53,6 +53,26 @@ pub(crate) fn path(path: &Path) -> String {
 /// A path as it is, absolute.
 pub(crate) fn path_in_full(path: &Path) -> String {
     plain(&path.to_string_lossy()).into_owned()
+}
+
+/// A JSON text whose strings hold nothing that a terminal would obey or that would turn or hide text: it is written as
+/// JSON writes it, `\u202e`, so the values are the same.
+pub(crate) fn json(text: String) -> String {
+    let is_safe = |c: char| c == '\n' || c.width().is_some() && !is_hidden(c);
+    if text.chars().all(is_safe) {
+        return text;
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_safe(c) {
+            safe.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            write!(safe, "\\u{unit:04x}").expect("a string takes all that is written");
+        }
+    }
+    safe
 }
 
 /// The columns that safe text takes on a terminal.
@@ -215,6 +235,28 @@ mod tests {
             "line ends stay, the end is trimmed"
         );
         assert_eq!(lines("one\rtwo"), "one\\rtwo");
+    }
+
+    #[test]
+    fn json_keeps_its_values_and_holds_nothing_that_a_terminal_obeys() {
+        for text in [
+            "a\u{9b}31m\u{7f}",
+            "\u{202e}x\u{e0041}",
+            "\u{1b}\n\u{85}",
+            "日本 ❤\u{fe0f}",
+        ] {
+            let written = json(serde_json::to_string(text).unwrap());
+            assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);
+            assert!(
+                !written.contains(|c: char| c.is_control() || is_hidden(c)),
+                "{written}"
+            );
+        }
+        assert_eq!(
+            json("{\n  \"a\": \"\u{202e}\"\n}".into()),
+            "{\n  \"a\": \"\\u202e\"\n}"
+        );
+        assert_eq!(json("\u{e0041}".into()), "\\udb40\\udc41");
     }
 
     #[test]

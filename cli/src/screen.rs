@@ -95,14 +95,15 @@ impl Screen {
 
     /// One line of JSON, for long work.
     pub(crate) fn json_line(&mut self, value: &impl Serialize) {
-        self.lines([serde_json::to_string(value).expect("what an event holds has a JSON form")]);
+        let text = serde_json::to_string(value).expect("what an event holds has a JSON form");
+        self.lines([escape::json(text)]);
     }
 
     /// One JSON document.
     pub(crate) fn json_document(&mut self, value: &impl Serialize) {
         let text =
             serde_json::to_string_pretty(value).expect("what an answer holds has a JSON form");
-        self.lines([text]);
+        self.lines([escape::json(text)]);
     }
 
     /// Bytes of data.
@@ -192,7 +193,8 @@ impl Screen {
     }
 
     fn say_json(&self, line: &Line<'_>) {
-        self.say(&serde_json::to_string(line).expect("text and numbers have a JSON form"));
+        let text = serde_json::to_string(line).expect("text and numbers have a JSON form");
+        self.say(&escape::json(text));
     }
 
     fn say(&self, text: &str) {

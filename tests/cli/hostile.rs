@@ -5,7 +5,7 @@ use crate::machine::{Machine, Ran, Running, Serving};
 use levada_tests::liar::{Liar, Lie};
 use levada_tests::noise;
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 const LIES: &[Lie] = &[
     Lie::First,
@@ -18,6 +18,13 @@ const LIES: &[Lie] = &[
     Lie::Endless,
     Lie::EndlessHeader,
     Lie::HugeLength,
+    Lie::TwoLengths,
+    Lie::HugeChunk,
+    Lie::EndlessNote,
+    Lie::EndlessTrailer,
+    Lie::HeaderFlood,
+    Lie::Soon,
+    Lie::Compressed,
     Lie::OtherHost,
     Lie::Circle,
     Lie::Broke,
@@ -68,6 +75,12 @@ fn is_wrong_answer(lie: Lie) -> bool {
         lie,
         Lie::Broken
             | Lie::EndlessHeader
+            | Lie::EndlessNote
+            | Lie::EndlessTrailer
+            | Lie::TwoLengths
+            | Lie::HeaderFlood
+            | Lie::Soon
+            | Lie::Compressed
             | Lie::OtherHost
             | Lie::Circle
             | Lie::Broke
@@ -78,6 +91,13 @@ fn is_wrong_answer(lie: Lie) -> bool {
 
 fn names(ran: &Ran, liar: &Liar) {
     assert!(ran.err.contains(&liar.address), "{}", ran.err);
+}
+
+/// `status` names the peer and says whether it lied.
+fn is_noted(machine: &Machine, liar: &Liar, has_lied: bool) {
+    let status = machine.done(&["status", "--json"]).json().to_string();
+    assert!(status.contains(&liar.address), "{status}");
+    assert_eq!(status.contains("\"is_lie\":true"), has_lied, "{status}");
 }
 
 /// The liar alone, about records: nothing of the feed is here.
@@ -176,6 +196,7 @@ fn lies_about_heads_are_not_believed_and_honest_peers_beside_are_enough() {
         assert_eq!(ran.code, Some(code), "{lie:?}: {}", ran.err);
         names(&ran, liar);
         assert!(is_here(follower), "{lie:?}: what was verified stays");
+        is_noted(follower, liar, is_wrong_answer(*lie));
         assert!(liar.sent() < TAKEN_BYTES_MAX, "{lie:?}: {}", liar.sent());
     }
     let others = followers.iter().filter(|(lie, ..)| SOME_LIES.contains(lie));
@@ -207,6 +228,53 @@ fn lies_about_the_bytes_of_blobs_are_not_believed() {
     let is_harmless = |lie| matches!(lie, Lie::More | Lie::HugeLength);
     let lies = LIES.iter().copied().filter(|lie| !is_harmless(*lie));
     media_alone(is_bytes, "large", lies);
+}
+
+/// The body of an answer, to be told elsewhere.
+fn body_of(address: &str, target: &str) -> &'static [u8] {
+    let mut peer = TcpStream::connect(address).unwrap();
+    let ask = format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    peer.write_all(ask.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    peer.read_to_end(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{target}");
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    answer[end.unwrap() + 4..].to_vec().leak()
+}
+
+#[test]
+fn answers_about_something_else_are_not_believed() {
+    let (_other, others) = author();
+    let key = &others.link()["levada:".len()..others.link().find('?').unwrap()];
+    let large = blake3::hash(&noise(2, LARGE_BYTES)).to_hex();
+    let bundle = body_of(
+        &others.address,
+        &format!("/v1/feeds/{key}/bundle?latest=50"),
+    );
+    let feeds = body_of(&others.address, "/v1/feeds");
+    let pairs = format!("/v1/blobs/{large}/proof?from=0&to=100000");
+    let pairs = body_of(&others.address, &pairs);
+
+    let (_author, serving) = author();
+    for (is_about, body, code) in [
+        (is_bundle as fn(&str) -> bool, bundle, 5),
+        (is_bundle, feeds, 5),
+        (is_bundle, pairs, 5),
+        (is_batch, bundle, 3),
+        (is_batch, pairs, 3),
+        (is_proof, bundle, 3),
+        (is_proof, pairs, 3),
+        (is_bytes, pairs, 3),
+    ] {
+        let liar = Liar::start(&serving.address, is_about, Lie::Instead(body));
+        let follower = Machine::new();
+        let link = serving.link().replace(&serving.address, &liar.address);
+        let ran = follower.run(&["follow", &link]).exits(code);
+        names(&ran, &liar);
+        assert!(!is_here(&follower), "{}", ran.err);
+        follower.done(&["follow", serving.link()]);
+        assert!(is_here(&follower));
+    }
 }
 
 #[test]

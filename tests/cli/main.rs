@@ -2,6 +2,8 @@
 //! can show.
 
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod daemon;
 #[cfg(test)]
 mod damage;

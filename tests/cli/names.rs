@@ -9,7 +9,7 @@ use levada_feed::record::{
     self, Body, Collection, Creator, File, Item, Profile, Record, Reference, Retract, Role,
 };
 use levada_peer::io::disk::Disk;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Clears the screen, sets a title, rings, fakes a line of ours, turns the text and hides a letter.
 const EVIL: &str =
@@ -24,7 +24,14 @@ const NAMES: &[&str] = &[
     ".profile",
     "C:\\windows\\drive.txt",
     "",
+    "CON",
+    "nul.txt",
+    "$(touch pwned)`touch pwned`;touch pwned",
+    "a\u{200b}b\u{200f}c\u{feff}.txt",
+    LONG,
 ];
+/// 300 bytes, 150 of them no beginning of a character.
+const LONG: &str = "ääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääää";
 const TIME: u64 = 1_767_225_600_000;
 
 fn bytes_of(at: usize) -> Vec<u8> {
@@ -113,13 +120,17 @@ fn make_store(folder: &Path) -> String {
     log.feed().to_string()
 }
 
+fn is_obeyed_or_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 /// Nothing that a terminal obeys or that turns or hides text; lines of ours only.
 fn is_plain(ran: &Ran) {
     let out = String::from_utf8(ran.out.clone()).expect("text is UTF-8");
     for c in out.chars().chain(ran.err.chars()) {
-        let is_turning = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
         assert!(
-            c == '\n' || !c.is_control() && !is_turning,
+            c == '\n' || !is_obeyed_or_hidden(c),
             "{c:?} in:\n{out}\n{}",
             ran.err
         );
@@ -162,6 +173,9 @@ fn texts_of_records_reach_no_terminal_and_no_path() {
         &["sync"],
     ] {
         is_plain(&run(args).exits(0));
+        is_plain(&run(&[args, &["--json"]].concat()).exits(0));
+        is_plain(&run(&[args, &["--log", "trace"]].concat()).exits(0));
+        is_plain(&run(&[args, &["--log", "trace", "--log-json"]].concat()).exits(0));
     }
     for index in 0..NAMES.len() + 4 {
         is_plain(&run(&["show", &format!("{feed}/{index}")]).exits(0));
@@ -179,11 +193,7 @@ fn texts_of_records_reach_no_terminal_and_no_path() {
     for entry in std::fs::read_dir(&home).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
-        assert!(!name.starts_with(['.', '-']), "{name:?}");
-        assert!(
-            !name.contains(|c: char| c.is_control() || c == '\u{202e}'),
-            "{name:?}"
-        );
+        is_safe_name(&name);
         found.push(std::fs::read(entry.path()).unwrap());
     }
     found.sort();
@@ -195,7 +205,41 @@ fn texts_of_records_reach_no_terminal_and_no_path() {
     assert_eq!(around(&follower.home().join("deep")), 1);
     // JSON has the texts as they were signed, escaped as JSON does.
     let json = run(&["ls", "--json"]).exits(0);
-    let text = String::from_utf8(json.out.clone()).unwrap();
-    assert!(!text.contains('\u{1b}'), "{text}");
+    is_plain(&json);
     assert_eq!(json.json()["items"][0]["title"], EVIL);
+    // Files of an export are named by keys and hashes alone.
+    is_plain(&run(&["export", "static", "site", "--feed", &feed]).exits(0));
+    is_named_by_us(&home.join("site"));
+}
+
+/// It is not hidden, no option, no device of another system, and no longer than all systems allow.
+fn is_safe_name(name: &str) {
+    assert!(!name.starts_with(['.', '-']), "{name:?}");
+    assert!(!name.contains(is_obeyed_or_hidden), "{name:?}");
+    assert!(name.len() <= 200, "{name:?}");
+    let stem = name.split('.').next().unwrap().to_lowercase();
+    assert!(!["con", "nul"].contains(&stem.as_str()), "{name:?}");
+}
+
+/// Keys, hashes and words of ours, whatever is in the records.
+fn is_named_by_us(folder: &Path) {
+    let mut paths = Vec::new();
+    walk(folder, &mut paths);
+    assert!(paths.len() > NAMES.len(), "{paths:?}");
+    let is_ours = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    for path in &paths {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(name.chars().all(is_ours), "{name:?}");
+    }
+}
+
+/// All files and folders below a folder.
+fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            walk(&path, paths);
+        }
+        paths.push(path);
+    }
 }

@@ -18,11 +18,12 @@ mod proofs;
 pub(crate) mod range;
 mod reply;
 mod room;
+mod shares;
 #[cfg(test)]
 mod tests;
 mod watch;
 
-use crate::frame::{self, Ask, BATCH_BYTES_MAX, BadAsk};
+use crate::frame::{self, Ask, BadAsk};
 use crate::io::answer;
 use crate::io::blobs::Blobs;
 use crate::io::disk::Disk;
@@ -34,16 +35,16 @@ use crate::store::StoreError;
 use announced::Announced;
 use asked::Asked;
 use bytes::Bytes;
-use counted::Counted;
+use counted::{Counted, answer_bytes};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use levada_feed::key::FeedKey;
-use levada_feed::limits::{BUNDLE_BYTES_MAX, FEEDS_PAGE_MAX};
+use levada_feed::limits::FEEDS_PAGE_MAX;
 use paced::Paced;
 use proofs::Proofs;
 use reply::{
@@ -56,8 +57,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::sync::watch::Receiver;
-use tokio::sync::{Semaphore, mpsc};
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADERS_MAX: usize = 64;
@@ -99,7 +100,6 @@ pub struct Served {
     /// Told when our own disk fails, for the operator; full is enough.
     pub trouble: mpsc::Sender<StoreError>,
     proofs: Proofs,
-    watching: Arc<Semaphore>,
     announced: Announced,
 }
 
@@ -131,7 +131,6 @@ impl Served {
             news,
             trouble,
             proofs: Proofs::default(),
-            watching: Arc::new(Semaphore::new(watch::WATCHED_MAX)),
             announced: Announced::default(),
         }
     }
@@ -231,17 +230,6 @@ async fn connection(
     }
 }
 
-/// Bytes that an answer may hold while it is made and sent; 0 for small ones.
-fn answer_bytes(ask: &Ask) -> usize {
-    match ask {
-        Ask::Bundle { .. } | Ask::Latest { .. } => 2 * BUNDLE_BYTES_MAX,
-        Ask::Batch => 2 * usize::try_from(BATCH_BYTES_MAX).unwrap_or(usize::MAX),
-        Ask::Proof { .. } | Ask::Have { .. } => 1 << 20,
-        Ask::Blob { .. } => 512 << 10,
-        _ => 0,
-    }
-}
-
 async fn answer_one(
     served: &Arc<Served>,
     room: &Room,
@@ -262,25 +250,35 @@ async fn answer_one(
         turns.begin(false);
         return busy("too many share a small rate", SHARED_RETRY_S);
     }
-    let share = room
-        .answers
-        .clone()
-        .acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
-    let Ok(Ok(share)) = tokio::time::timeout(BUSY_TIMEOUT, share).await else {
+    let (parts, body) = request.into_parts();
+    // Before there is room for the answer: who lets what he hands over drip must not hold that.
+    let handed = match is_post {
+        true => post::read(served, room, &ask, body, peer).await.map(Some),
+        false => Ok(None),
+    };
+    let handed = match handed {
+        Ok(handed) => handed,
+        Err(answer) => {
+            turns.begin(false);
+            return *answer;
+        }
+    };
+    let part = room.answers.take(peer, units);
+    let Ok(Some(mut part)) = tokio::time::timeout(BUSY_TIMEOUT, part).await else {
         turns.begin(false);
         return busy("too many ask at once", 10);
     };
-    let answer = answer_ask(served, ask, is_post, request, caller).await;
+    let request = Request::from_parts(parts, handed);
+    let answer = answer_ask(served, room, ask, request, caller).await;
     let Some(Some(rate)) = rate else {
         return answer;
     };
     answer.map(|body| {
-        Counted {
-            body,
-            _bytes: share,
-            _share: rate,
+        if let Some(size) = body.size_hint().exact() {
+            let size = usize::try_from(size).unwrap_or(usize::MAX);
+            part.shrink(size.div_ceil(ANSWER_UNIT_BYTES));
         }
-        .boxed_unsync()
+        Counted::new(body, part, rate).boxed_unsync()
     })
 }
 
@@ -314,16 +312,16 @@ fn read_request(request: &Request<Incoming>) -> Result<(Ask, bool), Box<Answer>>
 
 async fn answer_ask(
     served: &Arc<Served>,
+    room: &Room,
     ask: Ask,
-    is_post: bool,
-    request: Request<Incoming>,
+    request: Request<Option<Bytes>>,
     mut caller: Caller,
 ) -> Answer {
     // A proxy on this machine speaks for others.
     let headers = request.headers();
     caller.is_local &= !PROXIED.iter().any(|name| headers.contains_key(*name));
-    if is_post {
-        return post::post(served, ask, request.into_body(), &caller).await;
+    if let Some(handed) = request.body() {
+        return post::post(served, room, ask, handed.clone(), &caller).await;
     }
     match ask {
         Ask::Health => plain(StatusCode::OK, "text/plain", b"ok\n".to_vec()),

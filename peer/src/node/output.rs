@@ -41,8 +41,7 @@ pub(super) fn place(output: &Path, name: &str, hash: &Hash) -> Result<PathBuf, F
 fn safe_name(name: &str, hash: &Hash) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or("");
     let is_plain = |c: char| {
-        !c.is_control()
-            && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
+        !c.is_control() && !is_hidden(c) && !matches!(c, ':' | '*' | '?' | '"' | '<' | '>' | '|')
     };
     let plain: String = last
         .chars()
@@ -64,6 +63,12 @@ fn safe_name(name: &str, hash: &Hash) -> String {
     } else {
         plain.to_owned()
     }
+}
+
+/// Characters that turn the direction of writing, break lines or show nothing: two names that differ would look the same.
+fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 fn reader(node: &Node, hash: &Hash) -> Result<BlobReader, Failure> {
@@ -178,6 +183,8 @@ mod tests {
             ("-rf", "rf"),
             ("a\u{202e}gpj.exe", "a_gpj.exe"),
             ("a\nb", "a_b"),
+            ("a\u{200b}b\u{200f}c\u{feff}\u{2028}", "a_b_c__"),
+            ("$(reboot)`x`;&.txt", "$(reboot)`x`;&.txt"),
             ("música 日本.mp3", "música 日本.mp3"),
         ] {
             assert_eq!(safe_name(name, &hash), expected, "{name:?}");

@@ -40,7 +40,6 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Announced {
     known: Mutex<Known>,
     calls: Semaphore,
-    client: Client,
 }
 
 #[derive(Default)]
@@ -55,7 +54,6 @@ impl Default for Announced {
         Self {
             known: Mutex::default(),
             calls: Semaphore::new(CALLS_MAX),
-            client: Client::default(),
         }
     }
 }
@@ -125,7 +123,7 @@ pub(super) async fn announce(
     let Ok(_call) = served.announced.calls.try_acquire() else {
         return super::busy("too many announce at once", 60);
     };
-    if !is_there(&served.announced.client, feed, address).await {
+    if !is_there(feed, address).await {
         return refuse(
             StatusCode::FORBIDDEN,
             "this feed was not found at this address",
@@ -139,7 +137,9 @@ pub(super) async fn announce(
 }
 
 /// Whether whoever is at this address has the feed.
-async fn is_there(client: &Client, feed: FeedKey, address: SocketAddr) -> bool {
+async fn is_there(feed: FeedKey, address: SocketAddr) -> bool {
+    // A client of its own: its connection ends with it, whatever the other side would like.
+    let client = Client::default();
     let Ok(remote) = client.remote(&format!("http://{address}")) else {
         return false;
     };

@@ -8,7 +8,7 @@ use crate::runs::Runs;
 use crate::store::StoreError;
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::{Frame, Incoming};
+use hyper::body::Frame;
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use levada_feed::hash::Hash;
@@ -32,7 +32,7 @@ const SMALL_ANSWER_BYTES: u64 = READ_BYTES;
 pub(super) async fn answer(
     served: &Arc<Served>,
     hash: Hash,
-    request: &Request<Incoming>,
+    request: &Request<Option<Bytes>>,
 ) -> Answer {
     let tag = format!("\"{hash}\"");
     let same = |name: header::HeaderName| {

@@ -1,12 +1,13 @@
 //! What is handed over: hashes of wanted blobs, fork proofs, successions. Bounded, and in time.
 
 use super::{
-    Answer, Caller, Served, announced, empty, not_here, plain, refuse, refuse_bytes, store_failed,
-    watch,
+    ANSWER_UNIT_BYTES, Answer, Caller, Room, Served, announced, busy, empty, not_here, plain,
+    refuse, refuse_bytes, store_failed, watch,
 };
 use crate::frame::{self, ANNOUNCE_BYTES_MAX, Ask, WATCH_BYTES_MAX};
 use crate::io::disk::Disk;
 use crate::store::StoreError;
+use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
@@ -17,17 +18,23 @@ use levada_feed::limits::{BATCH_HASHES_MAX, FORK_BYTES_MAX, INLINE_BYTES_MAX};
 use levada_feed::record;
 use levada_feed::reject::Reject;
 use levada_feed::succession::Succession;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Bodies of as many bytes are bounded by the number of connections, like the headers before them.
+const SMALL_BYTES: usize = 17 << 10;
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
-pub(super) async fn post(
+/// Reads what is handed over: in time, at most as long as it may be, and no more of it at once than there is room for.
+pub(super) async fn read(
     served: &Arc<Served>,
-    ask: Ask,
+    room: &Room,
+    ask: &Ask,
     body: Incoming,
-    caller: &Caller,
-) -> Answer {
+    peer: Option<IpAddr>,
+) -> Result<Bytes, Box<Answer>> {
+    let refused = |status, why| Err(Box::new(refuse(status, why)));
     let limit = match ask {
         Ask::Watch => WATCH_BYTES_MAX,
         Ask::Peers { .. } => ANNOUNCE_BYTES_MAX,
@@ -35,32 +42,63 @@ pub(super) async fn post(
         _ => FORK_BYTES_MAX,
     };
     if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long");
+        return refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long");
     }
     // Evidence is kept of feeds that are kept here: else any stranger could fill the disk with feeds of his own.
-    if let Ask::Fork { feed } | Ask::Succession { feed } = ask {
+    if let Ask::Fork { feed } | Ask::Succession { feed } = *ask {
         let known = served.clone();
         let head = tokio::task::spawn_blocking(move || known.disk.head(&feed)).await;
         match head {
             Ok(Ok(Some(_))) => {}
-            Ok(Ok(None)) => return not_here(),
-            Ok(Err(error)) => return served.failed(error),
-            Err(_) => return store_failed(),
+            Ok(Ok(None)) => return Err(Box::new(not_here())),
+            Ok(Err(error)) => return Err(Box::new(served.failed(error))),
+            Err(_) => return Err(Box::new(store_failed())),
         }
     }
-    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await;
-    let bytes = match collected {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) => {
-            return refuse(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the body is too long or broke off",
-            );
-        }
-        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
+    let said = body.size_hint().upper();
+    let size = said.and_then(|said| usize::try_from(said).ok());
+    let size = size.unwrap_or(limit).min(limit);
+    let units = if size <= SMALL_BYTES {
+        0
+    } else {
+        size.div_ceil(ANSWER_UNIT_BYTES)
     };
+    let Some(_part) = room.handed.try_take(peer, units) else {
+        return Err(Box::new(busy("too many hand over much at once", 10)));
+    };
+    match tokio::time::timeout(BODY_TIMEOUT, gather(body, limit)).await {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => refused(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is too long or broke off",
+        ),
+        Err(_) => refused(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
+    }
+}
+
+/// All of a body in one piece; `None` when it is longer or breaks off. Pieces are copied as they come: one of a single
+/// byte would keep all of the buffer that it came in.
+async fn gather(body: Incoming, limit: usize) -> Option<Bytes> {
+    let mut body = Limited::new(body, limit);
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(bytes) = frame.ok()?.into_data() {
+            whole.extend_from_slice(&bytes);
+        }
+    }
+    Some(whole.into())
+}
+
+/// Answers what was handed over.
+pub(super) async fn post(
+    served: &Arc<Served>,
+    room: &Room,
+    ask: Ask,
+    bytes: Bytes,
+    caller: &Caller,
+) -> Answer {
     if ask == Ask::Watch {
-        return watch::answer(served, &bytes, caller.stop.clone());
+        return watch::answer(served, room, &bytes, caller);
     }
     if let Ask::Peers { feed } = ask {
         return announced::announce(served, feed, &bytes, caller).await;

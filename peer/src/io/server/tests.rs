@@ -3,6 +3,7 @@
 mod blobs;
 mod crowd;
 mod feeds;
+mod greedy;
 mod peers;
 mod watch;
 

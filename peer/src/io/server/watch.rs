@@ -4,7 +4,8 @@
 //! a few frames wait and nothing is gathered, and the connection ends when it was waited for too long (`paced`).
 
 use super::proofs::Proofs;
-use super::{Answer, Served, body_of_stream, busy, plain_stream, refuse_bytes};
+use super::shares::Part;
+use super::{Answer, Caller, Room, Served, body_of_stream, busy, plain_stream, refuse_bytes};
 use crate::frame::{self, News, Watched};
 use crate::io::news::{Listening, What};
 use crate::store::StoreError;
@@ -14,7 +15,7 @@ use levada_feed::limits::WATCH_FRAME_BYTES_MAX;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::mpsc;
 
 /// Feeds watched on all streams together: each costs about 150 bytes.
 pub(super) const WATCHED_MAX: usize = 1 << 18;
@@ -36,17 +37,17 @@ struct Stream {
     told: Vec<Told>,
     listening: Listening,
     sender: mpsc::Sender<Bytes>,
-    _share: OwnedSemaphorePermit,
+    _share: Part,
 }
 
 /// Answers with a stream that ends when the reader leaves or the server stops.
-pub(super) fn answer(served: &Arc<Served>, body: &[u8], mut stop: watch::Receiver<bool>) -> Answer {
+pub(super) fn answer(served: &Arc<Served>, room: &Room, body: &[u8], caller: &Caller) -> Answer {
     let watched = match frame::read_watch(body) {
         Ok(watched) => watched,
         Err(reject) => return refuse_bytes(&reject),
     };
-    let feeds = u32::try_from(watched.len()).unwrap_or(u32::MAX);
-    let Ok(share) = served.watching.clone().try_acquire_many_owned(feeds) else {
+    let peer = caller.peer.map(|peer| peer.ip());
+    let Some(share) = room.watched.try_take(peer, watched.len()) else {
         return busy("too many watch at once", 60);
     };
     let (sender, receiver) = mpsc::channel(FRAMES_MAX);
@@ -66,6 +67,7 @@ pub(super) fn answer(served: &Arc<Served>, body: &[u8], mut stop: watch::Receive
         sender,
         _share: share,
     };
+    let mut stop = caller.stop.clone();
     tokio::spawn(async move {
         tokio::select! {
             () = stream.run() => {}

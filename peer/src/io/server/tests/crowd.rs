@@ -148,9 +148,10 @@ async fn readers_who_take_nothing_hold_a_bounded_share() {
 async fn too_many_answers_at_once_are_put_off() {
     let place = Place::new().await;
     let room = Room {
-        answers: Arc::new(Semaphore::new(1)),
+        answers: Arc::new(shares::Shares::new(1, 1)),
         ..Room::default()
     };
+    let _taken = room.answers.try_take(None, 1).unwrap();
     let (mut ours, theirs) = tokio::io::duplex(10_000);
     let served = place.served.clone();
     let service = service_fn(move |request| {

@@ -181,18 +181,17 @@ async fn reader_that_takes_nothing_costs_a_few_frames_and_holds_up_nobody() {
 
 #[tokio::test]
 async fn feeds_that_are_watched_are_bounded_and_free_again_when_readers_leave() {
-    let place = Place::new().await;
-    let most = crate::io::server::watch::WATCHED_MAX;
-    let taken = place.served.watching.clone();
-    let share = taken
-        .try_acquire_many(u32::try_from(most - 1).unwrap())
-        .unwrap();
+    let watched_at_most = Arc::new(shares::Shares::new(1, 1));
+    let place = Place::with(Room {
+        watched: watched_at_most.clone(),
+        ..Room::default()
+    })
+    .await;
     let one = write_watch(&[watched(own(), 5, None)]);
     let heard = Heard::of(&place, &[watched(own(), 5, None)]).await;
     let full = place.ask("POST", "/v1/watch", "", &one).await;
     assert_eq!((full.status, full.header("retry-after")), (503, "60"));
     drop(heard);
     // The server sees that the reader left when the connection ends.
-    let _free = place.served.watching.acquire().await.unwrap();
-    drop(share);
+    let _free = watched_at_most.take(None, 1).await.unwrap();
 }
