@@ -27,6 +27,9 @@ use tokio::sync::{mpsc, watch};
 
 pub(super) use replay::{read_mark, write_mark};
 
+/// Salts made together.
+const SALTS: usize = 64;
+
 /// An own feed, open for signing.
 pub(super) struct Author {
     name: String,
@@ -35,6 +38,27 @@ pub(super) struct Author {
     /// Absent in a dry run.
     open: Option<Open>,
     pending: Vec<(u64, Vec<u8>)>,
+    salts: Salts,
+}
+
+/// Random numbers for records, asked of the system for many at once.
+#[derive(Default)]
+struct Salts(Vec<[u8; 16]>);
+
+impl Salts {
+    fn next(&mut self) -> Result<[u8; 16], Failure> {
+        if self.0.is_empty() {
+            let mut salts = vec![[0; 16]; SALTS];
+            getrandom::fill(salts.as_flattened_mut()).map_err(|error| {
+                Failure::new(
+                    Code::Failed,
+                    format!("the system gives no random numbers: {error}"),
+                )
+            })?;
+            self.0 = salts;
+        }
+        Ok(self.0.pop().expect("there are some now"))
+    }
 }
 
 struct Open {
@@ -149,6 +173,7 @@ impl Author {
                     feed,
                     open: None,
                     pending: Vec::new(),
+                    salts: Salts::default(),
                 });
             }
             let entry = make(node, DEFAULT_NAME, Some(title), false)?;
@@ -164,6 +189,7 @@ impl Author {
                 feed: entry.feed,
                 open: None,
                 pending: Vec::new(),
+                salts: Salts::default(),
             });
         }
         Self::open(node, &entry, title, trust, aside)
@@ -192,6 +218,7 @@ impl Author {
                 _signing: signing,
             }),
             pending: Vec::new(),
+            salts: Salts::default(),
         };
         if is_empty {
             let profile = Profile {
@@ -235,13 +262,7 @@ impl Author {
         let Some(open) = &mut self.open else {
             return Ok((0, Hash([0; 32])));
         };
-        let mut salt = [0; 16];
-        getrandom::fill(&mut salt).map_err(|error| {
-            Failure::new(
-                Code::Failed,
-                format!("the system gives no random numbers: {error}"),
-            )
-        })?;
+        let salt = self.salts.next()?;
         let record = Record {
             time: now,
             salt,
