@@ -55,9 +55,18 @@ pub fn bundle(
 /// # Errors
 /// Those of the store.
 pub fn latest(disk: &Disk, feed: &FeedKey, count: u64) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(head) = disk.head(feed)? else {
-        return Ok(None);
-    };
+    match disk.head(feed)? {
+        Some(head) => latest_under(disk, &head, count),
+        None => Ok(None),
+    }
+}
+
+/// The same under one head of a feed.
+///
+/// # Errors
+/// Those of the store.
+pub fn latest_under(disk: &Disk, head: &Head, count: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    let feed = &head.body().feed;
     let length = head.body().length;
     let slots_max = u64::try_from(BUNDLE_SLOTS_MAX).unwrap_or(u64::MAX);
     let wanted = length.saturating_sub(count.min(slots_max));
@@ -71,13 +80,13 @@ pub fn latest(disk: &Disk, feed: &FeedKey, count: u64) -> Result<Option<Vec<u8>>
             break;
         }
     }
-    let Some(newest) = bundle_under(disk, &head, from..length)? else {
+    let Some(newest) = bundle_under(disk, head, from..length)? else {
         return Ok(None);
     };
     if from == 0 {
         return Ok(Some(newest));
     }
-    let Some(mut answer) = bundle_under(disk, &head, 0..1)? else {
+    let Some(mut answer) = bundle_under(disk, head, 0..1)? else {
         return Ok(None);
     };
     answer.extend_from_slice(&newest);

@@ -93,7 +93,9 @@ impl From<fjall::Error> for StoreError {
                     source,
                 };
             }
-            Error::Poisoned => "a write failed before, so nothing more is written",
+            Error::Poisoned => {
+                "a write failed before, so nothing more is written; once there is room, or the disk is well, start the command again, and `levada serve` if it runs"
+            }
             Error::Locked => "another process uses it",
             Error::InvalidVersion(_) => "it is damaged, or another version of levada wrote it",
             _ => {

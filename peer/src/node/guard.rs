@@ -28,10 +28,16 @@ pub(super) async fn guard(node: Arc<Node>, events: mpsc::Sender<Event>, mut stop
     let mut watched: BTreeMap<(FeedKey, String), tokio::task::AbortHandle> = BTreeMap::new();
     let mut watching = JoinSet::new();
     let mut changes = node.changes.subscribe();
+    let mut keys = Vec::new();
     loop {
         let reading = node.clone();
-        let keys = tokio::task::spawn_blocking(move || reading.keys.list()).await;
-        let keys = keys.ok().and_then(Result::ok).unwrap_or_default();
+        let listed = tokio::task::spawn_blocking(move || reading.keys.list()).await;
+        // A folder that cannot be read now ends no watch: those of the last look go on.
+        match listed {
+            Ok(Ok(listed)) => keys = listed,
+            Ok(Err(error)) => tracing::warn!("the keys cannot be listed: {error}"),
+            Err(_) => {}
+        }
         let wanted: BTreeSet<(FeedKey, String)> = keys
             .iter()
             .flat_map(|key| node.mirrors(&key.feed).into_iter().map(|at| (key.feed, at)))

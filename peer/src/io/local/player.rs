@@ -36,13 +36,16 @@ const PLAYERS_MAX: usize = 64;
 const PARTS_MAX: usize = 2;
 
 /// What a browser shows or plays and never runs. Everything else is a download.
-const SAFE_TYPES: [&str; 24] = [
+const SAFE_TYPES: [&str; 30] = [
     "audio/aac",
+    "audio/aiff",
+    "audio/amr",
     "audio/flac",
     "audio/mp4",
     "audio/mpeg",
     "audio/ogg",
     "audio/opus",
+    "audio/vnd.wave",
     "audio/wav",
     "audio/webm",
     "audio/x-flac",
@@ -55,12 +58,21 @@ const SAFE_TYPES: [&str; 24] = [
     "image/webp",
     "text/plain",
     "text/vtt",
+    "video/matroska",
     "video/mp4",
     "video/mpeg",
     "video/ogg",
     "video/quicktime",
+    "video/vnd.avi",
     "video/webm",
     "video/x-matroska",
+    "video/x-msvideo",
+];
+
+/// Registered names of types that browsers know by an older one.
+const KNOWN_AS: [(&str, &str); 2] = [
+    ("audio/vnd.wave", "audio/wav"),
+    ("video/matroska", "video/x-matroska"),
 ];
 
 /// One file of one item.
@@ -219,7 +231,14 @@ fn dress(reply: &mut Reply<io::Error>, found: &Found, hash: &Hash, range: &Range
     let essence = essence.trim().to_ascii_lowercase();
     match essence.as_str() {
         "text/plain" => insert(reply, header::CONTENT_TYPE, "text/plain; charset=utf-8"),
-        safe if SAFE_TYPES.contains(&safe) => insert(reply, header::CONTENT_TYPE, safe),
+        safe if SAFE_TYPES.contains(&safe) => {
+            let known = KNOWN_AS.iter().find(|(name, _)| *name == safe);
+            insert(
+                reply,
+                header::CONTENT_TYPE,
+                known.map_or(safe, |(_, known)| known),
+            );
+        }
         _ => {
             insert(reply, header::CONTENT_TYPE, "application/octet-stream");
             insert(reply, header::CONTENT_DISPOSITION, "attachment");

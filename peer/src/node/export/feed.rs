@@ -230,7 +230,7 @@ impl Export<'_> {
         self.check_stop()?;
         let feed = head.body().feed;
         let node = self.node;
-        if let Some(latest) = answer::latest(&node.disk, &feed, latest_count(node, head)?)? {
+        if let Some(latest) = answer::latest_under(&node.disk, head, latest_count(node, head)?)? {
             self.dir.put(&StaticFile::Latest { feed }, &latest)?;
         }
         self.dir.settle()?;

@@ -199,7 +199,11 @@ impl Export<'_> {
         before: Option<&State>,
         changed: &Changed,
     ) -> Result<(), StoreError> {
-        let Some(before) = before else { return Ok(()) };
+        let Some(before) = before else {
+            // What an export put there that is not known of any more may have been retracted since.
+            self.loose.is_any |= self.dir.read(&StaticFile::Head { feed: *feed })?.is_some();
+            return Ok(());
+        };
         self.loose.is_any |=
             before.is_sweep_due || before.media != self.media || self.media.may_shrink();
         for records in &changed.newly {

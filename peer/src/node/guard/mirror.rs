@@ -60,7 +60,9 @@ impl Watch {
                 Some(is_well) => (is_well, true),
                 None => (self.look(&remote, &mut tag).await, false),
             };
-            failures = if is_well {
+            // A stream that was open for long was well until it broke.
+            let was_open = is_stream && clock::since(started) >= REST;
+            failures = if is_well || was_open {
                 0
             } else {
                 failures.saturating_add(1)
@@ -187,6 +189,9 @@ impl Watch {
             }
             Ok(false) => true,
             Err(error) => {
+                // It counts as long as this process lives, so others are told as well.
+                self.node.news.evidence(&self.feed);
+                elsewhere::hand_over(self.node.clone(), self.feed, proof.clone()).await;
                 let mut failure = refusal::forked(&proof);
                 failure.message += &format!("\n  its proof could not be written: {error}");
                 self.warn(failure).await;
