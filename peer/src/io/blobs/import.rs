@@ -172,7 +172,7 @@ impl Blobs {
         let paths = root.paths(&hash);
         // What is in it later is no more durable than its name.
         let is_new = paths.make_folder()?;
-        paths.sync_above(is_new)?;
+        paths.sync_folders(is_new)?;
         unfinished::sync(&outboard, &paths.outboard)?;
         if let Some(copy) = &copy {
             unfinished::sync(copy, &paths.data)?;

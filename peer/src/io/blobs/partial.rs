@@ -112,9 +112,7 @@ impl Partial {
         let is_new = paths.make_folder()?;
         // The state first, durably (store-2): from here on nobody takes the data for complete.
         paths.write_part(&encode(proven.bytes(), &Runs::new(), &Runs::new()))?;
-        // The innermost first: a journal commits the others with it, which makes their syncs short.
-        paths.sync_folder()?;
-        paths.sync_above(is_new)?;
+        paths.sync_folders(is_new)?;
         let partial = Self::opened(paths, hash, proven, Runs::new())?;
         // The size is proven, so the sparse file may have it.
         partial.set_size()?;
