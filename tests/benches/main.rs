@@ -6,6 +6,7 @@
 mod append;
 mod blob;
 mod child;
+mod growth;
 mod idle;
 mod line;
 mod memory;
@@ -55,8 +56,12 @@ const ROWS: &[Row] = &[
     ("start_1m", start::of_records),
     ("start_feeds", start::of_feeds),
     ("news", news::row),
+    ("growth", growth::rows),
     ("idle", idle::row),
 ];
+
+/// Only by name.
+const BY_HAND: &[Row] = &[("ten_million", growth::ten_million)];
 
 impl Bench {
     fn new(options: Options) -> Result<Self, Failure> {
@@ -93,7 +98,9 @@ fn remove(path: &Path) -> Outcome {
 fn all(options: Options) -> Result<bool, Failure> {
     let bench = Bench::new(options)?;
     let mut is_whole = true;
-    for (name, measure) in ROWS.iter().filter(|(name, _)| bench.options.wants(name)) {
+    let by_hand = BY_HAND.iter().filter(|_| !bench.options.rows.is_empty());
+    let rows = ROWS.iter().chain(by_hand);
+    for (name, measure) in rows.filter(|(name, _)| bench.options.wants(name)) {
         if let Err(error) = measure(&bench) {
             is_whole = false;
             Line::of(name).put("error", error.to_string()).print();
