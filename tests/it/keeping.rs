@@ -100,6 +100,12 @@ fn retract(node: &TestNode, target: &str) {
 }
 
 /// Publishes files one after the other, so that each has its own date; gives the feed.
+/// Publishes `1.bin`, `2.bin` and `3.bin`, one after the other.
+fn publish_three(node: &TestNode, files: &[Vec<u8>; 3]) -> FeedKey {
+    let [one, two, three] = files;
+    publish(node, &[("1.bin", one), ("2.bin", two), ("3.bin", three)])
+}
+
 fn publish(node: &TestNode, files: &[(&str, &[u8])]) -> FeedKey {
     let mut feed = None;
     for (name, bytes) in files {

@@ -1,6 +1,6 @@
-//! The engine with a clock and peers that are only told of.
-//!
-//! Feeds and what may happen to them are one thing.
+//! The engine with a clock and peers that are only told of: one feed, and what may happen to it.
+
+mod many;
 
 use super::pace::{BACK_OFF_MS_MAX, BACK_OFF_MS_MIN, RETRY_MS};
 use super::*;
@@ -51,6 +51,15 @@ fn told(peer: &str, stream: u64, told: Told) -> Event {
         stream,
         told,
     }
+}
+
+/// The peer has something new of a feed.
+fn news(peer: &str, stream: u64, number: u32) -> Event {
+    let news = Told::News {
+        feed: feed(number),
+        length: 0,
+    };
+    told(peer, stream, news)
 }
 
 fn watch(peer: &str, stream: u64, feeds: &[u32]) -> Action {
@@ -146,42 +155,12 @@ fn one_stream_carries_all_feeds_of_a_peer_and_is_opened_anew_for_more() {
 #[test]
 fn news_lead_to_one_sync_that_asks_who_told_first() {
     let mut engine = caught_up(&["a", "b"]);
-    engine.note(
-        told(
-            "b",
-            2,
-            Told::News {
-                feed: feed(1),
-                length: 0,
-            },
-        ),
-        9_000,
-    );
+    engine.note(news("b", 2, 1), 9_000);
     let order = vec!["b".to_owned(), "a".to_owned()];
     assert_eq!(syncs(&engine.next(9_000)), [(Some("b".into()), order)]);
     // Those that come meanwhile are fetched after it.
-    engine.note(
-        told(
-            "a",
-            1,
-            Told::News {
-                feed: feed(1),
-                length: 0,
-            },
-        ),
-        9_100,
-    );
-    engine.note(
-        told(
-            "b",
-            2,
-            Told::News {
-                feed: feed(1),
-                length: 0,
-            },
-        ),
-        9_100,
-    );
+    engine.note(news("a", 1, 1), 9_100);
+    engine.note(news("b", 2, 1), 9_100);
     assert_eq!(engine.next(9_100), []);
     engine.note(synced(Some("b"), Outcome::News), 9_500);
     let order = vec!["a".to_owned(), "b".to_owned()];
@@ -248,17 +227,7 @@ fn peer_that_lied_is_asked_last_and_one_that_came_back_is_asked_again() {
     let actions = engine.next(1);
     assert_eq!(watches(&actions), [("c".to_owned(), 3)]);
     engine.note(told("c", 3, Told::Open), 1);
-    engine.note(
-        told(
-            "c",
-            3,
-            Told::News {
-                feed: feed(1),
-                length: 0,
-            },
-        ),
-        2,
-    );
+    engine.note(news("c", 3, 1), 2);
     let order = ["c", "b", "a"].map(str::to_owned).to_vec();
     assert_eq!(syncs(&engine.next(2)), [(Some("c".into()), order)]);
     let ended = Action::Unwatch { peer: "a".into() };
@@ -281,17 +250,7 @@ fn peer_that_lacks_a_feed_does_not_count_for_it() {
 #[test]
 fn liar_about_news_is_asked_less_and_what_is_missing_is_tried_again_later() {
     let mut engine = caught_up(&["a", "b", "c"]);
-    engine.note(
-        told(
-            "a",
-            1,
-            Told::News {
-                feed: feed(1),
-                length: 0,
-            },
-        ),
-        0,
-    );
+    engine.note(news("a", 1, 1), 0);
     engine.next(0);
     engine.note(synced(Some("a"), Outcome::Failed), 0);
     assert_eq!(watches(&engine.next(0)), [("c".to_owned(), 3)]);
@@ -299,17 +258,7 @@ fn liar_about_news_is_asked_less_and_what_is_missing_is_tried_again_later() {
     assert!((1..=2 * BACK_OFF_MS_MIN).contains(&due));
 
     let mut engine = caught_up(&["a"]);
-    engine.note(
-        told(
-            "a",
-            1,
-            Told::News {
-                feed: feed(1),
-                length: 0,
-            },
-        ),
-        0,
-    );
+    engine.note(news("a", 1, 1), 0);
     engine.next(0);
     engine.note(synced(Some("a"), Outcome::Nothing), 0);
     assert_eq!(engine.next(0), []);
@@ -404,30 +353,20 @@ fn peers_that_are_not_asked_are_looked_at_in_turn() {
 #[test]
 fn what_nobody_has_is_asked_for_ever_less_often_and_news_do_not_put_it_off() {
     let mut engine = caught_up(&["a"]);
-    let news = |engine: &mut Engine, now| {
-        engine.note(
-            told(
-                "a",
-                1,
-                Told::News {
-                    feed: feed(1),
-                    length: 0,
-                },
-            ),
-            now,
-        );
+    let hear = |engine: &mut Engine, now| {
+        engine.note(news("a", 1, 1), now);
         engine.next(now);
         engine.note(synced(Some("a"), Outcome::Nothing), now);
         engine.syncs.first().unwrap()
     };
-    let mut due = news(&mut engine, 0);
+    let mut due = hear(&mut engine, 0);
     let mut rests = Vec::new();
     for _ in 0..6 {
         // The clock is looked at often, or this would be a sleep.
         for now in (engine.seen..due).step_by(60_000) {
             assert_eq!(engine.next(now), []);
         }
-        assert_eq!(news(&mut engine, due - 1), due);
+        assert_eq!(hear(&mut engine, due - 1), due);
         let actions = engine.next(due);
         assert!(matches!(actions[..], [Action::Sync { peer: None, .. }]));
         engine.note(synced(None, Outcome::Nothing), due);
@@ -436,175 +375,8 @@ fn what_nobody_has_is_asked_for_ever_less_often_and_news_do_not_put_it_off() {
         due = next;
     }
     assert_eq!(rests, [10, 20, 40, 60, 60, 60]);
-    engine.note(
-        told(
-            "a",
-            1,
-            Told::News {
-                feed: feed(1),
-                length: 0,
-            },
-        ),
-        due,
-    );
+    engine.note(news("a", 1, 1), due);
     engine.next(due);
     engine.note(synced(Some("a"), Outcome::News), due);
     assert_eq!(engine.syncs.first(), None);
-}
-
-#[test]
-fn after_a_sleep_all_streams_come_back_one_after_the_other() {
-    let mut engine = Engine::default();
-    for number in 0..400 {
-        engine.note(following(number, &[&format!("peer {number}")]), 0);
-    }
-    let mut open = 0;
-    while open < 400 || engine.wake() == Some(0) {
-        let actions = engine.next(0);
-        assert!(actions.len() <= OPENING_MAX + SYNCS_MAX);
-        for action in actions {
-            match action {
-                Action::Watch { peer, stream, .. } => {
-                    open += 1;
-                    engine.note(told(&peer, stream, Told::Open), 0);
-                }
-                Action::Sync { feed, peer, .. } => {
-                    let outcome = Outcome::News;
-                    engine.note(
-                        Event::Synced {
-                            feed,
-                            peer,
-                            outcome,
-                            length: 0,
-                        },
-                        0,
-                    );
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-    let week = 7 * 24 * 3_600_000;
-    assert_eq!(engine.wake(), Some(TICK_MS));
-    let (mut now, mut again, mut ended) = (week, 0, 0);
-    while again < 400 {
-        let actions = engine.next(now);
-        ended += actions
-            .iter()
-            .filter(|a| matches!(a, Action::Unwatch { .. }))
-            .count();
-        let opened = watches(&actions);
-        assert!(opened.len() <= OPENING_MAX, "no burst");
-        again += opened.len();
-        for (peer, stream) in opened {
-            engine.note(told(&peer, stream, Told::Open), now);
-        }
-        let wake = engine.wake().unwrap();
-        assert!(again == 400 || wake <= now + 10_000);
-        now = wake.max(now);
-    }
-    assert_eq!((ended, engine.syncing), (400, 0));
-    assert!(now > week + 5_000, "spread over some time");
-}
-
-/// Carries out everything for peers that never have news; gives the actions of one span of time.
-fn live_through(engine: &mut Engine, from: u64, to: u64) -> usize {
-    let (mut now, mut actions) = (from, 0);
-    loop {
-        let done = engine.next(now);
-        actions += done.len();
-        assert!(done.len() <= OPENING_MAX + SYNCS_MAX + POLLS_MAX);
-        for action in done {
-            let event = match action {
-                Action::Watch { peer, stream, .. } => told(&peer, stream, Told::Open),
-                Action::Sync { feed, peer, .. } => Event::Synced {
-                    feed,
-                    peer,
-                    outcome: Outcome::News,
-                    length: 0,
-                },
-                Action::Poll { feed, peer, .. } => Event::Polled {
-                    feed,
-                    peer,
-                    outcome: Outcome::Nothing,
-                    length: 0,
-                },
-                Action::Unwatch { .. } => continue,
-            };
-            engine.note(event, now);
-        }
-        match engine.wake() {
-            Some(wake) if wake <= to => now = wake.max(now),
-            _ => return actions,
-        }
-    }
-}
-
-#[test]
-fn ten_thousand_sources_are_caught_up_with_and_then_nothing_is_said() {
-    let mut engine = Engine::default();
-    for number in 0..10_000 {
-        let peers = [number % 50, (number + 1) % 50].map(|peer| format!("peer {peer}"));
-        engine.note(following(number, &[&peers[0], &peers[1]]), 0);
-    }
-    let hour = 3_600_000;
-    let first = live_through(&mut engine, 0, hour);
-    assert!(
-        (10_050..11_000).contains(&first),
-        "one sync for each feed, one stream for each peer: {first}"
-    );
-    assert_eq!(live_through(&mut engine, hour, 2 * hour), 0);
-    // One event costs its own feed alone.
-    engine.note(
-        told(
-            "peer 7",
-            8,
-            Told::News {
-                feed: feed(7),
-                length: 0,
-            },
-        ),
-        2 * hour,
-    );
-    assert_eq!(live_through(&mut engine, 2 * hour, 2 * hour + 1_000), 1);
-}
-
-#[test]
-fn sources_at_too_many_peers_are_polled_a_few_at_a_time() {
-    let mut engine = Engine::default();
-    for number in 0..2_000 {
-        engine.note(following(number, &[&format!("peer {number}")]), 0);
-    }
-    live_through(&mut engine, 0, 0);
-    assert_eq!(engine.polling, 0);
-    let hour = 3_600_000;
-    let polls = live_through(&mut engine, 1, hour);
-    let rest = 2_000 - STREAMS_MAX;
-    assert!(polls <= rest * 61, "{polls} in an hour");
-}
-
-#[test]
-fn sources_that_nobody_has_and_gone_ones_leave_nothing_behind() {
-    let mut engine = Engine::default();
-    for number in 1..=100 {
-        engine.note(following(number, &[]), 0);
-    }
-    let first = engine.next(0);
-    assert_eq!(first.len(), SYNCS_MAX);
-    assert_eq!(engine.wake(), None, "an ended sync makes room");
-    let Action::Sync { feed: of, .. } = &first[0] else {
-        panic!("{first:?}")
-    };
-    let ended = Event::Synced {
-        feed: *of,
-        peer: None,
-        outcome: Outcome::News,
-        length: 0,
-    };
-    engine.note(ended, 5);
-    assert_eq!(engine.next(5).len(), 1);
-    for number in 1..=100 {
-        engine.note(Event::Unfollowed { feed: feed(number) }, 6);
-    }
-    assert_eq!((engine.next(6), engine.wake()), (Vec::new(), None));
 }

@@ -125,11 +125,15 @@ pub(super) fn choose<'a>(item: &'a Item, wanted: Option<&str>) -> Result<&'a Fil
             .iter()
             .find(|file| file.role == Role::Main)
             .or(item.files.first()),
-        Some(wanted) => item.files.iter().find(|file| {
-            file.hash.to_string() == wanted
-                || file.name.as_deref() == Some(wanted)
-                || is_role(file, wanted)
-        }),
+        // A name may look like the hash of another file.
+        Some(wanted) => {
+            let is_hash = |file: &&File| file.hash.to_string() == wanted;
+            let is_name = |file: &&File| file.name.as_deref() == Some(wanted);
+            let files = || item.files.iter();
+            files()
+                .find(is_hash)
+                .or_else(|| files().find(|file| is_name(file) || is_role(file, wanted)))
+        }
     };
     found.ok_or_else(|| match wanted {
         None => Failure::new(Code::NotFound, "this item has no files"),

@@ -34,6 +34,16 @@ pub(super) struct StoredFeed<'a> {
 }
 
 impl Node {
+    /// Keeps a fork proof and tells whoever watches the feed here; says whether it is new. One that cannot be written counts
+    /// until this process ends, so it is told too.
+    pub(super) fn keep_fork(&self, proof: &ForkProof) -> Result<bool, StoreError> {
+        let kept = self.evidence.put_fork(proof);
+        if !matches!(kept, Ok(false)) {
+            self.news.evidence(&proof.longer().body().feed);
+        }
+        kept
+    }
+
     /// Judges while nobody else writes this feed. Blocks.
     pub(super) fn judging<T>(
         &self,
@@ -84,10 +94,6 @@ impl FeedStore for StoredFeed<'_> {
     }
 
     fn keep_fork(&mut self, proof: &ForkProof) -> Result<bool, StoreError> {
-        let is_new = self.node.evidence.put_fork(proof)?;
-        if is_new {
-            self.node.news.evidence(&self.feed);
-        }
-        Ok(is_new)
+        self.node.keep_fork(proof)
     }
 }

@@ -201,8 +201,8 @@ async fn settled(node: &Arc<Node>, feed: FeedKey) -> u64 {
         let length = head.map_or(0, |head| head.body().length);
         Ok(node.evidence.fork(&feed)?.map_or(length, |_| u64::MAX))
     });
-    // A disk that fails is told of elsewhere.
-    settled.await.unwrap_or(0)
+    // A disk that fails is told of elsewhere, and no peer rests for it; the sync that failed is tried again anyway.
+    settled.await.unwrap_or(u64::MAX)
 }
 
 /// Asks who else serves a feed that comes from too few, or from some that fail or are slow; once an hour.

@@ -145,7 +145,7 @@ async fn state(node: &Arc<Node>, key: &KeyEntry, mirror: &str) -> Result<MirrorS
         Said::Nothing(why) => MirrorState::Away { why },
         Said::Fork(proof) => {
             let (keeping, kept) = (node.clone(), proof.clone());
-            if blocking(move || keeping.evidence.put_fork(&kept)).await? {
+            if blocking(move || keeping.keep_fork(&kept)).await? {
                 elsewhere::hand_over(node.clone(), key.feed, proof).await;
             }
             MirrorState::Fork

@@ -108,11 +108,8 @@ async fn read(
             purpose: Purpose::Get,
             target: &target,
         };
-        tokio::select! {
-            fetched = fetch.run(&node, &events, stop.clone()) => fetched?,
-            // The player went elsewhere.
-            () = events.closed() => return Err(interrupted()),
-        }
+        // A player that goes elsewhere stops it, and what it did not use of its room is given back.
+        fetch.run(&node, &events, stop.clone()).await?;
         let (reading, sending, stop) = (node.clone(), events.clone(), stop.clone());
         let part = window.clone();
         let sent = tokio::task::spawn_blocking(move || {

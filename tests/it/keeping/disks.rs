@@ -8,7 +8,7 @@ struct Several {
     author: TestNode,
     follower: TestNode,
     feed: FeedKey,
-    files: Vec<Vec<u8>>,
+    files: [Vec<u8>; 3],
     config: String,
 }
 
@@ -18,15 +18,8 @@ const COST: u64 = 53_248 + 4_096;
 impl Several {
     fn new() -> Self {
         let (author, follower) = (TestNode::new(), TestNode::new());
-        let files: Vec<Vec<u8>> = (1..=3).map(|salt| noise(salt, 50_000)).collect();
-        let feed = publish(
-            &author,
-            &[
-                ("1.bin", &files[0]),
-                ("2.bin", &files[1]),
-                ("3.bin", &files[2]),
-            ],
-        );
+        let files = [1, 2, 3].map(|salt| noise(salt, 50_000));
+        let feed = publish_three(&author, &files);
         let serving = author.serve();
         let _ = follower.follow(serving.link(), Some("all")).answer();
         drop(serving);

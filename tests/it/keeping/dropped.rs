@@ -6,14 +6,7 @@ use super::*;
 fn what_was_dropped_is_not_fetched_until_it_is_asked_for() {
     let (author, follower) = (TestNode::new(), TestNode::new());
     let files = [noise(1, 50_000), noise(2, 300), noise(3, 50_000)];
-    let feed = publish(
-        &author,
-        &[
-            ("1.bin", &files[0]),
-            ("2.bin", &files[1]),
-            ("3.bin", &files[2]),
-        ],
-    );
+    let feed = publish_three(&author, &files);
     let serving = author.serve();
     let _ = follower.follow(serving.link(), Some("all")).answer();
     let target = |index: u64| format!("{feed}/{index}");

@@ -2,9 +2,11 @@
 
 use super::*;
 
-/// Writes the file of pins as a person would.
+/// Writes the file of pins as a person's editor would, all at once: a running node may look at it at any moment.
 fn write_pins(node: &TestNode, pins: &[String]) {
-    std::fs::write(node.data_dir().join("pins.toml"), pins.concat()).unwrap();
+    let written = node.data_dir().join("pins.toml.new");
+    std::fs::write(&written, pins.concat()).unwrap();
+    std::fs::rename(written, node.data_dir().join("pins.toml")).unwrap();
 }
 
 fn line(feed: &FeedKey, index: Option<u64>) -> String {
@@ -16,14 +18,7 @@ fn line(feed: &FeedKey, index: Option<u64>) -> String {
 fn pin_that_a_person_writes_or_takes_out_counts_like_a_command() {
     let (author, follower) = (TestNode::new(), TestNode::new());
     let files = [noise(1, 50_000), noise(2, 50_000), noise(3, 50_000)];
-    let feed = publish(
-        &author,
-        &[
-            ("1.bin", &files[0]),
-            ("2.bin", &files[1]),
-            ("3.bin", &files[2]),
-        ],
-    );
+    let feed = publish_three(&author, &files);
     let serving = author.serve();
     let _ = follower.follow(serving.link(), Some("all")).answer();
     let _ = follower.follow(serving.link(), Some("newest:2")).answer();

@@ -93,7 +93,7 @@ pub(super) fn ask(node: &Arc<Node>, feed: &FeedKey, aside: &Aside) -> Result<Els
         Said::Fork(proof) => Some(proof.clone()),
         _ => None,
     }) {
-        node.evidence.put_fork(&proof)?;
+        node.keep_fork(&proof)?;
         aside.block_on(hand_over(node.clone(), *feed, proof.clone()))?;
         return Ok(Elsewhere::Forked(proof));
     }

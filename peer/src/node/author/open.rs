@@ -165,9 +165,7 @@ impl Opening<'_> {
                 proof => proof,
             };
             if let Some(proof) = proof {
-                if node.evidence.put_fork(&proof)? {
-                    node.news.evidence(feed);
-                }
+                node.keep_fork(&proof)?;
                 let handing = elsewhere::hand_over(node.clone(), *feed, Box::new(proof.clone()));
                 self.aside.block_on(handing)?;
                 return Err(refusal::forked(&proof));

@@ -180,24 +180,17 @@ impl Watch {
     /// could not be kept: the mirror is to tell it again.
     async fn keep_fork(&mut self, proof: Box<ForkProof>) -> bool {
         let (keeping, kept) = (self.node.clone(), proof.clone());
-        match blocking(move || keeping.evidence.put_fork(&kept)).await {
-            Ok(true) => {
-                self.node.news.evidence(&self.feed);
-                elsewhere::hand_over(self.node.clone(), self.feed, proof.clone()).await;
-                self.warn(refusal::forked(&proof)).await;
-                true
-            }
-            Ok(false) => true,
-            Err(error) => {
-                // It counts as long as this process lives, so others are told as well.
-                self.node.news.evidence(&self.feed);
-                elsewhere::hand_over(self.node.clone(), self.feed, proof.clone()).await;
-                let mut failure = refusal::forked(&proof);
-                failure.message += &format!("\n  its proof could not be written: {error}");
-                self.warn(failure).await;
-                false
-            }
+        let is_new = blocking(move || keeping.keep_fork(&kept)).await;
+        if matches!(is_new, Ok(false)) {
+            return true;
         }
+        elsewhere::hand_over(self.node.clone(), self.feed, proof.clone()).await;
+        let mut failure = refusal::forked(&proof);
+        if let Err(error) = &is_new {
+            failure.message += &format!("\n  its proof could not be written: {error}");
+        }
+        self.warn(failure).await;
+        is_new.is_ok()
     }
 
     /// Asks once more and draws the conclusion. A publish may be signing meanwhile, and is to be stopped: so nothing waits

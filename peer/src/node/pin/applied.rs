@@ -16,6 +16,7 @@ use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
 
 /// The pins that were carried out.
 const APPLIED: &[u8] = b"pins/applied";
@@ -25,6 +26,8 @@ const UNDER_WAY: &[u8] = b"pins/under-way";
 const SPARED_MAX: usize = 10_000;
 /// What a call waits for pins that somebody else wrote.
 const BEFORE_MS: u128 = 500;
+/// Time between two looks whether somebody else is done with them.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// A pin as it is noted: the feed, whether it is of an item, and of which.
@@ -113,10 +116,15 @@ impl Node {
     pub(in crate::node) async fn apply_pins_soon(self: &Arc<Self>) -> Result<(), Failure> {
         let (applying, begun) = (self.clone(), clock::tick());
         let is_late = move || clock::since(begun).as_millis() >= BEFORE_MS;
-        let applied = blocking(move || match applying.applied.try_lock() {
-            Ok(applied) => applying.apply_all(applied, &is_late),
-            // Somebody is at it, who may take longer.
-            Err(_) => Ok(()),
+        let applied = blocking(move || {
+            loop {
+                match applying.applied.try_lock() {
+                    Ok(applied) => return applying.apply_all(applied, &is_late),
+                    // Somebody is at it, who may take longer.
+                    Err(_) if is_late() => return Ok(()),
+                    Err(_) => std::thread::sleep(LOOK_AGAIN),
+                }
+            }
         });
         let applied = applied.await;
         applied.map_err(|error| Failure::new(Code::Failed, error.to_string()))

@@ -95,9 +95,9 @@ pub(super) async fn sync_media(
     events: mpsc::Sender<Event>,
     stop: Stop,
 ) -> Result<(), Failure> {
-    let pins = node.pins()?;
-    // A person may have written the file while we run.
+    // A person may have written the file while we run, or lost it.
     node.apply_pins_until(&stop).await?;
+    let pins = node.pins()?;
     let purpose = purpose(node, source, &pins);
     let name = source.nickname.clone();
     let fetch = MediaFetch::new(
