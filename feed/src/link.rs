@@ -107,23 +107,25 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/');
 
 impl fmt::Display for Link {
+    /// Leaves out a `via` or `name` with which the link would be longer than one may be.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{SCHEME}{}", self.feed)?;
+        let mut text = format!("{SCHEME}{}", self.feed);
         if let Some(index) = self.index {
-            write!(f, "/{index}")?;
+            text.push_str(&format!("/{index}"));
         }
         let first = self.first.iter().map(|first| ("first", first.to_string()));
         let via = self.via.iter().map(|via| ("via", via.clone()));
         let name = self.name.iter().map(|name| ("name", name.clone()));
-        for (nth, (parameter, value)) in first.chain(via).chain(name).enumerate() {
-            let mark = if nth == 0 { '?' } else { '&' };
-            write!(
-                f,
-                "{mark}{parameter}={}",
-                utf8_percent_encode(&value, VALUE)
-            )?;
+        let mut mark = '?';
+        for (parameter, value) in first.chain(via).chain(name) {
+            let value = utf8_percent_encode(&value, VALUE);
+            let piece = format!("{mark}{parameter}={value}");
+            if text.len() + piece.len() <= LINK_BYTES_MAX {
+                text.push_str(&piece);
+                mark = '&';
+            }
         }
-        Ok(())
+        f.write_str(&text)
     }
 }
 
@@ -249,6 +251,22 @@ mod tests {
         );
         assert_eq!(format!("HTTP://HOST.EXAMPLE#{text}").parse(), Ok(link));
         assert_eq!(Link::to(key()).to_string().parse(), Ok(Link::to(key())));
+    }
+
+    #[test]
+    fn what_makes_a_printed_link_too_long_is_left_out() {
+        let spaces = |count| " ".repeat(count);
+        let link = Link {
+            via: vec![spaces(600), spaces(800), "http://a.example".into()],
+            name: Some(spaces(800)),
+            ..Link::to(key())
+        };
+        let read: Link = link.to_string().parse().unwrap();
+        assert_eq!(read.via, [spaces(600), "http://a.example".into()]);
+        assert_eq!(read.name, None);
+        // As another wrote it, each space one byte, it is not too long.
+        let plain = format!("levada:{}?via={}&via={}", key(), spaces(600), spaces(800));
+        assert_eq!(plain.parse::<Link>().unwrap().via.len(), 2);
     }
 
     #[test]

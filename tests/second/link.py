@@ -95,13 +95,18 @@ def print_link(link):
     def value(text):
         return "".join(chr(b) if chr(b) in KEPT else f"%{b:02X}" for b in text.encode())
 
-    place = "levada:" + key.to_text(link.feed)
+    text = "levada:" + key.to_text(link.feed)
     if link.index is not None:
-        place += f"/{link.index}"
+        text += f"/{link.index}"
     parameters = []
     if link.first is not None:
         parameters.append("first=" + encode_first(link.first))
     parameters += ["via=" + value(via) for via in link.vias]
     if link.name is not None:
         parameters.append("name=" + value(link.name))
-    return place + ("?" + "&".join(parameters) if parameters else "")
+    mark = "?"
+    for parameter in parameters:
+        if len(text) + 1 + len(parameter) <= LINK_BYTES_MAX:
+            text += mark + parameter
+            mark = "&"
+    return text
