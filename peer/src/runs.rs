@@ -81,6 +81,23 @@ impl Runs {
                 .is_some_and(|(_, end)| *end >= range.end)
     }
 
+    /// What of it lies in a range.
+    #[must_use]
+    pub fn within(&self, range: Range<u64>) -> Self {
+        if range.is_empty() {
+            return Self::new();
+        }
+        let first = self.runs.range(..range.start).next_back();
+        let clipped = first
+            .into_iter()
+            .chain(self.runs.range(range.start..range.end))
+            .map(|(start, end)| (range.start.max(*start), range.end.min(*end)))
+            .filter(|(start, end)| start < end);
+        Self {
+            runs: clipped.collect(),
+        }
+    }
+
     /// The parts of a range that are not in, in order.
     pub fn missing(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
         let first = self.runs.range(..range.start).next_back();

@@ -16,7 +16,7 @@ pub use round::{Heard, Round, Whom};
 /// Records asked for in the first bundle of a run; more when they turn out small.
 const BUNDLE_RECORDS_MIN: u64 = 512;
 /// A bundle of fewer bytes than this, complete, makes the next one twice as long.
-const BUNDLE_BYTES_SMALL: usize = 1 << 20;
+const BUNDLE_BYTES_SMALL: usize = 2 << 20;
 /// Newest records asked for by a new follower at most.
 const START_RECORDS_MAX: u64 = 512;
 

@@ -15,6 +15,7 @@ mod ledger;
 mod mend;
 mod notes;
 mod pieces;
+mod records;
 mod rows;
 mod small;
 #[cfg(test)]
@@ -44,7 +45,7 @@ pub use ledger::Entry;
 pub use pieces::ListPieces;
 pub use uses::Due;
 
-/// Bytes of one keyspace's memory table; there are eleven keyspaces.
+/// Bytes of one keyspace's memory table; there are thirteen keyspaces.
 const MEMTABLE_BYTES: u64 = 8 << 20;
 /// Bytes of journal before tables are flushed: the least that fjall takes.
 const JOURNAL_BYTES: u64 = 64 << 20;
@@ -60,10 +61,12 @@ pub struct Disk {
     heads: Keyspace,
     /// When a head of this length was first seen here.
     seen: Keyspace,
-    records: Keyspace,
+    records: records::Records,
     leaves: Keyspace,
     nodes: Keyspace,
     rows: Keyspace,
+    /// Rows of long runs of items that say nothing more than that they are items.
+    bare: Keyspace,
     small: Keyspace,
     notes: Keyspace,
     /// What follows from kept records: which of them name a blob, edit an item, retract one.
@@ -135,20 +138,18 @@ impl Disk {
             .max_journaling_size(JOURNAL_BYTES)
             .worker_threads(1)
             .open()?;
-        let keyspace = |name: &str| {
-            db.keyspace(name, || {
-                KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES)
-            })
-        };
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
+        let keyspace = |name: &str| db.keyspace(name, options);
         let disk = Self {
             path: path.to_owned(),
             feeds: keyspace("feeds")?,
             heads: keyspace("heads")?,
             seen: keyspace("seen")?,
-            records: keyspace("records")?,
+            records: records::Records::open(&db, options)?,
             leaves: keyspace("leaves")?,
             nodes: keyspace("nodes")?,
             rows: keyspace("rows")?,
+            bare: keyspace("bare")?,
             small: keyspace("small")?,
             notes: keyspace("notes")?,
             uses: keyspace("uses")?,
@@ -249,9 +250,8 @@ impl Disk {
                 write.insert(&self.nodes, pieces::node_key(number, *node), hash.0);
             }
         }
-        for (index, record) in batch.records() {
+        for (index, _) in batch.records() {
             state.held.insert(*index..index + 1);
-            write.insert(&self.records, key(number, *index), record.as_slice());
         }
         if let Some(head) = batch.head() {
             let name = key(number, head.body().length);
@@ -275,6 +275,7 @@ impl Disk {
         let mut value = number.to_be_bytes().to_vec();
         value.extend_from_slice(&state.held.to_bytes());
         write.insert(&self.feeds, batch.feed().as_bytes(), value);
+        self.write_records(&mut write, number, batch.records())?;
         self.apply(write)?;
         known.insert(*batch.feed(), state);
         Ok(named)
@@ -303,17 +304,27 @@ impl Disk {
             .unwrap_or_default()
     }
 
+    /// A feed's number, and which records of a range are held.
+    fn held_within(&self, feed: &FeedKey, range: Range<u64>) -> Option<(u32, Runs)> {
+        let known = self.known();
+        let state = known.get(feed)?;
+        Some((state.number, state.held.within(range)))
+    }
+
     /// The bytes of one record.
     ///
     /// # Errors
     /// Those of the database.
     pub fn record(&self, feed: &FeedKey, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(number) = self.number(feed) else {
+        let Some((number, held)) = self.held_within(feed, index..index.saturating_add(1)) else {
             return Ok(None);
         };
+        if held.is_empty() {
+            return Ok(None);
+        }
         Ok(self
             .records
-            .get(key(number, index))?
+            .get(&key(number, index))?
             .map(|record| record.to_vec()))
     }
 
@@ -327,16 +338,16 @@ impl Disk {
         range: Range<u64>,
         visit: &mut dyn FnMut(u64, &[u8]) -> bool,
     ) -> Result<(), StoreError> {
-        let Some(number) = self.number(feed) else {
+        let Some((number, held)) = self.held_within(feed, range.clone()) else {
             return Ok(());
         };
-        for entry in self
+        let records = self
             .records
-            .range(key(number, range.start)..key(number, range.end))
-        {
-            let (key, value) = entry.into_inner()?;
+            .range(key(number, range.start), key(number, range.end));
+        for entry in records {
+            let (key, value) = entry?;
             let index = index_in(&key).ok_or_else(|| self.damaged("the key of a record"))?;
-            if !visit(index, &value) {
+            if held.contains(index) && !visit(index, &value) {
                 break;
             }
         }

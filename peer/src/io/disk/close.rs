@@ -34,14 +34,17 @@ impl Disk {
     }
 
     fn write_all(&self) -> fjall::Result<()> {
+        let [few, runs] = self.records.keyspaces();
         let keyspaces = [
             &self.feeds,
             &self.heads,
             &self.seen,
-            &self.records,
+            few,
+            runs,
             &self.leaves,
             &self.nodes,
             &self.rows,
+            &self.bare,
             &self.small,
             &self.notes,
             &self.uses,

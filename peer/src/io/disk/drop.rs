@@ -53,11 +53,11 @@ impl Disk {
         let mut write = self.db.batch();
         let mut end = range.end;
         let mut count = 0;
-        for entry in self
+        let records = self
             .records
-            .range(key(number, range.start)..key(number, range.end))
-        {
-            let (name, bytes) = entry.into_inner()?;
+            .range(key(number, range.start), key(number, range.end));
+        for entry in records {
+            let (name, bytes) = entry?;
             let index = index_in(&name).ok_or_else(|| self.damaged("the key of a record"))?;
             if count == PAGE_RECORDS {
                 end = index;
@@ -68,7 +68,7 @@ impl Disk {
             self.unname_blobs(&mut write, number, index, &named);
             dropped.bytes += u64::try_from(bytes.len()).unwrap_or(0);
             count += 1;
-            write.remove(&self.records, name);
+            self.records.remove(&mut write, &name)?;
         }
         let mut held = state.held.clone();
         held.remove(range.start..end);
@@ -99,10 +99,11 @@ impl Disk {
         let mut held = state.held.clone();
         let mut write = self.db.batch();
         for index in indexes.iter().copied() {
-            if let Some(bytes) = self.records.get(key(number, index))? {
+            let name = key(number, index);
+            if let Some(bytes) = self.records.get(&name)? {
                 let (_, named) = query::changes(&bytes, index);
                 self.unname_blobs(&mut write, number, index, &named);
-                write.remove(&self.records, key(number, index));
+                self.records.remove(&mut write, &name)?;
             }
             held.remove(index..index + 1);
             gone.insert(index..index + 1);
@@ -148,6 +149,7 @@ impl Disk {
             &self.leaves,
             &self.nodes,
             &self.rows,
+            &self.bare,
         ] {
             self.remove_all(keyspace, keyspace.prefix(number.to_be_bytes()))?;
         }

@@ -47,7 +47,9 @@ impl Disk {
             return Ok(0);
         };
         self.put_notes([(unfinished_name(feed), Vec::new())])?;
-        self.remove_all(&self.rows, self.rows.prefix(number.to_be_bytes()))?;
+        for rows in [&self.rows, &self.bare] {
+            self.remove_all(rows, rows.prefix(number.to_be_bytes()))?;
+        }
         let (mut next, mut done) = (0, 0);
         loop {
             let mut records = Vec::new();

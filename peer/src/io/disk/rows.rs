@@ -4,6 +4,7 @@
 //! edit or a retraction can be stored before what it names; whether it names the right link hash is settled when rows
 //! are read. Rows can be dropped and made again from the records.
 
+mod bare;
 mod encoding;
 
 use super::{Disk, ListPieces, key};
@@ -98,6 +99,9 @@ impl Disk {
             }
             changed.insert(target, row);
         }
+        if let Some(before) = &before {
+            self.write_bare_runs(write, number, &mut changed, before);
+        }
         for (index, row) in changed {
             write.insert(&self.rows, key(number, index), encode(&row));
         }
@@ -127,6 +131,11 @@ impl Disk {
                 rows.insert(index, stored);
             }
         }
+        for run in self.bare_within(number, &within)? {
+            for index in run {
+                rows.entry(index).or_insert_with(Stored::bare);
+            }
+        }
         Ok(Some((within, rows)))
     }
 
@@ -154,8 +163,10 @@ impl Disk {
     }
 
     fn stored_row(&self, number: u32, index: u64) -> Result<Stored, StoreError> {
-        let stored = self.rows.get(key(number, index))?;
-        Ok(stored.as_deref().and_then(decode).unwrap_or_default())
+        match self.rows.get(key(number, index))? {
+            Some(stored) => Ok(decode(&stored).unwrap_or_default()),
+            None => Ok(self.bare_row(number, index)?.unwrap_or_default()),
+        }
     }
 
     /// Rows of a feed whose first record lies in `range`, newest first, until `visit` says to stop. Edits and
@@ -172,16 +183,8 @@ impl Disk {
         let Some(number) = self.number(feed) else {
             return Ok(());
         };
-        for entry in self
-            .rows
-            .range(key(number, range.start)..key(number, range.end))
-            .rev()
-        {
-            let (name, value) = entry.into_inner()?;
-            let index = super::index_in(&name).ok_or_else(|| self.damaged("the key of a row"))?;
-            let Some(stored) = decode(&value) else {
-                return Err(self.damaged("a row of the index"));
-            };
+        let mut entries = self.stored_backwards(number, &range)?;
+        while let Some((index, stored)) = entries.step()? {
             if let Some((kind, row)) = self.settle(feed, index, &stored)?
                 && !visit(kind, row)
             {

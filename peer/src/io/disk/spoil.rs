@@ -8,9 +8,11 @@ impl Disk {
     /// Makes the bytes of a record wrong, as a disk does.
     pub(crate) fn spoil_record(&self, feed: &FeedKey, index: u64) {
         let name = key(self.number(feed).unwrap(), index);
-        let mut bytes = self.records.get(name).unwrap().unwrap().to_vec();
+        let mut bytes = self.records.get(&name).unwrap().unwrap().to_vec();
         bytes.reverse();
-        self.records.insert(name, bytes).unwrap();
+        let mut write = self.db.batch();
+        self.records.put(&mut write, name, &bytes);
+        self.apply(write).unwrap();
     }
 
     /// Makes a leaf of the list wrong.
@@ -29,7 +31,9 @@ impl Disk {
     /// Loses all rows of the index.
     pub(crate) fn lose_rows(&self, feed: &FeedKey) {
         let number = self.number(feed).unwrap();
-        let rows = self.rows.prefix(number.to_be_bytes());
-        self.remove_all(&self.rows, rows).unwrap();
+        for rows in [&self.rows, &self.bare] {
+            self.remove_all(rows, rows.prefix(number.to_be_bytes()))
+                .unwrap();
+        }
     }
 }
