@@ -78,6 +78,8 @@ pub struct Session {
     /// Records that this peer keeps back or does not have.
     refused: Runs,
     bundle: u64,
+    /// How far the next step back goes at least.
+    step: u64,
 }
 
 impl Session {
@@ -90,6 +92,7 @@ impl Session {
             from: None,
             refused: Runs::new(),
             bundle: BUNDLE_RECORDS_MIN,
+            step: 0,
         }
     }
 
@@ -222,7 +225,12 @@ impl Session {
                 }
                 _ => 0,
             };
-            *from = from.saturating_sub(missing);
+            if missing > 0 {
+                // What was looked at held too little: a feed with a run of edits is not walked back record by record.
+                let back = missing.max(self.step);
+                self.step = back.saturating_mul(2).min(START_RECORDS_MAX);
+                *from = from.saturating_sub(back);
+            }
         }
         *from
     }
@@ -295,6 +303,22 @@ mod tests {
         let referred = Runs::of(7..8);
         let step = session.next(&known(Some(1000), &held, 50, &referred), &none);
         assert_eq!(step, Step::Records(7..8));
+    }
+
+    #[test]
+    fn long_run_of_edits_is_walked_back_in_ever_longer_steps() {
+        let (none, mut session) = (Runs::new(), Session::new(Wanted::Items(50)));
+        session.head_judged();
+        let (mut held, mut asked) = (Runs::of(99_950..100_000), 0);
+        // Of all those records 49 are items, whatever is looked at.
+        while let Step::Records(range) =
+            session.next(&known(Some(100_000), &held, 49, &none), &none)
+        {
+            held.insert(range);
+            asked += 1;
+        }
+        assert!(held.contains_all(0..100_000));
+        assert!(asked < 250, "{asked} questions");
     }
 
     #[test]

@@ -31,6 +31,14 @@ pub(super) async fn keep(node: Arc<Node>, mut stop: Stop) {
     }
 }
 
+/// What is wrong is a lie, unless it only needs a newer levada to be understood: then nobody is to blame.
+fn wrong(reject: &Reject, what: String) -> Conduct {
+    match reject {
+        Reject::NeedsNewer { .. } => Conduct::Failed(what),
+        _ => Conduct::Lied(what),
+    }
+}
+
 impl Node {
     fn standings(&self) -> MutexGuard<'_, crate::standing::Standings> {
         self.standings
@@ -59,7 +67,7 @@ impl Node {
             AskError::Unreachable(Unreachable::NotThere { .. }) => Conduct::Answered(None),
             AskError::Unreachable(Unreachable::Busy { after_s, .. }) => Conduct::Busy(*after_s),
             AskError::Unreachable(error) => Conduct::Failed(error.to_string()),
-            AskError::Rejected { .. } => Conduct::Lied(error.to_string()),
+            AskError::Rejected { reject, .. } => wrong(reject, error.to_string()),
         };
         self.standings().note(peer, conduct, clock::now_ms());
     }
@@ -89,7 +97,7 @@ impl Node {
     pub(super) fn lied(&self, peer: &str, feed: &FeedKey, reject: &Reject) {
         let what = format!("feed {}: {peer}: {reject}", super::words::short(feed));
         self.standings()
-            .note(peer, Conduct::Lied(what), clock::now_ms());
+            .note(peer, wrong(reject, what), clock::now_ms());
     }
 
     /// Peers that are to be asked sooner or later than before.

@@ -56,6 +56,9 @@ pub(super) struct Lost {
 
 /// Time between two reports of progress.
 const REPORT_MS: u128 = 100;
+/// Batches in a row that a peer fails or lies about, after which the rest of a page is asked elsewhere: one may be damaged,
+/// and a liar would cost as much as all that is wanted.
+const FAILURES_MAX: u32 = 2;
 /// Large blobs under way at a time: enough to hide the round trips of middling ones.
 const LARGE_MAX: usize = 4;
 
@@ -222,10 +225,16 @@ impl MediaFetch {
     ) -> Result<Vec<WantedBlob>, SyncError> {
         for remote in self.remotes.clone() {
             let mut missing = Vec::new();
+            let mut failures = 0;
             for batch in wanted.chunks(BATCH_HASHES_MAX) {
                 self.check_stop()?;
+                if failures >= FAILURES_MAX {
+                    missing.extend_from_slice(batch);
+                    continue;
+                }
                 match self.small_batch(&remote, batch).await {
                     Ok(held) => {
+                        failures = 0;
                         let left = batch
                             .iter()
                             .zip(held)
@@ -234,6 +243,7 @@ impl MediaFetch {
                         missing.extend(left);
                     }
                     Err(SyncError::Ask(error)) => {
+                        failures += 1;
                         self.node.failed(remote.name(), &error);
                         self.warn(&error.to_string()).await;
                         missing.extend_from_slice(batch);

@@ -72,7 +72,11 @@ async fn sync_once(
     events: mpsc::Sender<Event>,
     stop: Stop,
 ) -> Result<(Synced, bool), Failure> {
-    let remotes = remotes(node, source)?;
+    let mut order = remotes(node, source)?;
+    if look == Look::All {
+        // Who lied or failed lately lost its place before others; with news, who told of them comes first.
+        order.sort_by_key(|remote| node.rank(remote.name()));
+    }
     let mut is_whole = true;
     let mut result = Synced {
         feed: source.feed,
@@ -93,7 +97,6 @@ async fn sync_once(
         is_disputed: false,
         error: None,
     };
-    let mut order = remotes;
     // Records of an own feed come by taking over alone, under the lock of signing.
     if node.own_name(&source.feed).is_none() {
         let above = match look {

@@ -326,6 +326,11 @@ impl Exchange {
             BundleJudged::NewHead if self.topic.is_disputed => self.session.refused(range),
             BundleJudged::NewHead if self.heads < HEADS_MAX => self.session.head_outdated(),
             BundleJudged::NewHead => self.is_over = true,
+            // It has the other history, and nothing of the one that we stay at; that there are two is known.
+            BundleJudged::Fork(_) if self.topic.is_disputed => {
+                self.is_stale = true;
+                self.is_over = true;
+            }
             BundleJudged::Fork(proof) => return Err(Ended::Fork(proof)),
             BundleJudged::Wrong(reject) => return Err(Ended::Wrong(reject)),
         }

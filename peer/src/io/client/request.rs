@@ -47,12 +47,16 @@ impl Target<'_> {
     }
 }
 
+/// LIMIT: 200 characters of what a peer says of itself.
+const WORDS_MAX: usize = 200;
+
 /// What a peer says of itself, fit for a terminal.
 pub(super) fn first_line(text: &[u8]) -> String {
     text.iter()
         .take_while(|byte| **byte != b'\n')
         .filter(|byte| byte.is_ascii_graphic() || **byte == b' ')
         .map(|byte| char::from(*byte))
+        .take(WORDS_MAX)
         .collect()
 }
 

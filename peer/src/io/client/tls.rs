@@ -1,5 +1,6 @@
 //! TLS towards peers that are https hosts: rustls with the machine's own roots.
 
+use super::request::first_line;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use std::sync::{Arc, LazyLock};
@@ -43,7 +44,8 @@ fn plain_words(error: &std::io::Error) -> String {
         Some(rustls::Error::InvalidMessage(_)) => {
             "it does not speak TLS; maybe it wants http://".into()
         }
-        Some(other) => other.to_string(),
+        // It may name all that the certificate is for.
+        Some(other) => first_line(other.to_string().as_bytes()),
         None if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             "it closed the connection".into()
         }

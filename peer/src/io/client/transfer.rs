@@ -27,7 +27,7 @@ pub struct Transfer {
     /// Goes back to the remote's idle ones when the body was read to its end.
     connection: Option<Connection>,
     /// Waiting for a turn of ours is not the peer's fault.
-    turns: Arc<Turns>,
+    pub(super) turns: Arc<Turns>,
     pace: Pace,
     /// Time without a byte after which the peer counts as gone.
     patience: Duration,
@@ -153,7 +153,7 @@ impl Transfer {
                     };
                     let is_paced = self.patience == STALL_TIMEOUT;
                     if is_paced && !self.pace.is_kept(waited, data.len()) {
-                        return Err(stalled(waited).into());
+                        return Err(stalled(self.pace.waited).into());
                     }
                     self.release_at_end();
                     return Ok(Some(data));

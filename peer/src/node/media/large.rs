@@ -21,6 +21,8 @@ const WRITE_BYTES: usize = 256 << 10;
 const WRITES_MAX: usize = 4;
 /// Bytes of the pairs of one leaf at most.
 const PAIRS_OF_ONE_MAX: u64 = 64 * 64;
+/// Bytes that may come before the last leaf of a size that only a peer claims, when it sends everything from the start.
+const SKIP_BYTES_MAX: u64 = 64 << 20;
 /// Rounds over all peers before a blob counts as not to be had.
 const ROUNDS: u32 = 2;
 /// Pause between two rounds.
@@ -177,7 +179,7 @@ impl MediaFetch {
         let data = Ask::Blob { hash };
         let (pairs, leaf) = tokio::try_join!(
             remote.pairs(hash, size, last.clone(), PAIRS_OF_ONE_MAX),
-            take_range(remote, &data, last.clone())
+            take_range(remote, &data, last.clone(), size)
         )?;
         let node = self.node.clone();
         let begun =
@@ -204,7 +206,8 @@ impl MediaFetch {
         let pairs = remote.pairs(blob.hash, untrusted, last.clone(), PAIRS_OF_ONE_MAX);
         let pairs = pairs.await.ok()?;
         let data = Ask::Blob { hash: blob.hash };
-        let leaf = take_range(remote, &data, last).await.ok()?;
+        let skip_max = blob.size.max(SKIP_BYTES_MAX);
+        let leaf = take_range(remote, &data, last, skip_max).await.ok()?;
         let ranges = [shape.leaves() - 1..shape.leaves()];
         check_slice(&blob.hash, shape, &ranges, &pairs, &leaf).ok()?;
         Some(untrusted)
@@ -328,9 +331,17 @@ impl Whole {
     }
 }
 
-/// A short range of a blob, in whole.
-async fn take_range(remote: &Remote, ask: &Ask, range: Range<u64>) -> Result<Bytes, AskError> {
+/// A short range of a blob, in whole; nothing when more than `skip_max` bytes would come before it.
+async fn take_range(
+    remote: &Remote,
+    ask: &Ask,
+    range: Range<u64>,
+    skip_max: u64,
+) -> Result<Bytes, AskError> {
     let mut transfer = remote.stream(ask, range.clone()).await?;
+    if transfer.skip > skip_max {
+        return Ok(Bytes::new());
+    }
     let wanted = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
     let mut whole = Vec::with_capacity(wanted.min(WRITE_BYTES));
     while whole.len() < wanted {
