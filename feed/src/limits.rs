@@ -48,6 +48,8 @@ pub const BUNDLE_BYTES_TARGET: usize = 4 << 20;
 pub const BUNDLE_BYTES_MAX: usize = 5 << 20;
 /// CBOR values of one bundle at most: a slot is up to three.
 pub const BUNDLE_VALUES_MAX: usize = 3 * BUNDLE_SLOTS_MAX + 16;
+/// Bytes of the answer to a request for a head that a client takes: twice what it can need (spec/wire.md).
+pub const HEAD_ANSWER_BYTES_MAX: usize = 16_384;
 /// Bytes of a fork proof or a succession at most (spec/fork.md).
 pub const FORK_BYTES_MAX: usize = 8_192;
 

@@ -41,6 +41,10 @@ const CHOICES_MAX: usize = 256;
 const WAIT_S: u64 = 50;
 /// A peer that answers sooner than this without news does not know how to wait.
 const WAITED_MS_MIN: u64 = 5_000;
+/// News in a row that came sooner, after which there is a rest before each: an author may sign heads as fast as they are
+/// asked for.
+const QUICK_NEWS_MAX: u32 = 8;
+const NEWS_REST_MS: u64 = 2_000;
 /// Rest after an answer of a peer that does not know how to wait.
 const REST_MS: u64 = 60_000;
 /// Rest of a peer that does not have a feed.
@@ -178,6 +182,8 @@ impl Engine {
                 peer,
                 state: State::Idle,
                 claimed: 0,
+                has: 0,
+                quick_news: 0,
                 failures: 0,
                 until: 0,
                 next_poll: 0,
@@ -217,6 +223,7 @@ impl Engine {
                 }
             }
             Told::News { feed, length } => self.news(feed, peer, length, now),
+            Told::Has { feed, length } => self.has(feed, peer, length, now),
             Told::Lacks(feed) => {
                 if let Some(link) = self.link(&feed, peer) {
                     link.until = now.saturating_add(LACKS_MS);
@@ -258,6 +265,26 @@ impl Engine {
         }
     }
 
+    /// A peer has come to have the head that is ours, of which something was not to be had before: who told of it first may
+    /// not have given it. It is asked once for each length.
+    fn has(&mut self, feed: FeedKey, peer: PeerId, length: u64, now: u64) {
+        let Some(known) = self.feeds.get_mut(&feed) else {
+            return;
+        };
+        let is_lacking = known.retry.is_some() && length >= known.length;
+        let link = known.links.iter_mut().find(|link| link.peer == peer);
+        let Some(link) = link.filter(|link| is_lacking && link.has < length) else {
+            return;
+        };
+        link.has = length;
+        if link.until <= now {
+            known.news.get_or_insert(peer);
+            if !known.is_syncing {
+                self.syncs.hurry(feed, now);
+            }
+        }
+    }
+
     fn poll(&mut self, feed: FeedKey, peer: PeerId, now: u64) -> Option<Action> {
         // What a sync brings would only be told as news: the end of the sync queues it again.
         let is_syncing = self.feeds.get(&feed)?.is_syncing;
@@ -288,15 +315,21 @@ impl Engine {
             return;
         };
         link.state = State::Idle;
+        let has_waited = now.saturating_sub(asked) >= WAITED_MS_MIN;
         match outcome {
             Outcome::News => {
-                link.next_poll = now;
+                link.quick_news = match has_waited {
+                    true => 0,
+                    false => link.quick_news.saturating_add(1),
+                };
+                let is_storm = link.quick_news > QUICK_NEWS_MAX;
+                link.next_poll = if is_storm { now + NEWS_REST_MS } else { now };
                 self.news(feed, peer, length, now);
             }
             Outcome::Nothing => {
-                let knows_to_wait = now.saturating_sub(asked) >= WAITED_MS_MIN;
-                (link.failures, link.until) = (0, 0);
-                link.next_poll = if knows_to_wait { now } else { now + REST_MS };
+                (link.failures, link.until, link.quick_news) = (0, 0, 0);
+                link.next_poll = if has_waited { now } else { now + REST_MS };
+                self.has(feed, peer, length, now);
             }
             Outcome::Failed => link.failed(feed, now),
         }

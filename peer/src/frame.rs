@@ -18,8 +18,8 @@ use levada_feed::reject::Reject;
 pub use ask::{Ask, BadAsk, WAIT_SECONDS_MAX, read_number};
 pub use peers::{ANNOUNCE_BYTES_MAX, read_announce, read_peers, write_announce, write_peers};
 pub use watch::{
-    Frame, Frames, News, WATCH_BYTES_MAX, Watched, head_tag_bytes, read_watch, write_alive,
-    write_frame, write_watch,
+    FRAMES_A_MINUTE, FRAMES_OF_FEED, Frame, Frames, News, WATCH_BYTES_MAX, Watched, head_tag_bytes,
+    read_watch, write_alive, write_frame, write_watch,
 };
 
 /// The list of shared feeds: `[1, [head, …]]`.

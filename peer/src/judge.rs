@@ -79,6 +79,11 @@ pub enum NewsJudged {
         /// Records of the peer's head; 0 when it is about something else.
         length: u64,
     },
+    /// The peer has the head that is ours.
+    Has {
+        /// Its records.
+        length: u64,
+    },
     /// The peer does not have this feed.
     Lacks,
     /// The peer's bytes are wrong.
@@ -296,6 +301,9 @@ pub fn polled<S: FeedStore>(
     let length = claim.head().body().length;
     let judged = match claimed(store, claim, have, None, now)? {
         HeadJudged::Wrong(reject) => NewsJudged::Wrong(reject),
+        HeadJudged::Older if (store.head()?).is_some_and(|head| head.body().length == length) => {
+            NewsJudged::Has { length }
+        }
         HeadJudged::Older
         | HeadJudged::Disputed
         | HeadJudged::Behind { .. }

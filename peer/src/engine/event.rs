@@ -34,7 +34,7 @@ pub enum Event {
         peer: String,
         /// What came of it.
         outcome: Outcome,
-        /// Records of its head, when that is news.
+        /// Records of its head, when that is news or ours; else 0.
         length: u64,
     },
     /// A sync ended.
@@ -68,6 +68,13 @@ pub enum Told {
         /// The feed.
         feed: FeedKey,
         /// Records of the head that the peer told of; 0 when it is about something else.
+        length: u64,
+    },
+    /// The peer has the head of this feed that is ours.
+    Has {
+        /// The feed.
+        feed: FeedKey,
+        /// Records of the head.
         length: u64,
     },
     /// The peer does not have this feed.

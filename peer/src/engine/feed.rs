@@ -28,6 +28,10 @@ pub(super) struct Link {
     pub(super) state: State,
     /// Records of the longest head that it told of.
     pub(super) claimed: u64,
+    /// Records of our head for which it was asked because it has it too.
+    pub(super) has: u64,
+    /// Polls in a row that were answered at once with news.
+    pub(super) quick_news: u32,
     pub(super) failures: u32,
     /// Others are asked before it until then.
     pub(super) until: u64,

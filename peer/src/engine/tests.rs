@@ -1,5 +1,6 @@
 //! The engine with a clock and peers that are only told of: one feed, and what may happen to it.
 
+mod hostile;
 mod many;
 
 use super::pace::{BACK_OFF_MS_MAX, BACK_OFF_MS_MIN, RETRY_MS};

@@ -11,6 +11,11 @@ use levada_feed::reject::Reject;
 
 /// Bytes of a request at most: 16 around 4,096 feeds of 64.
 pub const WATCH_BYTES_MAX: usize = 16 + WATCH_FEEDS_MAX * 64;
+/// Frames that a reader takes in a minute, besides those for each feed; a server tells less than half of it, so that no
+/// minute has more, wherever it begins.
+pub const FRAMES_A_MINUTE: usize = 256;
+/// Frames for each feed in that time.
+pub const FRAMES_OF_FEED: usize = 4;
 /// Bytes of the length before each frame.
 const LENGTH_BYTES: usize = 4;
 /// Values of a request besides those of its feeds, with some to spare: too many is no form, not a bound of the codec.

@@ -24,6 +24,15 @@ impl What {
         head: true,
         evidence: true,
     };
+
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            head: self.head || other.head,
+            evidence: self.evidence || other.evidence,
+        }
+    }
 }
 
 /// All who wait.
@@ -81,8 +90,7 @@ impl News {
         {
             let mut heard = lock(&ear.heard);
             let note = heard.entry(*at).or_default();
-            note.head |= what.head;
-            note.evidence |= what.evidence;
+            *note = note.and(what);
             drop(heard);
             ear.woken.notify_one();
         }

@@ -12,7 +12,7 @@ use crate::session::{Ended, Exchange, Heard, Topic, Turn};
 use crate::store::StoreError;
 use bytes::Bytes;
 use levada_feed::fork::ForkProof;
-use levada_feed::limits::BUNDLE_BYTES_MAX;
+use levada_feed::limits::{BUNDLE_BYTES_MAX, HEAD_ANSWER_BYTES_MAX};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use survey::Survey;
@@ -155,13 +155,14 @@ impl RecordSync<'_> {
     }
 
     fn ask(&self, ask: Ask) -> Answering {
-        let bundles = match ask {
-            Ask::Latest { .. } => 2,
-            _ => 1,
+        let limit = match ask {
+            Ask::Head { .. } => u64::try_from(HEAD_ANSWER_BYTES_MAX).unwrap_or(u64::MAX),
+            Ask::Latest { .. } => limit(2),
+            _ => limit(1),
         };
         let remote = self.remote.clone();
         // It may outlive this sync, and holds nothing but its connection.
-        tokio::spawn(async move { remote.get(&ask, limit(bundles)).await })
+        tokio::spawn(async move { remote.get(&ask, limit).await })
     }
 
     /// Lets the exchange judge where it may block, and while nobody else writes this feed.

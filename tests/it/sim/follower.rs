@@ -275,6 +275,7 @@ impl Follower {
         self.tags.insert((feed, peer), tag);
         match judged {
             NewsJudged::News { length } => (Outcome::News, length),
+            NewsJudged::Has { length } => (Outcome::Nothing, length),
             _ => (Outcome::Nothing, 0),
         }
     }

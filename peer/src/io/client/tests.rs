@@ -191,6 +191,34 @@ async fn silent_server_is_asked_once_and_given_up() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn stream_that_begins_drop_by_drop_is_given_up_like_any_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_request(&mut stream).await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        // The length of a frame, and then the frame: an hour of them.
+        for byte in [0, 0, 0x40].into_iter().chain([0; 360]) {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            if stream.write_all(&[byte]).await.is_err() {
+                return;
+            }
+        }
+    });
+    let remote = Client::default().remote(&address.to_string()).unwrap();
+    let feed = *FeedSecret::from_bytes(&[1; 32]).feed_key().as_bytes();
+    let (have, tag) = (0, None);
+    let started = tokio::time::Instant::now();
+    let watched = [crate::frame::Watched { feed, have, tag }];
+    let Err(AskError::Unreachable(Unreachable::Stalled { .. })) = remote.watch(&watched).await
+    else {
+        panic!("it waits on");
+    };
+    assert!(started.elapsed() <= 2 * STALL_TIMEOUT);
+}
+
 #[tokio::test]
 async fn paths_before_the_wires_own_and_ipv6_addresses_are_used() {
     let fake = Fake::at("[::1]:0", &[OK]).await;

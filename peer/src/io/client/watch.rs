@@ -1,7 +1,8 @@
 //! One stream of news from a peer: opened, and read frame by frame within bounds (spec/wire.md, Watching).
 
-use super::{AskError, Remote, Target, Transfer, Unreachable, Wants};
-use crate::frame::{Ask, Frame, Frames, Watched, write_watch};
+use super::transfer::patient;
+use super::{AskError, Remote, STALL_TIMEOUT, Target, Transfer, Unreachable, Wants};
+use crate::frame::{Ask, FRAMES_A_MINUTE, FRAMES_OF_FEED, Frame, Frames, Watched, write_watch};
 use crate::io::clock;
 use bytes::Bytes;
 use hyper::Method;
@@ -13,8 +14,6 @@ use std::time::{Duration, Instant};
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(75);
 /// Time over which frames are counted.
 const FLOOD_TIME: Duration = Duration::from_secs(60);
-/// Frames in that time, besides four for each feed.
-const FRAMES_MAX: usize = 256;
 
 /// An open stream.
 pub struct Watching {
@@ -71,11 +70,19 @@ impl Remote {
             counted: 0,
             since: clock::tick(),
         };
-        // A web host may answer anything with a page: a stream begins with its first sign of life.
-        match watching.next().await {
-            Ok(Some(Frame::Alive)) => Ok(Some(watching)),
-            Ok(_) | Err(AskError::Rejected { .. }) => Ok(None),
-            Err(error) => Err(error),
+        // A web host may answer anything with a page: a stream begins with its first sign of life. It comes as soon as any
+        // answer: few streams are opened at a time, and who lets one drip would keep a place from others.
+        let turns = watching.transfer.turns.clone();
+        let started = clock::tick();
+        match patient(STALL_TIMEOUT, &turns, watching.next()).await {
+            Some(Ok(Some(Frame::Alive))) => Ok(Some(watching)),
+            Some(Ok(_) | Err(AskError::Rejected { .. })) => Ok(None),
+            Some(Err(error)) => Err(error),
+            None => Err(Unreachable::Stalled {
+                peer: self.name().to_owned(),
+                after_ms: clock::since(started).as_millis(),
+            }
+            .into()),
         }
     }
 }
@@ -125,7 +132,8 @@ impl Watching {
             (self.counted, self.since) = (0, clock::tick());
         }
         self.counted += 1;
-        if self.counted > FRAMES_MAX.saturating_add(self.feeds.saturating_mul(4)) {
+        let of_feeds = self.feeds.saturating_mul(FRAMES_OF_FEED);
+        if self.counted > FRAMES_A_MINUTE.saturating_add(of_feeds) {
             return Err(self.remote.unusable("it floods us with news").into());
         }
         Ok(())

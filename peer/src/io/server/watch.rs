@@ -1,12 +1,15 @@
 //! One stream of news about many feeds (spec/wire.md, Watching).
 //!
 //! A stream is one task that hears of its feeds alone and sends as fast as its reader takes: for one that takes nothing,
-//! a few frames wait and nothing is gathered, and the connection ends when it was waited for too long (`paced`).
+//! a few frames wait and nothing is gathered, and the connection ends when it was waited for too long (`paced`). A reader
+//! takes only so many frames a minute, and an author may sign more heads than that: what is too much waits, and the newest of
+//! it is told.
 
 use super::proofs::Proofs;
 use super::shares::Part;
 use super::{Answer, Caller, Room, Served, body_of_stream, busy, plain_stream, refuse_bytes};
-use crate::frame::{self, News, Watched};
+use crate::frame::{self, FRAMES_A_MINUTE, FRAMES_OF_FEED, News, Watched};
+use crate::io::clock;
 use crate::io::news::{Listening, What};
 use crate::store::StoreError;
 use bytes::Bytes;
@@ -16,6 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// Feeds watched on all streams together: each costs about 150 bytes.
 pub(super) const WATCHED_MAX: usize = 1 << 18;
@@ -24,12 +28,20 @@ const ALIVE_TIME: Duration = Duration::from_secs(30);
 /// Frames on the way to a reader.
 const FRAMES_MAX: usize = 4;
 
+/// Time in which frames are counted.
+const COUNT_TIME: Duration = Duration::from_secs(60);
+/// Frames in that time for each feed, and for all of them together besides: less than half of what a reader takes.
+const OF_FEED_MAX: usize = FRAMES_OF_FEED / 2;
+const OF_ALL_MAX: usize = FRAMES_A_MINUTE / 2 - 8;
+
 /// One feed on a stream: what its reader was told of it.
 struct Told {
     feed: [u8; 32],
     have: u64,
     tag: Option<[u8; 16]>,
     is_absence_told: bool,
+    /// Frames while they are counted.
+    frames: usize,
 }
 
 struct Stream {
@@ -37,6 +49,9 @@ struct Stream {
     told: Vec<Told>,
     listening: Listening,
     sender: mpsc::Sender<Bytes>,
+    /// Frames above those that each feed may have, until the count begins anew.
+    frames: usize,
+    counted_until: Instant,
     _share: Part,
 }
 
@@ -56,6 +71,7 @@ pub(super) fn answer(served: &Arc<Served>, room: &Room, body: &[u8], caller: &Ca
         have: one.have,
         tag: one.tag,
         is_absence_told: false,
+        frames: 0,
     };
     let mut stream = Stream {
         served: served.clone(),
@@ -65,6 +81,8 @@ pub(super) fn answer(served: &Arc<Served>, room: &Room, body: &[u8], caller: &Ca
             .listen(watched.iter().map(|one| one.feed).collect()),
         told: watched.iter().map(told).collect(),
         sender,
+        frames: 0,
+        counted_until: clock::timer() + COUNT_TIME,
         _share: share,
     };
     let mut stop = caller.stop.clone();
@@ -82,14 +100,21 @@ impl Stream {
     async fn run(&mut self) {
         let all = (0..).take(self.told.len()).map(|at| (at, What::ALL));
         let mut due: BTreeMap<u32, What> = all.collect();
+        let mut later: BTreeMap<u32, What> = BTreeMap::new();
         // The reader sees at once that it is listened to.
         let mut is_open = self.send(frame::write_alive()).await;
         while is_open {
             for (at, what) in std::mem::take(&mut due) {
+                if !self.may_tell(at) {
+                    let waits = later.entry(at).or_default();
+                    *waits = waits.and(what);
+                    continue;
+                }
                 let Ok(frames) = self.frames(at, what).await else {
                     // The store failed; the reader asks elsewhere.
                     return;
                 };
+                self.count(at, frames.len());
                 for frame in frames {
                     if !self.send(frame).await {
                         return;
@@ -98,10 +123,35 @@ impl Stream {
             }
             tokio::select! {
                 heard = self.listening.next() => due = heard,
+                () = tokio::time::sleep_until(self.counted_until), if !later.is_empty() => {
+                    due = std::mem::take(&mut later);
+                }
                 () = tokio::time::sleep(ALIVE_TIME) => is_open = self.send(frame::write_alive()).await,
                 () = self.sender.closed() => return,
             }
         }
+    }
+
+    /// Whether frames about the feed at a place do not have to wait.
+    fn may_tell(&mut self, at: u32) -> bool {
+        let now = clock::timer();
+        if now >= self.counted_until {
+            self.counted_until = now + COUNT_TIME;
+            self.frames = 0;
+            self.told.iter_mut().for_each(|told| told.frames = 0);
+        }
+        let told = usize::try_from(at).ok().and_then(|at| self.told.get(at));
+        self.frames < OF_ALL_MAX || told.is_some_and(|told| told.frames < OF_FEED_MAX)
+    }
+
+    fn count(&mut self, at: u32, frames: usize) {
+        let told = usize::try_from(at)
+            .ok()
+            .and_then(|at| self.told.get_mut(at));
+        let Some(told) = told else { return };
+        let own = frames.min(OF_FEED_MAX.saturating_sub(told.frames));
+        told.frames += own;
+        self.frames += frames - own;
     }
 
     async fn send(&self, frame: Vec<u8>) -> bool {

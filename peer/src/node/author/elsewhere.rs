@@ -16,7 +16,7 @@ use levada_feed::chain;
 use levada_feed::fork::ForkProof;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
-use levada_feed::limits::{BUNDLE_BYTES_MAX, FORK_BYTES_MAX};
+use levada_feed::limits::{FORK_BYTES_MAX, HEAD_ANSWER_BYTES_MAX};
 use levada_feed::log::Verdict;
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -174,7 +174,7 @@ async fn ask_head(node: &Arc<Node>, feed: &FeedKey, remote: &Remote) -> Result<S
         have: ours.as_ref().map_or(0, |head| head.body().length),
         wait: 0,
     };
-    let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX);
+    let limit = u64::try_from(HEAD_ANSWER_BYTES_MAX).unwrap_or(u64::MAX);
     match remote.get(&ask, limit).await {
         Ok(answer) => judge(node, feed, answer).await,
         Err(AskError::Unreachable(Unreachable::NotThere { .. })) => Ok(Said::Unknown),
@@ -195,7 +195,7 @@ pub(in crate::node) async fn newer_head(
         have: ours.as_ref().map_or(0, |head| head.body().length),
         wait: 0,
     };
-    let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX);
+    let limit = u64::try_from(HEAD_ANSWER_BYTES_MAX).unwrap_or(u64::MAX);
     let answer = remote.get(&ask, limit).await?;
     let (node, feed) = (node.clone(), *feed);
     blocking(move || {

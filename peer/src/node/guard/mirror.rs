@@ -15,7 +15,7 @@ use crate::node::{Node, Stop, tell};
 use levada_feed::chain;
 use levada_feed::fork::ForkProof;
 use levada_feed::key::FeedKey;
-use levada_feed::limits::BUNDLE_BYTES_MAX;
+use levada_feed::limits::HEAD_ANSWER_BYTES_MAX;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -91,7 +91,7 @@ impl Watch {
             have,
             wait: WAIT_S,
         };
-        let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX);
+        let limit = u64::try_from(HEAD_ANSWER_BYTES_MAX).unwrap_or(u64::MAX);
         let known = tag.clone();
         let answer = match remote.poll_head(&ask, known, limit).await {
             Ok(answer) => answer,

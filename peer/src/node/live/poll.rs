@@ -8,7 +8,7 @@ use crate::judge::{self, NewsJudged, Polled};
 use crate::node::Node;
 use crate::node::records::blocking;
 use levada_feed::key::FeedKey;
-use levada_feed::limits::BUNDLE_BYTES_MAX;
+use levada_feed::limits::HEAD_ANSWER_BYTES_MAX;
 use std::sync::Arc;
 
 /// Whether a peer has news, and the length of its head then. What it says is judged before it counts.
@@ -35,7 +35,7 @@ pub(super) async fn poll(
         have,
         wait,
     };
-    let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX);
+    let limit = u64::try_from(HEAD_ANSWER_BYTES_MAX).unwrap_or(u64::MAX);
     let answer = match remote.poll_head(&ask, tag, limit).await {
         Ok(Some(answer)) => answer,
         Ok(None) => {
@@ -64,6 +64,7 @@ pub(super) async fn poll(
     lock(seen).tags.insert(name, tag);
     match judged {
         NewsJudged::News { length } => (Outcome::News, length),
+        NewsJudged::Has { length } => (Outcome::Nothing, length),
         _ => (Outcome::Nothing, 0),
     }
 }

@@ -85,6 +85,7 @@ impl Stream {
             is_open = match self.judge(feed, known, news).await {
                 Ok(NewsJudged::Nothing) => true,
                 Ok(NewsJudged::News { length }) => self.tell(Told::News { feed, length }).await,
+                Ok(NewsJudged::Has { length }) => self.tell(Told::Has { feed, length }).await,
                 Ok(NewsJudged::Lacks) => self.tell(Told::Lacks(feed)).await,
                 Ok(NewsJudged::Wrong(reject)) => {
                     self.node.lied(&self.peer, &feed, &reject);

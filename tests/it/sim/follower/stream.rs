@@ -121,6 +121,7 @@ impl Follower {
         match judged {
             NewsJudged::Nothing => {}
             NewsJudged::News { length } => self.tell(peer, Told::News { feed, length }, now),
+            NewsJudged::Has { length } => self.tell(peer, Told::Has { feed, length }, now),
             NewsJudged::Lacks => self.tell(peer, Told::Lacks(feed), now),
             NewsJudged::Wrong(reject) => {
                 self.lied(peer, &reject, now);

@@ -1,5 +1,7 @@
 use super::*;
-use crate::frame::{Frame as Told, Frames, News as Said, Watched, head_tag_bytes, write_watch};
+use crate::frame::{
+    FRAMES_A_MINUTE, Frame as Told, Frames, News as Said, Watched, head_tag_bytes, write_watch,
+};
 use levada_feed::chain;
 
 fn watched(feed: FeedKey, have: u64, tag: Option<[u8; 16]>) -> Watched {
@@ -177,6 +179,32 @@ async fn reader_that_takes_nothing_costs_a_few_frames_and_holds_up_nobody() {
     while have < 39 {
         have = silent.head(0, have).await.body().length;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn storm_of_heads_is_told_in_no_more_frames_than_a_reader_takes() {
+    let mut place = Place::new().await;
+    let head = place.served.disk.head(&own()).unwrap().unwrap();
+    let mut heard = Heard::of(&place, &[watched(own(), 5, Some(tag(&head)))]).await;
+    let started = tokio::time::Instant::now();
+    // As many as one feed may have, and one more.
+    let most = u64::try_from(FRAMES_A_MINUTE / 2 - 8 + 2).unwrap();
+    for length in 6..=400 {
+        place
+            .served
+            .disk
+            .commit(&grow(&mut place.log, length))
+            .unwrap();
+        place.news.head(&own());
+        if length < 6 + most {
+            assert_eq!(heard.head(0, length - 1).await.body().length, length);
+        }
+    }
+    assert!(started.elapsed() < Duration::from_secs(1));
+    while heard.next().await == Some(Told::Alive) {}
+    assert!(started.elapsed() >= Duration::from_secs(59));
+    // The newest of those that waited, and nothing besides.
+    assert_eq!(heard.next().await, Some(Told::Alive));
 }
 
 #[tokio::test]
