@@ -178,6 +178,9 @@ impl Shared {
             stream.write_all(head.as_bytes())?;
             stream.write_all(&answer.body)?;
             stream.flush()?;
+            if header(&request, "connection") == Some("close") {
+                break;
+            }
         }
         Ok(())
     }

@@ -1,10 +1,14 @@
 //! A peer that lies: it passes requests on to an honest one, and changes the answers that it was told to change.
 
+mod lied;
+
+use lied::lied;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What is done to an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +61,28 @@ pub enum Lie {
     NoHttp,
     /// No answer at all, and the connection stays open.
     Silent,
+    /// A header says this, whatever it said before.
+    Header(&'static str, &'static str),
+    /// The same, and the first byte of the body is another.
+    FirstAnd(&'static str, &'static str),
+    /// These bytes, whatever was asked.
+    Said(&'static [u8]),
+    /// The body comes a byte a second.
+    Slow,
+    /// What comes before the body does.
+    SlowHeader,
+    /// What was answered to the first such request, again and again.
+    Stale,
+    /// A stream of news: these bytes, and then nothing.
+    Tells(&'static [u8]),
+    /// A stream of news: these bytes, again and again.
+    TellsOn(&'static [u8]),
 }
 
 /// The beginning of an answer in chunks.
 const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+/// The beginning of a stream of news: its first sign of life.
+const STREAM: &[u8] = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n\0\0\0\0";
 /// Bytes sent at once of what never ends.
 const PART_BYTES: usize = 64 << 10;
 
@@ -68,8 +90,26 @@ const PART_BYTES: usize = 64 << 10;
 pub struct Liar {
     /// HOST:PORT.
     pub address: String,
-    sent: Arc<AtomicU64>,
+    counts: Arc<Counts>,
     asked: Receiver<()>,
+    left: Receiver<()>,
+}
+
+/// What all connections of a liar share.
+struct Shared {
+    honest: String,
+    is_about: fn(&str) -> bool,
+    lie: Lie,
+    counts: Arc<Counts>,
+    asked: Sender<()>,
+    left: Sender<()>,
+    first: Mutex<Option<Vec<u8>>>,
+}
+
+#[derive(Default)]
+struct Counts {
+    sent: AtomicU64,
+    lies: AtomicU64,
 }
 
 impl Liar {
@@ -81,22 +121,31 @@ impl Liar {
     pub fn start(honest: &str, is_about: fn(&str) -> bool, lie: Lie) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
         let address = listener.local_addr().expect("it listens").to_string();
-        let sent = Arc::new(AtomicU64::new(0));
-        let (told, asked) = channel();
-        let (honest, counted) = (honest.to_owned(), sent.clone());
+        let counts = Arc::<Counts>::default();
+        let ((told, asked), (leaves, left)) = (channel(), channel());
+        let shared = Arc::new(Shared {
+            honest: honest.to_owned(),
+            is_about,
+            lie,
+            counts: counts.clone(),
+            asked: told,
+            left: leaves,
+            first: Mutex::default(),
+        });
         std::thread::spawn(move || {
             for asker in listener.incoming().flatten() {
-                let (honest, counted, told) = (honest.clone(), counted.clone(), told.clone());
+                let shared = shared.clone();
                 std::thread::spawn(move || {
                     // An asker that has heard enough hangs up: that is what many of these tests want.
-                    let _ = answer(asker, &honest, is_about, lie, &counted, &told);
+                    let _ = shared.answer(asker);
                 });
             }
         });
         Self {
             address,
-            sent,
+            counts,
             asked,
+            left,
         }
     }
 
@@ -110,145 +159,159 @@ impl Liar {
             .expect("it answers as long as the test goes on");
     }
 
+    /// Returns once an asker has had enough of a stream, or of what is slow.
+    ///
+    /// # Panics
+    /// Never: it answers as long as the test goes on.
+    pub fn wait_until_left(&self) {
+        self.left
+            .recv()
+            .expect("it answers as long as the test goes on");
+    }
+
     /// Bytes that askers took of what never ends.
     #[must_use]
     pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
+        self.counts.sent.load(Ordering::Relaxed)
+    }
+
+    /// Requests to which it lied.
+    #[must_use]
+    pub fn lies(&self) -> u64 {
+        self.counts.lies.load(Ordering::Relaxed)
     }
 }
 
-/// Answers one request, and closes the connection.
-fn answer(
-    mut asker: TcpStream,
-    honest: &str,
-    is_about: fn(&str) -> bool,
-    lie: Lie,
-    sent: &AtomicU64,
-    told: &Sender<()>,
-) -> std::io::Result<()> {
-    let request = read_request(&asker)?;
-    let first_line = request.split(|byte| *byte == b'\r').next().unwrap_or(b"");
-    let first_line = String::from_utf8_lossy(first_line).into_owned();
-    let is_it = is_about(&first_line);
-    match lie {
-        Lie::Silent if is_it => {
-            // The test may be over. Then until the asker hangs up.
-            let _ = told.send(());
-            asker.read_to_end(&mut Vec::new())?;
+impl Shared {
+    /// Answers one request, and closes the connection.
+    fn answer(&self, mut asker: TcpStream) -> std::io::Result<()> {
+        let request = read_request(&asker)?;
+        let first_line = request.split(|byte| *byte == b'\r').next().unwrap_or(b"");
+        let first_line = String::from_utf8_lossy(first_line).into_owned();
+        if !(self.is_about)(&first_line) {
+            let mut peer = TcpStream::connect(&self.honest)?;
+            peer.write_all(&request)?;
+            return std::io::copy(&mut peer, &mut asker).map(drop);
+        }
+        self.counts.lies.fetch_add(1, Ordering::Relaxed);
+        if self.is_told(&mut asker)? {
             return Ok(());
         }
-        Lie::NoHttp if is_it => return asker.write_all(b"220 mail.example ESMTP\r\n"),
-        Lie::Endless if is_it => {
-            asker.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
-            return pour(&mut asker, sent);
-        }
-        Lie::EndlessHeader if is_it => {
-            asker.write_all(b"HTTP/1.1 200 OK\r\nx: ")?;
-            return pour(&mut asker, sent);
-        }
-        Lie::HugeChunk if is_it => {
-            asker.write_all(CHUNKED)?;
-            asker.write_all(b"fffffffffffffff0\r\n")?;
-            return pour(&mut asker, sent);
-        }
-        Lie::EndlessNote if is_it => {
-            asker.write_all(CHUNKED)?;
-            asker.write_all(b"5;note=")?;
-            return pour(&mut asker, sent);
-        }
-        Lie::Soon if is_it => {
-            let soon = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".repeat(1_000);
-            for _ in 0..20 {
-                asker.write_all(&soon)?;
+        let answer = self.honest_answer(&request)?;
+        // An honest peer that is being stopped answers nothing.
+        let Some((head, body)) = split(&answer) else {
+            return Ok(());
+        };
+        match self.lie {
+            Lie::EndlessTrailer => {
+                asker.write_all(CHUNKED)?;
+                asker.write_all(format!("{:x}\r\n", body.len()).as_bytes())?;
+                asker.write_all(body)?;
+                asker.write_all(b"\r\n0\r\nx: ")?;
+                self.pour(&mut asker, &[b'a'; PART_BYTES])
             }
-            return Ok(());
+            Lie::Stale => asker.write_all(&answer),
+            Lie::Slow => {
+                asker.write_all(&answer[..answer.len() - body.len()])?;
+                self.drip(&mut asker, body)
+            }
+            Lie::SlowHeader => self.drip(&mut asker, &answer),
+            lie => {
+                let path = first_line.split(' ').nth(1).unwrap_or("/");
+                asker.write_all(&lied(lie, head, body, path))
+            }
         }
-        _ => {}
     }
-    let mut answer = Vec::new();
-    let mut peer = TcpStream::connect(honest)?;
-    peer.write_all(&request)?;
-    peer.read_to_end(&mut answer)?;
-    // An honest peer that is being stopped answers nothing.
-    let Some((head, body)) = split(&answer) else {
-        return Ok(());
-    };
-    if !is_it {
-        return asker.write_all(&answer);
-    }
-    if lie == Lie::EndlessTrailer {
-        asker.write_all(CHUNKED)?;
-        asker.write_all(format!("{:x}\r\n", body.len()).as_bytes())?;
-        asker.write_all(body)?;
-        asker.write_all(b"\r\n0\r\nx: ")?;
-        return pour(&mut asker, sent);
-    }
-    let path = first_line.split(' ').nth(1).unwrap_or("/");
-    asker.write_all(&lied(lie, head, body, path))
-}
 
-/// A whole answer with a lie in it.
-fn lied(lie: Lie, head: &str, body: &[u8], path: &str) -> Vec<u8> {
-    let mut body = body.to_vec();
-    let whole = body.len();
-    let mut length = None;
-    let mut more = String::new();
-    match lie {
-        Lie::First => body.iter_mut().take(1).for_each(|byte| *byte ^= 1),
-        Lie::Last => body.iter_mut().rev().take(1).for_each(|byte| *byte ^= 1),
-        Lie::Zeros => body.fill(0),
-        Lie::Broken => {
-            body.truncate(whole / 2);
-            length = Some(whole);
+    /// Lies that need no honest answer; says whether this was one.
+    fn is_told(&self, asker: &mut TcpStream) -> std::io::Result<bool> {
+        match self.lie {
+            Lie::Silent => {
+                // The test may be over. Then until the asker hangs up.
+                let _ = self.asked.send(());
+                asker.read_to_end(&mut Vec::new())?;
+            }
+            Lie::Said(bytes) => asker.write_all(bytes)?,
+            Lie::NoHttp => asker.write_all(b"220 mail.example ESMTP\r\n")?,
+            Lie::Endless => {
+                asker.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+                self.pour(asker, &[b'a'; PART_BYTES])?;
+            }
+            Lie::EndlessHeader => {
+                asker.write_all(b"HTTP/1.1 200 OK\r\nx: ")?;
+                self.pour(asker, &[b'a'; PART_BYTES])?;
+            }
+            Lie::HugeChunk => {
+                asker.write_all(CHUNKED)?;
+                asker.write_all(b"fffffffffffffff0\r\n")?;
+                self.pour(asker, &[b'a'; PART_BYTES])?;
+            }
+            Lie::EndlessNote => {
+                asker.write_all(CHUNKED)?;
+                asker.write_all(b"5;note=")?;
+                self.pour(asker, &[b'a'; PART_BYTES])?;
+            }
+            Lie::Soon => {
+                let soon = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".repeat(1_000);
+                for _ in 0..20 {
+                    asker.write_all(&soon)?;
+                }
+            }
+            Lie::Tells(bytes) => {
+                let told = asker
+                    .write_all(STREAM)
+                    .and_then(|()| asker.write_all(bytes))
+                    .and_then(|()| asker.read_to_end(&mut Vec::new()));
+                let _ = self.left.send(());
+                told?;
+            }
+            Lie::TellsOn(bytes) => {
+                asker.write_all(STREAM)?;
+                self.pour(asker, bytes)?;
+            }
+            _ => return Ok(false),
         }
-        Lie::Half => body.truncate(whole / 2),
-        Lie::More => body.push(0),
-        Lie::Empty => body.clear(),
-        Lie::HugeLength => length = Some(1 << 60),
-        Lie::TwoLengths => more = format!("content-length: {}\r\n", whole + 1),
-        Lie::HeaderFlood => more = (0..5_000).map(|n| format!("x-{n}: 1\r\n")).collect(),
-        Lie::Compressed => "content-encoding: gzip\r\n".clone_into(&mut more),
-        Lie::Instead(other) => other.clone_into(&mut body),
-        Lie::OtherHost => return moved(&format!("http://127.0.0.2:9{path}")),
-        Lie::Circle => return moved(path),
-        Lie::Broke => return status("500 Internal Server Error"),
-        Lie::NotThere => return status("404 Not Found"),
-        Lie::Endless
-        | Lie::EndlessHeader
-        | Lie::EndlessNote
-        | Lie::EndlessTrailer
-        | Lie::HugeChunk
-        | Lie::Soon
-        | Lie::NoHttp
-        | Lie::Silent => unreachable!("answered before"),
+        Ok(true)
     }
-    let length = length.unwrap_or(body.len());
-    let lines = head
-        .split("\r\n")
-        .filter(|line| !line.to_ascii_lowercase().starts_with("content-length"));
-    let mut answer = lines.collect::<Vec<_>>().join("\r\n").into_bytes();
-    answer.extend(format!("\r\n{more}content-length: {length}\r\n\r\n").bytes());
-    answer.extend(body);
-    answer
-}
 
-fn moved(to: &str) -> Vec<u8> {
-    format!(
-        "HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-    )
-    .into_bytes()
-}
+    /// What the honest peer answers; for one that is stale, what it answered the first time.
+    fn honest_answer(&self, request: &[u8]) -> std::io::Result<Vec<u8>> {
+        let mut first = self.first.lock().expect("nobody panics while holding this");
+        if let Some(first) = first.as_ref().filter(|_| self.lie == Lie::Stale) {
+            return Ok(first.clone());
+        }
+        let mut answer = Vec::new();
+        let mut peer = TcpStream::connect(&self.honest)?;
+        peer.write_all(request)?;
+        peer.read_to_end(&mut answer)?;
+        *first = Some(answer.clone());
+        Ok(answer)
+    }
 
-fn status(status: &str) -> Vec<u8> {
-    format!("HTTP/1.1 {status}\r\ncontent-length: 5\r\nconnection: close\r\n\r\nsorry").into_bytes()
-}
+    /// Sends until the asker has had enough.
+    fn pour(&self, asker: &mut TcpStream, part: &[u8]) -> std::io::Result<()> {
+        loop {
+            if let Err(error) = asker.write_all(part) {
+                // The test may be over.
+                let _ = self.left.send(());
+                return Err(error);
+            }
+            let sent = u64::try_from(part.len()).unwrap_or(0);
+            self.counts.sent.fetch_add(sent, Ordering::Relaxed);
+        }
+    }
 
-/// Sends until the asker has had enough.
-fn pour(asker: &mut TcpStream, sent: &AtomicU64) -> std::io::Result<()> {
-    let part = vec![b'a'; PART_BYTES];
-    loop {
-        asker.write_all(&part)?;
-        sent.fetch_add(PART_BYTES as u64, Ordering::Relaxed);
+    /// Sends a byte a second, until the asker has had enough.
+    fn drip(&self, asker: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+        for byte in bytes {
+            if let Err(error) = asker.write_all(&[*byte]) {
+                let _ = self.left.send(());
+                return Err(error);
+            }
+            self.counts.sent.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        Ok(())
     }
 }
 

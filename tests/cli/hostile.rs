@@ -1,6 +1,12 @@
 //! Peers that lie about every kind of answer: nothing is believed, the peer is named, the exit code says what it was,
 //! memory stays bounded, and an honest peer beside the liar is enough.
 
+mod headers;
+mod histories;
+mod slow;
+mod streams;
+mod text;
+
 use crate::machine::{Machine, Ran, Running, Serving};
 use levada_tests::liar::{Liar, Lie};
 use levada_tests::noise;
@@ -30,6 +36,9 @@ const LIES: &[Lie] = &[
     Lie::Broke,
     Lie::NotThere,
     Lie::NoHttp,
+    Lie::Header("content-length", "10"),
+    Lie::Header("content-length", "-5"),
+    Lie::Header("transfer-encoding", "chunked"),
 ];
 /// One of each sort, where all would only take longer.
 const SOME_LIES: &[Lie] = &[
@@ -86,6 +95,7 @@ fn is_wrong_answer(lie: Lie) -> bool {
             | Lie::Broke
             | Lie::NotThere
             | Lie::NoHttp
+            | Lie::Header(_, "-5" | "chunked")
     )
 }
 
