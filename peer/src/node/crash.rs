@@ -2,7 +2,7 @@
 //! step and every form of failure. After each, the node is opened anew, the same command goes on, and everything has to be
 //! as if nothing had happened (spec/decisions/0320-crash-table.md).
 //!
-//! `LEVADA_CRASH=all` runs every form at every step; without it each step fails in two of the four.
+//! `LEVADA_CRASH=all` runs every form at every step and says how many that were; without it each step fails in two of the four.
 
 mod check;
 mod machine;
@@ -14,6 +14,10 @@ use machine::Machine;
 use operations::{OPERATIONS, Operation, Scene};
 
 /// One operation, at every step.
+#[expect(
+    clippy::print_stdout,
+    reason = "whoever asks for all wants to know how many"
+)]
 fn run(operation: &Operation) {
     let scene = Scene::new();
     let before = Machine::new();
@@ -50,6 +54,13 @@ fn run(operation: &Operation) {
         "{}: {reached} of {tried}",
         operation.name
     );
+    if is_all {
+        println!(
+            "{}: {} steps, {reached} failures",
+            operation.name,
+            steps.len()
+        );
+    }
 }
 
 fn forms(number: usize, is_all: bool) -> Vec<Form> {

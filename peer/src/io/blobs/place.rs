@@ -6,6 +6,8 @@ use crate::io::fault;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::tree::Shape;
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
 impl Blobs {
@@ -41,8 +43,7 @@ impl Blobs {
             });
         }
         if !share(&path, to) {
-            fault::step(to, || std::fs::copy(&path, to))
-                .map_err(StoreError::file(to, "writing"))?;
+            fault::step(to, || copy_new(&path, to)).map_err(StoreError::file(to, "writing"))?;
         }
         Ok(())
     }
@@ -63,11 +64,18 @@ impl Blobs {
     }
 }
 
+/// Copies a file, never into one that is there: a link that failed may have been made all the same, as over a network, and
+/// then both names are the same bytes.
+fn copy_new(from: &Path, to: &Path) -> io::Result<u64> {
+    let mut bytes = File::open(from)?;
+    io::copy(&mut bytes, &mut File::create_new(to)?)
+}
+
 /// Makes a file that shares its blocks with another, or is another name of it.
 fn share(from: &Path, to: &Path) -> bool {
     let folder = crate::io::whole::folder_of(to);
     if let Ok(shared) = files::reflink(from, folder) {
-        let named = || shared.persist_noclobber(to).map_err(std::io::Error::from);
+        let named = || shared.persist_noclobber(to).map_err(io::Error::from);
         return fault::step(to, named).is_ok();
     }
     fault::step(to, || std::fs::hard_link(from, to)).is_ok()

@@ -1,4 +1,6 @@
 use super::*;
+use crate::io::fault::{Form, Plan};
+use levada_feed::tree::Shape;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -302,4 +304,22 @@ fn what_is_no_plain_file_is_not_imported() {
             );
         }
     }
+}
+
+#[test]
+fn link_that_was_made_and_told_as_failed_is_not_written_into() {
+    let place = Place::new();
+    let original = Original::new(100_000);
+    let path = place.file("file", &original.bytes);
+    place.import(&path, Mode::Copy).unwrap();
+    let outboard = place.paths(&original.hash).outboard;
+    let to = place.folder.path().join("placed");
+    // The link is the first step in this folder.
+    let failing = Plan::fail(&to, 0, Form::Written);
+    let shape = Shape::of_blob(original.bytes.len() as u64).unwrap();
+    let placed = place.blobs.place_outboard(&original.hash, shape, &to);
+    drop(failing);
+    // Shared blocks are no link: there both names are whole files.
+    assert!(placed.is_ok() || fs::read(&to).unwrap() == original.outboard);
+    assert_eq!(fs::read(outboard).unwrap(), original.outboard);
 }
