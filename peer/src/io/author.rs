@@ -13,7 +13,7 @@ use crate::io::{fault, whole};
 use levada_feed::hash::Hash;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
-use scan::{BLOB, HEAD, HEADER, LINK, Next, RECORD, Scan, ends_with_head, longest_head, put_frame};
+use scan::{BLOB, HEAD, HEADER, LINK, Next, RECORD, Scan, head_at, longest_head, put_frame};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -178,7 +178,7 @@ impl AuthorFile {
         let body = scan.offset;
         let start = from.map_or(body, |mark| mark.offset);
         if let Some(mark) = from
-            && !ends_with_head(path, feed, &file, mark, body)?
+            && head_at(path, feed, &file, mark, body)?.is_none()
         {
             return Err(AuthorError::StaleMark {
                 path: path.to_owned(),
@@ -219,13 +219,14 @@ impl AuthorFile {
         })
     }
 
-    /// Whether the head that a mark speaks of ends where it says. A file that was put back from a backup has other ends.
+    /// The head that a mark speaks of, if one ends where it says. A file that was put back from a backup has other ends, or
+    /// other heads there.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn has_mark(path: &Path, feed: &FeedKey, mark: Mark) -> Result<bool, AuthorError> {
+    pub fn head_at(path: &Path, feed: &FeedKey, mark: Mark) -> Result<Option<Head>, AuthorError> {
         let file = File::open(path).map_err(failed(path, "opening"))?;
-        ends_with_head(path, feed, &file, mark, 0)
+        head_at(path, feed, &file, mark, 0)
     }
 }
 

@@ -135,17 +135,17 @@ fn read_full(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(done)
 }
 
-/// Whether a valid head frame of the mark's length ends at the mark: every place where it may begin is tried.
-pub(super) fn ends_with_head(
+/// The head of the mark's length whose frame ends at the mark, if there is one: every place where it may begin is tried.
+pub(super) fn head_at(
     path: &Path,
     feed: &FeedKey,
     file: &File,
     mark: Mark,
     least: u64,
-) -> Result<bool, AuthorError> {
+) -> Result<Option<Head>, AuthorError> {
     let size = file.metadata().map_err(failed(path, "reading"))?.len();
     if mark.offset > size {
-        return Ok(false);
+        return Ok(None);
     }
     let longest = u64::try_from(PREFIX_BYTES + HEAD_BYTES_MAX + CHECK_BYTES).unwrap_or(0);
     for start in mark.offset.saturating_sub(longest).max(least)..mark.offset {
@@ -158,10 +158,11 @@ pub(super) fn ends_with_head(
         let mut scan = Scan::at(path, feed, file, start)?;
         if matches!(scan.next()?, Next::Frame(HEAD)) && scan.offset == mark.offset {
             let head = Head::check_of(feed, &scan.payload);
-            return Ok(head.is_ok_and(|head| head.body().length == mark.length));
+            let is_it = |head: &Head| head.body().length == mark.length;
+            return Ok(head.ok().filter(is_it));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// The longest valid head that stands anywhere behind a damaged place: every byte is tried as the beginning of its frame.

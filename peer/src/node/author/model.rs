@@ -6,7 +6,7 @@
 //! contradict each other, whatever else happens. In a wild one mirrors lag and people insist, so that two machines can sign
 //! apart; but no machine contradicts what it knows or was told, and once both sides are known everybody stops.
 //!
-//! `LEVADA_SCHEDULES=N` runs N of each, `LEVADA_SEED=N` that one alone, with its steps.
+//! `LEVADA_SCHEDULES=N` runs N of each, from `LEVADA_SCHEDULES_SEED` on; `LEVADA_SEED=N` that one alone, with its steps.
 
 mod history;
 mod machine;
@@ -316,7 +316,8 @@ fn run_all(is_careful: bool) {
     if let Some(seed) = number("LEVADA_SEED") {
         return run(&world, seed, is_careful);
     }
-    for seed in 0..number("LEVADA_SCHEDULES").unwrap_or(SCHEDULES) {
+    let first = number("LEVADA_SCHEDULES_SEED").unwrap_or(0);
+    for seed in first..first + number("LEVADA_SCHEDULES").unwrap_or(SCHEDULES) {
         run(&world, seed, is_careful);
     }
 }
@@ -364,4 +365,39 @@ fn files_of_another_history_than_was_shown_are_not_signed_on() {
     run.machines[1].restore(&longer, Part::Data);
     let refused = run.machines[1].sign(Trust::Insisted, 1, now).unwrap_err();
     assert!(refused.message.contains("two histories"), "{refused:?}");
+}
+
+#[test]
+fn store_of_another_history_gets_nothing_of_the_authors_file() {
+    let world = World::new();
+    let mut run = Run::new(&world, 1864, false);
+    let now = 1_700_000_000_000;
+    // Two histories of one length; the one of the file has the later time.
+    run.machines[2].sign(Trust::Insisted, 3, 1).unwrap();
+    let other = run.machines[2].save();
+    run.machines[1].sign(Trust::Insisted, 3, now).unwrap();
+    run.machines[1].restore(&other, Part::Store);
+    let refused = run.machines[1].sign(Trust::Marked, 1, now).unwrap_err();
+    assert!(refused.message.contains("two histories"), "{refused:?}");
+    // What the store has is of one history: whoever pulls it can verify it.
+    for mirror in 0..MIRRORS {
+        run.pull(mirror, 1);
+    }
+}
+
+#[test]
+fn file_of_another_history_that_ends_where_the_own_one_did_is_told_as_that() {
+    let world = World::new();
+    let mut run = Run::new(&world, 1992, false);
+    let now = 1_700_000_000_000;
+    run.machines[2].sign(Trust::Insisted, 3, now).unwrap();
+    run.machines[2].sign(Trust::Insisted, 3, now).unwrap();
+    let other = run.machines[2].save();
+    run.machines[1].sign(Trust::Insisted, 3, now).unwrap();
+    run.machines[1].restore(&other, Part::Keys);
+    let refused = run.machines[1].sign(Trust::Marked, 1, now).unwrap_err();
+    assert_eq!(refused.code, Code::Denied, "{refused:?}");
+    for mirror in 0..MIRRORS {
+        run.pull(mirror, 1);
+    }
 }

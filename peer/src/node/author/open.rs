@@ -74,18 +74,18 @@ pub(super) fn refuse_stopped(node: &Node, feed: &FeedKey, trust: Trust) -> Resul
     }
 }
 
-/// The highest head that is known here without the author's file.
-pub(super) fn highest(node: &Node, feed: &FeedKey) -> Result<Option<Head>, StoreError> {
+/// The heads that are known here without the author's file.
+pub(super) fn known(node: &Node, feed: &FeedKey) -> Result<Vec<Head>, StoreError> {
     let stored = node.disk.head(feed)?.as_deref().cloned();
-    let known = [
-        stored,
-        node.remembered(feed),
-        node.evidence.elsewhere(feed)?,
-    ];
-    Ok(known
-        .into_iter()
-        .flatten()
-        .max_by_key(|head| head.body().length))
+    let elsewhere = node.evidence.elsewhere(feed)?;
+    let known = [stored, node.remembered(feed), elsewhere];
+    Ok(known.into_iter().flatten().collect())
+}
+
+/// The highest of them.
+pub(super) fn highest(node: &Node, feed: &FeedKey) -> Result<Option<Head>, StoreError> {
+    let known = known(node, feed)?.into_iter();
+    Ok(known.max_by_key(|head| head.body().length))
 }
 
 /// What the author's file came to.
@@ -123,6 +123,10 @@ impl Opening<'_> {
                 head: None,
                 is_damaged: false,
             });
+        }
+        // Before the file is believed: a store that was put back may be of another history than what was shown.
+        if let Some(stored) = self.node.disk.head(&self.feed)? {
+            self.refuse_two_histories(&stored)?;
         }
         let replayed = replay::replay(self.node, self.secret, self.path);
         let read = match replayed {

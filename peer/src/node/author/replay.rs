@@ -3,7 +3,7 @@
 //! The file is the truth: what it holds and the store lacks is committed, and a head that is known without the file has to
 //! be one of its list.
 
-use super::open::{Read, fresh, highest, note_name};
+use super::open::{Read, fresh, known, note_name};
 use super::refusal;
 use crate::api::{Code, Failure};
 use crate::io::author::{AuthorError, AuthorFile, Frame, Mark};
@@ -49,7 +49,7 @@ pub(super) fn replay(
 ) -> Result<Read, ReplayError> {
     let feed = &secret.feed_key();
     let stored = node.disk.head(feed)?;
-    let signed = highest(node, feed)?;
+    let signed = known(node, feed)?.into_iter();
     let mark = match &stored {
         Some(head) => usable_mark(node, path, head)?,
         None => None,
@@ -62,7 +62,9 @@ pub(super) fn replay(
     let stored = stored.as_deref().cloned();
     let mut replay = Replay {
         node,
-        signed: signed.map(|head| (head.body().length, head.body().root)),
+        signed: signed
+            .map(|head| (head.body().length, head.body().root))
+            .collect(),
         log: opened.unwrap_or_else(|| AuthorLog::new(fresh(secret))),
         head: stored.clone().filter(|_| from.is_some()),
         stored,
@@ -88,26 +90,27 @@ pub(super) fn replay(
     })
 }
 
-/// How far the store has followed the author's file, if a head of the file ends there.
+/// How far the store has followed the author's file, if the store's head ends there.
 fn usable_mark(node: &Node, path: &Path, stored: &Head) -> Result<Option<Mark>, Failure> {
     let body = stored.body();
-    match read_mark(node, &body.feed)? {
-        // A file that was put back from a backup has its heads elsewhere: then all of it is replayed.
-        Some(mark)
-            if mark.length == body.length && AuthorFile::has_mark(path, &body.feed, mark)? =>
-        {
-            Ok(Some(mark))
-        }
-        _ => Ok(None),
-    }
+    let mark = read_mark(node, &body.feed)?.filter(|mark| mark.length == body.length);
+    let Some(mark) = mark else {
+        return Ok(None);
+    };
+    // A file that was put back from a backup has its heads elsewhere, and one of another history has other heads there: then
+    // all of it is replayed.
+    let found = AuthorFile::head_at(path, &body.feed, mark)?;
+    let is_it = |head: Head| head.body().root == body.root;
+    Ok(found.is_some_and(is_it).then_some(mark))
 }
 
 /// Brings log and store up to the author's file, and finds out whether it is the same history.
 struct Replay<'a> {
     node: &'a Arc<Node>,
     log: AuthorLog,
-    /// Length and root of the highest head that is known without the file.
-    signed: Option<(u64, Hash)>,
+    /// Length and root of each head that is known without the file: none of them may be of another history than the file, or
+    /// the store would get parts of both.
+    signed: Vec<(u64, Hash)>,
     /// The store's head.
     stored: Option<Head>,
     /// The newest head of the file so far.
@@ -127,11 +130,11 @@ impl Replay<'_> {
             Frame::Head(head, mark) => return self.head(head, mark),
         };
         replayed.map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
-        match self.signed {
-            Some((length, root)) if length == self.log.length() && root != self.log.root() => {
-                Err(refusal::other_history(&self.log.feed()))
-            }
-            _ => Ok(()),
+        let length = self.log.length();
+        let mut signed = self.signed.iter().filter(|(known, _)| *known == length);
+        match signed.any(|(_, root)| *root != self.log.root()) {
+            true => Err(refusal::other_history(&self.log.feed())),
+            false => Ok(()),
         }
     }
 
