@@ -1,3 +1,5 @@
+mod runs;
+
 use super::*;
 use crate::store::{Row, RowKind};
 use levada_feed::bundle::{self, Slot};

@@ -73,10 +73,9 @@ impl Disk {
 
     /// The last run that begins at an index or before it.
     fn run_before(&self, number: u32, index: u64) -> Result<Option<Range<u64>>, StoreError> {
-        let until = self.bare.range(key(number, 0)..=key(number, index));
+        let mut until = self.bare.range(key(number, 0)..=key(number, index));
         until
-            .rev()
-            .next()
+            .next_back()
             .map(|entry| self.run_of(entry.into_inner()?))
             .transpose()
     }
