@@ -280,36 +280,6 @@ fn batch_that_was_not_committed_is_not_there_and_one_that_was_is_whole() {
 }
 
 #[test]
-fn records_of_a_range_come_in_order_until_enough() {
-    let folder = tempfile::tempdir().unwrap();
-    let disk = Disk::open(folder.path()).unwrap();
-    let feed = secret().feed_key();
-    disk.commit(&grown(&mut AuthorLog::new(secret()), 300))
-        .unwrap();
-    let indices = |range, most: usize| {
-        let mut seen = Vec::new();
-        disk.records(&feed, range, &mut |index, record| {
-            assert_eq!(disk.record(&feed, index).unwrap().unwrap(), record);
-            seen.push(index);
-            seen.len() < most
-        })
-        .unwrap();
-        seen
-    };
-    assert_eq!(
-        indices(0..u64::MAX, usize::MAX),
-        (0..300).collect::<Vec<_>>()
-    );
-    assert_eq!(indices(254..258, usize::MAX), [254, 255, 256, 257]);
-    assert_eq!(indices(10..300, 3), [10, 11, 12]);
-    assert_eq!(indices(300..u64::MAX, 3), Vec::<u64>::new());
-    assert_eq!(indices(9..9, 3), Vec::<u64>::new());
-    let other = FeedSecret::from_bytes(&[9; 32]).feed_key();
-    disk.records(&other, 0..9, &mut |_, _| panic!("of another feed"))
-        .unwrap();
-}
-
-#[test]
 fn dropped_records_are_not_held_and_everything_else_still_proves() {
     let folder = tempfile::tempdir().unwrap();
     let feed = secret().feed_key();

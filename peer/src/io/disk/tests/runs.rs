@@ -1,4 +1,5 @@
-//! Long runs of records, which come in as tables of their own: read like any others, and not believed before their batch.
+//! Records in their order, above all long runs, which come in as tables of their own: read like any others, and not believed
+//! before their batch.
 
 use super::*;
 use crate::io::fault::{Form, Plan};
@@ -54,6 +55,36 @@ fn seen(disk: &Disk) -> impl PartialEq + std::fmt::Debug + use<> {
     let retracted = disk.retracted(&feed, 0..u64::MAX).unwrap();
     let held = disk.held(&feed);
     (records, rows(disk), some, single, retracted, held)
+}
+
+#[test]
+fn records_of_a_range_come_in_order_until_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Disk::open(folder.path()).unwrap();
+    let feed = secret().feed_key();
+    disk.commit(&grown(&mut AuthorLog::new(secret()), 300))
+        .unwrap();
+    let indices = |range, most: usize| {
+        let mut seen = Vec::new();
+        disk.records(&feed, range, &mut |index, record| {
+            assert_eq!(disk.record(&feed, index).unwrap().unwrap(), record);
+            seen.push(index);
+            seen.len() < most
+        })
+        .unwrap();
+        seen
+    };
+    assert_eq!(
+        indices(0..u64::MAX, usize::MAX),
+        (0..300).collect::<Vec<_>>()
+    );
+    assert_eq!(indices(254..258, usize::MAX), [254, 255, 256, 257]);
+    assert_eq!(indices(10..300, 3), [10, 11, 12]);
+    assert_eq!(indices(300..u64::MAX, 3), Vec::<u64>::new());
+    assert_eq!(indices(9..9, 3), Vec::<u64>::new());
+    let other = FeedSecret::from_bytes(&[9; 32]).feed_key();
+    disk.records(&other, 0..9, &mut |_, _| panic!("of another feed"))
+        .unwrap();
 }
 
 #[test]
