@@ -149,7 +149,7 @@ impl Liar {
         }
     }
 
-    /// Returns once somebody waits for an answer that will not come.
+    /// Returns once it was asked again what it lies about, or was before: each such request counts once.
     ///
     /// # Panics
     /// Never: it answers as long as the test goes on.
@@ -194,6 +194,8 @@ impl Shared {
             return std::io::copy(&mut peer, &mut asker).map(drop);
         }
         self.counts.lies.fetch_add(1, Ordering::Relaxed);
+        // The test may be over.
+        let _ = self.asked.send(());
         if self.is_told(&mut asker)? {
             return Ok(());
         }
@@ -227,8 +229,7 @@ impl Shared {
     fn is_told(&self, asker: &mut TcpStream) -> std::io::Result<bool> {
         match self.lie {
             Lie::Silent => {
-                // The test may be over. Then until the asker hangs up.
-                let _ = self.asked.send(());
+                // Until the asker hangs up.
                 asker.read_to_end(&mut Vec::new())?;
             }
             Lie::Said(bytes) => asker.write_all(bytes)?,

@@ -151,6 +151,21 @@ fn media_alone(is_about: fn(&str) -> bool, title: &str, lies: impl Iterator<Item
     }
 }
 
+/// A node that serves and logs all that it does.
+fn serve(follower: &Machine, more: &[&str]) -> Running {
+    let args = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--json",
+        "--log",
+        "debug",
+    ];
+    let mut living = follower.start(&[&args, more].concat());
+    living.event().expect("it serves");
+    living
+}
+
 /// The liar is asked first, an honest peer after it: everything comes.
 fn beside_an_honest_peer(is_about: fn(&str) -> bool) {
     let (_author, serving) = author();

@@ -21,6 +21,7 @@ MIB = 1024 * 1024
 FEEDS_BYTES_MAX = MIB
 LATEST_BYTES_MAX = 10 * MIB
 HAVE_BYTES_MAX = 5 * MIB
+HEAD_ANSWER_BYTES_MAX = 16_384
 BATCH_BYTES_MAX = 64 + 512 * (16384 + 8)
 BATCH_HASHES_MAX = 512
 BATCH_BLOB_BYTES_MAX = 16384
@@ -200,7 +201,7 @@ class Client:
     def head(self, feed, have=0):
         """The newest head, with its slice."""
         path = f"/v1/feeds/{key.to_text(feed)}/head?have={have}"
-        return list_page.check_answer(self._get(path, list_page.ANSWER_BYTES_MAX), feed, have)
+        return list_page.check_answer(self._get(path, HEAD_ANSWER_BYTES_MAX), feed, have)
 
     def bundle(self, feed, start, end, at=None):
         """The records start..end, or fewer."""

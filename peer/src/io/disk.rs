@@ -275,7 +275,8 @@ impl Disk {
         let mut value = number.to_be_bytes().to_vec();
         value.extend_from_slice(&state.held.to_bytes());
         write.insert(&self.feeds, batch.feed().as_bytes(), value);
-        self.write_records(&mut write, number, batch.records())?;
+        let is_stored = known.contains_key(batch.feed());
+        self.write_records(&mut write, (number, is_stored), batch.records())?;
         self.apply(write)?;
         known.insert(*batch.feed(), state);
         Ok(named)

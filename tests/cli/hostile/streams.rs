@@ -1,7 +1,7 @@
 //! Streams of news that lie: what is not there, what was not signed, of another feed, without end or measure. A follower hears
 //! each once, names who lied, and hears what is true from the honest peer beside, meanwhile.
 
-use super::{author, body_of};
+use super::{author, body_of, serve};
 use crate::machine::{Machine, Running, Serving};
 use levada_feed::codec::{self, Writer};
 use levada_feed::head::{Head, HeadBody};
@@ -120,20 +120,6 @@ fn lies(author: &Machine, serving: &Serving) -> (Vec<Lie>, Vec<Lie>) {
     (wrong.to_vec(), floods.to_vec())
 }
 
-fn serve(follower: &Machine) -> Running {
-    let args = [
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--json",
-        "--log",
-        "debug",
-    ];
-    let mut living = follower.start(&args);
-    living.event().expect("it serves");
-    living
-}
-
 /// Follows the feed at these liars, and at the honest peer after them.
 fn follow(serving: &Serving, liars: &[&Liar]) -> Machine {
     let follower = Machine::new();
@@ -164,7 +150,7 @@ fn follower_among_lying_streams_names_them_and_hears_of_what_is_new() {
     let floods: Vec<Liar> = floods.iter().map(start).collect();
     let liars: Vec<&Liar> = wrong.iter().chain(&floods).collect();
     let follower = follow(&serving, &liars);
-    let mut living = serve(&follower);
+    let mut living = serve(&follower, &[]);
     liars.iter().for_each(|liar| liar.wait_until_left());
     author.write("folder/new.bin", b"new");
     author.done(&["publish", "folder"]);
@@ -198,7 +184,7 @@ fn streams_that_end_at_once_or_say_nothing_of_use_do_not_hide_what_is_new() {
     let told = [frame(0, 4, &impossible_runs()), frame(0, 0xffff, b"later")].concat();
     let silent = Liar::start(&serving.address, is_watch, once(told));
     let follower = follow(&serving, &[&ending, &silent]);
-    let mut living = serve(&follower);
+    let mut living = serve(&follower, &[]);
     for name in ["new", "newer", "newest"] {
         author.write(&format!("folder/{name}.bin"), name.as_bytes());
         author.done(&["publish", "folder"]);
@@ -217,7 +203,7 @@ fn records_that_a_stream_told_of_and_does_not_have_come_from_another_peer() {
     let is_bundle: fn(&str) -> bool = |line| line.contains("/bundle?from");
     let liar = Liar::start(&serving.address, is_bundle, Lie::NotThere);
     let follower = follow(&serving, &[&liar]);
-    let mut living = serve(&follower);
+    let mut living = serve(&follower, &[]);
     for name in ["new", "newer"] {
         author.write(&format!("folder/{name}.bin"), name.as_bytes());
         author.done(&["publish", "folder"]);

@@ -1,7 +1,7 @@
 //! What a stranger's answer says in words: its status, its headers, the body of an error. It never reaches a terminal, a log
 //! or JSON as it is, and not at any length.
 
-use super::{author, is_bundle, is_bytes};
+use super::{author, is_bundle, is_bytes, serve};
 use crate::machine::Machine;
 use levada_tests::liar::{Liar, Lie};
 
@@ -90,23 +90,12 @@ fn text_of_answers_reaches_no_log_as_it_is() {
             "follow",
             &serving.link().replace(&serving.address, &liar.address),
         ]);
-        let mut args = vec![
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--json",
-            "--log",
-            "debug",
-        ];
-        if at % 4 == 0 {
-            args.push("--log-json");
-        }
-        let mut living = follower.start(&args);
-        living.event().expect("it serves");
         let before = liar.lies();
+        let form: &[&str] = if at % 4 == 0 { &["--log-json"] } else { &[] };
+        let living = serve(&follower, form);
         // The stream, and the head that a peer without streams is asked for.
-        while liar.lies() < before + 2 {
-            std::thread::yield_now();
+        for _ in 0..before + 2 {
+            liar.wait_for_asker();
         }
         living.interrupt();
         let ran = living.end().exits(0);

@@ -10,7 +10,7 @@
 
 use super::{Disk, key};
 use crate::store::StoreError;
-use fjall::{Database, Iter, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, Slice};
+use fjall::{Database, Guard, Iter, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, Slice};
 use std::iter::Peekable;
 
 /// Bytes of records in a batch that make a table of their own worth its syncs.
@@ -66,22 +66,23 @@ impl Records {
     }
 }
 
-struct Entries(Iter);
-
 type Entry = fjall::Result<(Slice, Slice)>;
 
-impl Iterator for Entries {
+/// Keys with their values, so that the next one can be looked at before it is taken.
+pub(super) struct Entries<I>(pub(super) I);
+
+impl<I: Iterator<Item = Guard>> Iterator for Entries<I> {
     type Item = Entry;
 
     fn next(&mut self) -> Option<Entry> {
-        self.0.next().map(fjall::Guard::into_inner)
+        self.0.next().map(Guard::into_inner)
     }
 }
 
 /// Records in the order of their keys.
 pub(super) struct Merged {
-    few: Peekable<Entries>,
-    runs: Peekable<Entries>,
+    few: Peekable<Entries<Iter>>,
+    runs: Peekable<Entries<Iter>>,
 }
 
 impl Iterator for Merged {
@@ -105,20 +106,21 @@ impl Iterator for Merged {
 }
 
 impl Disk {
-    /// Writes the records of a batch: at once as a table of their own, or with the rest of it.
+    /// Writes the records of a batch: at once as a table of their own, or with the rest of it, as those of a feed whose number
+    /// is not stored yet.
     pub(super) fn write_records(
         &self,
         write: &mut OwnedWriteBatch,
-        number: u32,
+        (number, is_stored): (u32, bool),
         records: &[(u64, Vec<u8>)],
     ) -> Result<(), StoreError> {
-        if !is_run(records) {
+        if !(is_stored && is_run(records)) {
             for (index, record) in records {
                 self.records.put(write, key(number, *index), record);
             }
             return Ok(());
         }
-        // The feed's number above all: a table that is found under it must not become another feed's.
+        // The feed's number above all: a table that is found under it must not become another feed's after a crash.
         self.make_durable()?;
         let written = self.change(|| {
             let mut table = self.records.runs.start_ingestion()?;

@@ -72,6 +72,15 @@ impl Place {
         Self::with(Room::default()).await
     }
 
+    /// The own feed grows to this length, and all who listen hear of it.
+    fn grow_to(&mut self, length: u64) {
+        self.served
+            .disk
+            .commit(&grow(&mut self.log, length))
+            .unwrap();
+        self.news.head(&own());
+    }
+
     async fn with(room: Room) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let disk = Arc::new(Disk::open(&folder.path().join("store")).unwrap());

@@ -104,6 +104,12 @@ impl Stream {
         // The reader sees at once that it is listened to.
         let mut is_open = self.send(frame::write_alive()).await;
         while is_open {
+            if self.counts_anew() {
+                for (at, what) in std::mem::take(&mut later) {
+                    let is_due = due.entry(at).or_default();
+                    *is_due = is_due.and(what);
+                }
+            }
             for (at, what) in std::mem::take(&mut due) {
                 if !self.may_tell(at) {
                     let waits = later.entry(at).or_default();
@@ -123,23 +129,27 @@ impl Stream {
             }
             tokio::select! {
                 heard = self.listening.next() => due = heard,
-                () = tokio::time::sleep_until(self.counted_until), if !later.is_empty() => {
-                    due = std::mem::take(&mut later);
-                }
+                () = tokio::time::sleep_until(self.counted_until), if !later.is_empty() => {}
                 () = tokio::time::sleep(ALIVE_TIME) => is_open = self.send(frame::write_alive()).await,
                 () = self.sender.closed() => return,
             }
         }
     }
 
-    /// Whether frames about the feed at a place do not have to wait.
-    fn may_tell(&mut self, at: u32) -> bool {
+    /// Begins to count frames anew once the time is over; says whether it was.
+    fn counts_anew(&mut self) -> bool {
         let now = clock::timer();
-        if now >= self.counted_until {
+        let is_over = now >= self.counted_until;
+        if is_over {
             self.counted_until = now + COUNT_TIME;
             self.frames = 0;
             self.told.iter_mut().for_each(|told| told.frames = 0);
         }
+        is_over
+    }
+
+    /// Whether frames about the feed at a place do not have to wait.
+    fn may_tell(&self, at: u32) -> bool {
         let told = usize::try_from(at).ok().and_then(|at| self.told.get(at));
         self.frames < OF_ALL_MAX || told.is_some_and(|told| told.frames < OF_FEED_MAX)
     }

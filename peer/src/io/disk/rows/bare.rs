@@ -4,6 +4,7 @@
 //! Runs do not overlap.
 
 use super::{Stored, decode};
+use crate::io::disk::records::Entries;
 use crate::io::disk::{Disk, index_in, key};
 use crate::store::{RowKind, StoreError};
 use fjall::{Iter, OwnedWriteBatch};
@@ -42,7 +43,9 @@ fn take_runs(rows: &mut BTreeMap<u64, Stored>, is_new: impl Fn(u64) -> bool) -> 
         }
     }
     runs.retain(|run| run.end - run.start >= RUN_ROWS);
-    rows.retain(|index, _| !runs.iter().any(|run| run.contains(index)));
+    for index in runs.iter().cloned().flatten() {
+        rows.remove(&index);
+    }
     runs
 }
 
@@ -128,20 +131,10 @@ impl Disk {
     }
 }
 
-struct Entries(Rev<Iter>);
-
-impl Iterator for Entries {
-    type Item = fjall::Result<(fjall::Slice, fjall::Slice)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(fjall::Guard::into_inner)
-    }
-}
-
 /// Rows of a range and what lies in runs, the last first.
 pub(super) struct Backwards<'a> {
     disk: &'a Disk,
-    rows: Peekable<Entries>,
+    rows: Peekable<Entries<Rev<Iter>>>,
     runs: Rev<Iter>,
     range: Range<u64>,
     /// What is left of the run that is being read.

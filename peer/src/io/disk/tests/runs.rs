@@ -139,6 +139,20 @@ fn long_run_reads_as_the_same_records_do_that_came_a_few_at_a_time() {
 }
 
 #[test]
+fn first_batch_of_a_feed_is_no_run_so_that_its_number_is_never_lost_before_its_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Disk::open(folder.path()).unwrap();
+    let counted = Plan::count(folder.path());
+    let mut log = AuthorLog::new(secret());
+    for at in 0..LENGTH {
+        append(&mut log, item(&format!("{at} {}", "x".repeat(250)), None));
+    }
+    disk.commit(&log.sign(1).unwrap()).unwrap();
+    assert_eq!(counted.steps().len(), 1, "one write, and all is in it");
+    assert!(disk.record(&secret().feed_key(), 2_999).unwrap().is_some());
+}
+
+#[test]
 fn long_run_that_a_crash_cut_short_is_not_read_and_comes_again() {
     let batches = long(&mut AuthorLog::new(secret()));
     let feed = secret().feed_key();
@@ -172,6 +186,7 @@ fn long_run_that_a_crash_cut_short_is_not_read_and_comes_again() {
         steps
     };
     let steps = attempt(None);
+    // The journal, the table, the batch.
     assert!(steps >= 3, "{steps}");
     for step in 0..steps {
         for form in Form::ALL {

@@ -105,12 +105,7 @@ async fn stream_tells_what_is_new_and_else_only_that_it_is_there() {
     // Who knows the head already is told of the next one, for what it has.
     let mut knows = Heard::of(&place, &[watched(own(), 5, Some(tag(&head)))]).await;
     for length in [6, 9] {
-        place
-            .served
-            .disk
-            .commit(&grow(&mut place.log, length))
-            .unwrap();
-        place.news.head(&own());
+        place.grow_to(length);
         let told = knows.head(0, if length == 6 { 5 } else { 6 }).await;
         assert_eq!(told.body().length, length);
         let told = heard.head(at, if length == 6 { 5 } else { 6 }).await;
@@ -165,12 +160,7 @@ async fn reader_that_takes_nothing_costs_a_few_frames_and_holds_up_nobody() {
     let mut quick = Heard::of(&place, &all).await;
     let mut before = 5;
     for length in 6..40 {
-        place
-            .served
-            .disk
-            .commit(&grow(&mut place.log, length))
-            .unwrap();
-        place.news.head(&own());
+        place.grow_to(length);
         assert_eq!(quick.head(0, before).await.body().length, length);
         before = length;
     }
@@ -190,12 +180,7 @@ async fn storm_of_heads_is_told_in_no_more_frames_than_a_reader_takes() {
     // As many as one feed may have, and one more.
     let most = u64::try_from(FRAMES_A_MINUTE / 2 - 8 + 2).unwrap();
     for length in 6..=400 {
-        place
-            .served
-            .disk
-            .commit(&grow(&mut place.log, length))
-            .unwrap();
-        place.news.head(&own());
+        place.grow_to(length);
         if length < 6 + most {
             assert_eq!(heard.head(0, length - 1).await.body().length, length);
         }
