@@ -12,6 +12,7 @@ pub use fields::{
     Fields, is_null, read_array, read_bool, read_bytes, read_fixed, read_text, read_uint,
 };
 use minicbor::{Decoder, Encoder};
+use std::ops::Range;
 
 /// What the check saw besides canonical form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -225,8 +226,7 @@ impl Writer {
 
     /// A map; entries may be added in any order.
     pub fn map(&mut self, map: MapWriter) -> &mut Self {
-        let bytes = map.finish();
-        self.raw(&bytes)
+        map.write_into(self)
     }
 
     fn put(
@@ -240,17 +240,32 @@ impl Writer {
     }
 }
 
+/// Fields of most maps, and bytes of what they hold: memory is asked for once.
+const MAP_FIELDS: usize = 8;
+const MAP_BYTES: usize = 512;
+
 /// Collects the entries of a map and writes them in canonical order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct MapWriter {
-    entries: Vec<(&'static str, Vec<u8>)>,
+    /// Names, and where in `values` the value of each lies.
+    entries: Vec<(&'static str, Range<usize>)>,
+    values: Writer,
+}
+
+impl Default for MapWriter {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl MapWriter {
     /// An empty map.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            entries: Vec::with_capacity(MAP_FIELDS),
+            values: Writer(Vec::with_capacity(MAP_BYTES)),
+        }
     }
 
     /// Adds one entry. A name may be added once.
@@ -260,9 +275,9 @@ impl MapWriter {
         name: &'static str,
         write: impl FnOnce(&mut Writer) -> &mut Writer,
     ) -> Self {
-        let mut writer = Writer::new();
-        write(&mut writer);
-        self.entries.push((name, writer.finish()));
+        let start = self.values.0.len();
+        write(&mut self.values);
+        self.entries.push((name, start..self.values.0.len()));
         self
     }
 
@@ -282,17 +297,22 @@ impl MapWriter {
 
     /// The map's bytes.
     #[must_use]
-    pub fn finish(mut self) -> Vec<u8> {
+    pub fn finish(self) -> Vec<u8> {
+        let names: usize = self.entries.iter().map(|(name, _)| name.len() + 2).sum();
+        let mut writer = Writer(Vec::with_capacity(self.values.0.len() + names + 2));
+        self.write_into(&mut writer);
+        writer.finish()
+    }
+
+    fn write_into(mut self, writer: &mut Writer) -> &mut Writer {
         self.entries.sort_by_key(|(name, _)| (name.len(), *name));
-        let mut writer = Writer::new();
-        writer.put(|e| {
-            e.map(u64::try_from(self.entries.len()).unwrap_or(u64::MAX))
-                .map(drop)
-        });
-        for (name, value) in &self.entries {
+        let count = u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
+        writer.put(|e| e.map(count).map(drop));
+        for (name, value) in self.entries {
+            let value = self.values.0.get(value).unwrap_or_default();
             writer.text(name).raw(value);
         }
-        writer.finish()
+        writer
     }
 }
 

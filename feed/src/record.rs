@@ -13,7 +13,7 @@ use crate::key::FeedKey;
 use serde::{Deserialize, Serialize};
 
 pub use read::{Unreadable, read, read_stamp};
-pub use write::{Unwritable, write};
+pub use write::{Unwritable, Written, write};
 
 /// One entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

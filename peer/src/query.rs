@@ -8,13 +8,22 @@ use levada_feed::hash::Hash;
 use levada_feed::record::{self, Body, File, Record};
 
 /// What a record changes in the index, and the blobs that it names.
+pub type Change = (RowChange, Vec<Hash>);
+
+/// What the record that stands at `index` changes; one that is unreadable begins something of which nothing is known.
 #[must_use]
-pub fn changes(bytes: &[u8], index: u64) -> (RowChange, Vec<Hash>) {
-    let Ok(record) = record::read(bytes, index) else {
-        return (RowChange::Begin(RowKind::Other), Vec::new());
-    };
+pub fn changes(bytes: &[u8], index: u64) -> Change {
+    match record::read(bytes, index) {
+        Ok(record) => changes_of(&record),
+        Err(_) => (RowChange::Begin(RowKind::Other), Vec::new()),
+    }
+}
+
+/// The same, of a record that is not read from bytes: its author's.
+#[must_use]
+pub fn changes_of(record: &Record) -> Change {
     let named = files(&record.body).iter().map(|file| file.hash).collect();
-    let change = match record.body {
+    let change = match &record.body {
         Body::Item(item) => match item.edits {
             Some(first) => RowChange::Edit(first.index, first.link),
             None => RowChange::Begin(RowKind::Item),
@@ -60,7 +69,81 @@ pub fn published(first: &Record, head_time: u64, first_seen: Option<u64>) -> u64
 
 #[cfg(test)]
 mod tests {
-    use super::shown_time;
+    use super::{changes, changes_of, shown_time};
+    use levada_feed::hash::Hash;
+    use levada_feed::key::FeedSecret;
+    use levada_feed::record::{
+        Body, Collection, File, Item, Listing, Moved, Profile, Record, Reference, Retract, Role,
+        write,
+    };
+
+    fn file(byte: u8) -> File {
+        File {
+            hash: Hash([byte; 32]),
+            size: 9,
+            media_type: "image/png".into(),
+            role: Role::Main,
+            name: None,
+            duration: None,
+            width: None,
+            height: None,
+            codecs: None,
+            language: None,
+            blurhash: None,
+        }
+    }
+
+    #[test]
+    fn record_that_is_made_changes_what_it_changes_once_it_is_read() {
+        let feed = FeedSecret::from_bytes(&[5; 32]).feed_key();
+        let target = Reference {
+            feed: None,
+            index: 3,
+            link: Hash([8; 32]),
+        };
+        let item = |files, edits| {
+            Body::Item(Box::new(Item {
+                files,
+                edits,
+                ..Item::default()
+            }))
+        };
+        let listing = Listing {
+            feed,
+            first: None,
+            hints: Vec::new(),
+            title: None,
+            note: None,
+            tags: Vec::new(),
+            catalogue: false,
+            head: None,
+        };
+        let bodies = [
+            item(Vec::new(), None),
+            item(vec![file(1), file(2)], None),
+            item(vec![file(1)], Some(target)),
+            Body::Profile(Box::new(Profile {
+                avatar: Some(file(4)),
+                ..Profile::default()
+            })),
+            Body::Retract(Retract {
+                target,
+                reason: None,
+            }),
+            Body::Collection(Collection::default()),
+            Body::Listing(Box::new(listing)),
+            Body::Moved(Moved { feed }),
+            Body::Unknown {
+                kind: "state".into(),
+            },
+        ];
+        for body in bodies {
+            let (time, salt) = (5, [0; 16]);
+            let record = Record { time, salt, body };
+            let read = changes(&write(&record, 9).unwrap(), 9);
+            assert_eq!(changes_of(&record), read, "{record:?}");
+        }
+    }
 
     #[test]
     fn date_ahead_of_its_head_or_of_us_is_brought_back() {

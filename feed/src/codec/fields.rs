@@ -103,7 +103,8 @@ pub fn is_null(bytes: &[u8]) -> bool {
 /// The entries of one map, taken by name; what is left over is unknown.
 #[derive(Debug)]
 pub struct Fields<'a> {
-    entries: Vec<(&'a str, &'a [u8])>,
+    /// Names as bytes: they are compared, and that they are text was checked.
+    entries: Vec<(&'a [u8], &'a [u8])>,
 }
 
 impl<'a> Fields<'a> {
@@ -117,7 +118,7 @@ impl<'a> Fields<'a> {
         for _ in 0..count {
             let key = end_of_value(bytes, at)?;
             let value = end_of_value(bytes, key)?;
-            entries.push((read_text(bytes.get(at..key)?)?, bytes.get(key..value)?));
+            entries.push((string_of(bytes.get(at..key)?, 3)?, bytes.get(key..value)?));
             at = value;
         }
         Some(Self { entries })
@@ -128,7 +129,7 @@ impl<'a> Fields<'a> {
     pub fn value(&self, name: &str) -> Option<&'a [u8]> {
         self.entries
             .iter()
-            .find(|(key, _)| *key == name)
+            .find(|(key, _)| *key == name.as_bytes())
             .map(|(_, value)| *value)
     }
 

@@ -6,7 +6,7 @@ use crate::hash::Hash;
 use crate::head::{Head, HeadBody};
 use crate::key::{FeedKey, FeedSecret};
 use crate::limits::{INTEGER_MAX, LENGTH_MAX};
-use crate::record;
+use crate::record::{self, Written};
 use crate::tree::{GrowingList, Pieces};
 
 /// Why a record was not appended.
@@ -18,6 +18,12 @@ pub enum AppendRefused {
     /// A feed has at most 2^40 records.
     #[error("the feed is full")]
     Full,
+    /// The record was written for another place in the feed.
+    #[error("this record was written to stand at {index}")]
+    Misplaced {
+        /// That place.
+        index: u64,
+    },
 }
 
 /// A feed under its author's own key.
@@ -105,6 +111,27 @@ impl AuthorLog {
         let read = record::read(&record, index).map_err(AppendRefused::Unreadable)?;
         let link = self.log.add(record, read.media())?;
         Ok((index, link))
+    }
+
+    /// The same, of a record that was written for this place and needs no second look.
+    ///
+    /// # Errors
+    /// See `AppendRefused`; the log is as before.
+    pub fn append_written(&mut self, written: Written) -> Result<(u64, Hash), AppendRefused> {
+        let (index, media) = (written.index(), written.media());
+        if index != self.length() {
+            return Err(AppendRefused::Misplaced { index });
+        }
+        let link = self.log.add(written.into_bytes(), media)?;
+        Ok((index, link))
+    }
+
+    /// The bytes of a record that no head covers yet.
+    #[must_use]
+    pub fn unsigned(&self, index: u64) -> Option<&[u8]> {
+        let appended = &self.log.appended;
+        let at = appended.binary_search_by_key(&index, |(index, _)| *index);
+        appended.get(at.ok()?).map(|(_, record)| record.as_slice())
     }
 
     /// Signs a head over all that was appended, or the same list again at a later time. `None` for a feed without

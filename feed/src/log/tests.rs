@@ -11,7 +11,7 @@ use crate::head::HeadBody;
 use crate::key::FeedSecret;
 use crate::limits::BUNDLE_BYTES_MAX;
 use crate::link::First;
-use crate::record::{self, Body, Profile, Record};
+use crate::record::{self, Body, File, Item, Profile, Record, Role, Written};
 use crate::reject::Reject;
 use std::collections::BTreeMap;
 
@@ -33,6 +33,22 @@ fn record(index: u64, text: &str) -> Vec<u8> {
         index,
     )
     .unwrap()
+}
+
+fn file(size: u64) -> File {
+    File {
+        hash: Hash([1; 32]),
+        size,
+        media_type: "image/png".into(),
+        role: Role::Main,
+        name: None,
+        duration: None,
+        width: None,
+        height: None,
+        codecs: None,
+        language: None,
+        blurhash: None,
+    }
 }
 
 /// Appends up to `length` records, in one batch.
@@ -105,23 +121,36 @@ fn unreadable_records_are_not_appended() {
 }
 
 #[test]
-fn sum_of_media_stops_at_the_largest_integer_and_the_feed_goes_on() {
-    let file = record::File {
-        hash: Hash::of(b"x"),
-        size: 1 << 44,
-        media_type: "video/mp4".into(),
-        role: record::Role::Main,
-        name: None,
-        duration: None,
-        width: None,
-        height: None,
-        codecs: None,
-        language: None,
-        blurhash: None,
+fn record_written_for_its_place_is_appended_as_its_bytes_would_be_and_nowhere_else() {
+    let item = Record {
+        time: 7,
+        salt: [3; 16],
+        body: Body::Item(Box::new(Item {
+            files: vec![file(1_000)],
+            ..Item::default()
+        })),
     };
-    let item = record::Item {
+    let ((mut one, _), (mut other, _)) = (author(1), author(1));
+    let appended = other.append(record::write(&item, 1).unwrap());
+    assert_eq!(one.append_written(Written::of(&item, 1).unwrap()), appended);
+    assert_eq!(
+        one.unsigned(1),
+        Some(record::write(&item, 1).unwrap().as_slice())
+    );
+    assert_eq!(one.unsigned(0), None, "a head covers it");
+    let misplaced = one.append_written(Written::of(&item, 1).unwrap());
+    assert_eq!(misplaced, Err(AppendRefused::Misplaced { index: 1 }));
+    let (one, other) = (one.sign(2_000).unwrap(), other.sign(2_000).unwrap());
+    assert_eq!(one.head(), other.head(), "the sums too");
+    assert_eq!(one.records(), other.records());
+}
+
+#[test]
+fn sum_of_media_stops_at_the_largest_integer_and_the_feed_goes_on() {
+    let file = file(1 << 44);
+    let item = Item {
         files: vec![file; 300],
-        ..record::Item::default()
+        ..Item::default()
     };
     let item = |index| {
         let body = Body::Item(Box::new(item.clone()));

@@ -166,11 +166,7 @@ impl<'a> Reader<'a> {
         field: &'static str,
         read: impl FnOnce(&'a [u8]) -> Option<T>,
     ) -> Result<T, Unreadable> {
-        let wrong = Unreadable::Field {
-            kind: self.kind,
-            field,
-        };
-        self.fields.value(field).and_then(read).ok_or(wrong)
+        self.optional(field, read)?.ok_or_else(|| self.wrong(field))
     }
 
     fn optional<T>(
@@ -178,10 +174,16 @@ impl<'a> Reader<'a> {
         field: &'static str,
         read: impl FnOnce(&'a [u8]) -> Option<T>,
     ) -> Result<Option<T>, Unreadable> {
-        if self.fields.value(field).is_none() {
-            Ok(None)
-        } else {
-            self.needed(field, read).map(Some)
+        match self.fields.value(field) {
+            None => Ok(None),
+            Some(bytes) => read(bytes).map(Some).ok_or_else(|| self.wrong(field)),
+        }
+    }
+
+    fn wrong(&self, field: &'static str) -> Unreadable {
+        Unreadable::Field {
+            kind: self.kind,
+            field,
         }
     }
 
@@ -206,22 +208,14 @@ impl<'a> Reader<'a> {
     }
 
     fn texts(&self, field: &'static str) -> Result<Vec<String>, Unreadable> {
-        let wrong = Unreadable::Field {
-            kind: self.kind,
-            field,
-        };
-        self.list(field, |bytes| text(bytes).ok_or_else(|| wrong.clone()))
+        self.list(field, |bytes| text(bytes).ok_or_else(|| self.wrong(field)))
     }
 
     /// A map inside this one.
     fn inner(&self, field: &'static str, bytes: &'a [u8]) -> Result<Self, Unreadable> {
-        let wrong = Unreadable::Field {
-            kind: self.kind,
-            field,
-        };
         Ok(Self {
             kind: self.kind,
-            fields: Fields::read(bytes).ok_or(wrong)?,
+            fields: Fields::read(bytes).ok_or_else(|| self.wrong(field))?,
         })
     }
 }

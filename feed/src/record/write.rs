@@ -11,6 +11,48 @@ use crate::codec::{MapWriter, Writer};
 #[error("this would make an unreadable record: {0}")]
 pub struct Unwritable(pub Unreadable);
 
+/// A record in its one byte form, which can be read back where it was written to stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    index: u64,
+    bytes: Vec<u8>,
+    media: u64,
+}
+
+impl Written {
+    /// Encodes a record that will stand at `index`.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub fn of(record: &Record, index: u64) -> Result<Self, Unwritable> {
+        let bytes = write(record, index)?;
+        let media = record.media();
+        Ok(Self {
+            index,
+            bytes,
+            media,
+        })
+    }
+
+    /// Where it will stand.
+    #[must_use]
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// Sum of the sizes of the files that it names.
+    #[must_use]
+    pub fn media(&self) -> u64 {
+        self.media
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
 /// Encodes a record that will stand at `index`.
 ///
 /// # Errors

@@ -16,10 +16,11 @@ use crate::api::{Code, Event, Failure};
 use crate::io::author::AuthorFile;
 use crate::io::clock;
 use crate::io::keys::KeyEntry;
+use crate::query::{self, Change};
 use levada_feed::hash::Hash;
 use levada_feed::key::{FeedKey, FeedSecret};
-use levada_feed::log::{AppendRefused, AuthorLog};
-use levada_feed::record::{self, Body, Profile, Record};
+use levada_feed::log::AuthorLog;
+use levada_feed::record::{Body, Profile, Record, Written};
 use open::{open_log, refuse_stopped};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -37,7 +38,8 @@ pub(super) struct Author {
     feed: FeedKey,
     /// Absent in a dry run.
     open: Option<Open>,
-    pending: Vec<(u64, Vec<u8>)>,
+    /// What each record changes that waits to be signed.
+    changes: Vec<Change>,
     salts: Salts,
 }
 
@@ -141,14 +143,14 @@ impl Aside {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| {
-                Failure::new(
-                    Code::Failed,
-                    format!("the system gives no threads: {error}"),
-                )
-            })?;
+            .map_err(|error| no_threads(&error))?;
         Ok(runtime.block_on(work))
     }
+}
+
+pub(super) fn no_threads(error: &std::io::Error) -> Failure {
+    let message = format!("the system gives no threads: {error}");
+    Failure::new(Code::Failed, message)
 }
 
 impl Author {
@@ -172,7 +174,7 @@ impl Author {
                     new_key: None,
                     feed,
                     open: None,
-                    pending: Vec::new(),
+                    changes: Vec::new(),
                     salts: Salts::default(),
                 });
             }
@@ -188,7 +190,7 @@ impl Author {
                 new_key: None,
                 feed: entry.feed,
                 open: None,
-                pending: Vec::new(),
+                changes: Vec::new(),
                 salts: Salts::default(),
             });
         }
@@ -217,7 +219,7 @@ impl Author {
                 file,
                 _signing: signing,
             }),
-            pending: Vec::new(),
+            changes: Vec::new(),
             salts: Salts::default(),
         };
         if is_empty {
@@ -246,15 +248,12 @@ impl Author {
 
     /// Records that wait to be signed.
     pub(super) fn appended(&self) -> usize {
-        self.pending.len()
+        self.changes.len()
     }
 
     /// The bytes of a record that waits to be signed.
     pub(super) fn pending(&self, index: u64) -> Option<Vec<u8>> {
-        self.pending
-            .iter()
-            .find(|(at, _)| *at == index)
-            .map(|(_, bytes)| bytes.clone())
+        self.open.as_ref()?.log.unsigned(index).map(<[u8]>::to_vec)
     }
 
     /// Appends a record; it is public once `sign` has returned.
@@ -262,22 +261,18 @@ impl Author {
         let Some(open) = &mut self.open else {
             return Ok((0, Hash([0; 32])));
         };
-        let salt = self.salts.next()?;
         let record = Record {
             time: now,
-            salt,
+            salt: self.salts.next()?,
             body,
         };
-        let bytes = record::write(&record, open.log.length())
+        let written = Written::of(&record, open.log.length())
             .map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
         let appended = open
             .log
-            .append(bytes.clone())
-            .map_err(|error| match error {
-                AppendRefused::Full => Failure::new(Code::Failed, "the feed is full"),
-                AppendRefused::Unreadable(why) => Failure::new(Code::Usage, why.to_string()),
-            })?;
-        self.pending.push((appended.0, bytes));
+            .append_written(written)
+            .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+        self.changes.push(query::changes_of(&record));
         Ok(appended)
     }
 
@@ -288,6 +283,7 @@ impl Author {
         };
         // What others have may have come to light since this was opened.
         refuse_stopped(node, &self.feed, Trust::Marked)?;
+        let changes = std::mem::take(&mut self.changes);
         let Some(batch) = open.log.sign(now) else {
             return Ok(());
         };
@@ -301,14 +297,13 @@ impl Author {
             .collect();
         let small: Vec<&[u8]> = small.iter().map(Vec::as_slice).collect();
         let mark = open.file.append(&records, &small, head)?;
-        node.commit_own(&batch)?;
+        node.commit_made(&batch, changes)?;
         node.remember_head(batch.head())?;
         write_mark(node, &self.feed, mark)?;
         // What comes up elsewhere from now on was signed by another machine.
         node.note_asked(&self.feed);
         let (feed, length) = (super::words::short(&self.feed), head.body().length);
         tracing::info!(feed, length, records = records.len(), "signed");
-        self.pending.clear();
         Ok(())
     }
 }

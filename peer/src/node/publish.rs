@@ -7,23 +7,24 @@
 mod append;
 mod asked;
 mod entry;
+mod gone;
 mod item;
 mod reading;
 
 pub(super) use asked::check_words;
 pub(super) use item::describe;
 
-use super::author::{Aside, Author, Trust};
+use super::author::{Aside, Author, Trust, no_threads};
 use super::{Node, Stop};
 use crate::api::{Answer, Change, Event, Failure, Progress, Publish, PublishSummary};
 use crate::io::clock;
 use crate::io::media::Facts;
 use crate::io::walk::{Found, Skipped, walk};
-use entry::{Entries, Noted};
+use entry::{Entries, Waiting};
 use levada_feed::key::FeedKey;
-use levada_feed::record::{Body, Reference, Retract};
-use reading::{Reader, Trouble};
+use reading::{Reader, Ready, Trouble};
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -68,13 +69,14 @@ pub(super) fn publish(
         args,
         events,
         stop,
-        reader,
+        reader: &reader,
         feed: author.feed(),
         entries: Entries::open(node, author.feed())?,
         author,
         summary: Counts::default(),
         files: Vec::new(),
-        noted: Vec::new(),
+        read: Vec::new(),
+        noted: Waiting::default(),
         small: Vec::new(),
         moved: BTreeSet::new(),
         signed: clock::tick(),
@@ -100,15 +102,17 @@ struct Run<'a> {
     args: &'a Publish,
     events: &'a mpsc::Sender<Event>,
     stop: &'a Stop,
-    reader: Reader<'a>,
+    reader: &'a Reader<'a>,
     feed: FeedKey,
     entries: Entries<'a>,
     author: Author,
     summary: Counts,
     /// Files found and not looked at yet.
     files: Vec<Found>,
+    /// Files looked at, which are appended while the next are looked at.
+    read: Vec<(Found, Result<Ready, Trouble>)>,
     /// What to note once the records are durable.
-    noted: Vec<Noted>,
+    noted: Waiting,
     /// Own small blobs, for the author's file.
     small: Vec<Vec<u8>>,
     /// In a dry run: where files were that were renamed since.
@@ -131,14 +135,15 @@ impl Run<'_> {
         for root in &self.args.paths {
             for found in walk(root) {
                 if self.is_stopped() {
-                    return Ok(());
+                    self.files.clear();
+                    return self.end_group();
                 }
                 match found {
                     Ok(found) => self.take(found)?,
                     Err(skipped) => self.skip(skipped),
                 }
             }
-            self.group()?;
+            self.end_group()?;
         }
         self.look_for_gone()
     }
@@ -190,7 +195,7 @@ impl Run<'_> {
             || args.licence.is_some()
     }
 
-    /// Reads what was gathered, on all cores, and appends what is ready, in the order it was found.
+    /// Reads what was gathered, on all cores, while what was read before is appended, in the order it was found.
     fn group(&mut self) -> Result<(), Failure> {
         let files = std::mem::take(&mut self.files);
         if self.args.dry_run {
@@ -199,7 +204,27 @@ impl Run<'_> {
             }
             return Ok(());
         }
-        for (found, ready) in self.reader.read_all(files) {
+        let (reader, read) = (self.reader, std::mem::take(&mut self.read));
+        // A thread of its own: whoever waits for a person to take events must not hold one of those that hash.
+        std::thread::scope(|scope| {
+            let reading = std::thread::Builder::new();
+            let reading = reading.spawn_scoped(scope, || reader.read_all(files));
+            let appended = self.append_all(read);
+            let reading = reading.map_err(|error| no_threads(&error))?;
+            self.read = reading.join().unwrap_or_else(|panic| resume_unwind(panic));
+            appended
+        })
+    }
+
+    /// Appends what was read last.
+    fn end_group(&mut self) -> Result<(), Failure> {
+        self.group()?;
+        let read = std::mem::take(&mut self.read);
+        self.append_all(read)
+    }
+
+    fn append_all(&mut self, read: Vec<(Found, Result<Ready, Trouble>)>) -> Result<(), Failure> {
+        for (found, ready) in read {
             match ready {
                 Ok(ready) => self.append(&found, ready)?,
                 Err(Trouble::Skip(why)) => self.fail(&found.path, why),
@@ -309,50 +334,6 @@ impl Run<'_> {
         let head = self.node.disk.head(&self.feed)?;
         self.entries
             .write(noted, head.map_or(0, |head| head.body().length))
-    }
-
-    /// Items whose files are gone from the folders that were named.
-    fn look_for_gone(&mut self) -> Result<(), Failure> {
-        if self.is_stopped() {
-            return Ok(());
-        }
-        self.sign()?;
-        for root in self.args.paths.iter().filter(|root| root.is_dir()) {
-            for entry in self.entries.gone_below(root)? {
-                if self.is_stopped() {
-                    return Ok(());
-                }
-                if self.moved.contains(&entry.file) {
-                    continue;
-                }
-                self.summary.gone += 1;
-                let is_retracted = self.args.retract_missing && !self.args.dry_run;
-                if is_retracted {
-                    let target = Reference {
-                        feed: None,
-                        index: entry.index,
-                        link: entry.link,
-                    };
-                    let retract = Retract {
-                        target,
-                        reason: None,
-                    };
-                    self.author
-                        .append(Body::Retract(retract), clock::now_ms())?;
-                    self.summary.retracted += 1;
-                }
-                self.tell(Event::Gone {
-                    index: entry.index,
-                    path: entry.path.clone(),
-                    is_retracted,
-                });
-                if is_retracted {
-                    self.noted.push(Noted::Drop(entry));
-                    self.sign_if_due()?;
-                }
-            }
-        }
-        Ok(())
     }
 
     fn finish(mut self) -> Result<Answer, Failure> {

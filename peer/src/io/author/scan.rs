@@ -21,6 +21,8 @@ pub(super) const LINK: u8 = 5;
 pub(super) const PREFIX_BYTES: usize = 5;
 /// Check after a payload: the first bytes of a BLAKE3 hash over all before it.
 pub(super) const CHECK_BYTES: usize = 8;
+/// Bytes of a frame around its payload: tag, length, check.
+pub(super) const FRAME_BYTES: usize = PREFIX_BYTES + CHECK_BYTES;
 
 pub(super) fn put_frame(to: &mut Vec<u8>, tag: u8, payload: &[u8]) {
     let start = to.len();

@@ -3,13 +3,13 @@
 //! Either way everything that a head covers is on the disk before the head is, so that what a crash leaves of it is an
 //! incomplete end, or no file under this name.
 
-use super::scan::{BLOB, HEAD, HEADER, LINK, RECORD, put_frame};
+use super::scan::{BLOB, FRAME_BYTES, HEAD, HEADER, LINK, RECORD, put_frame};
 use super::{AuthorError, AuthorFile, Mark, failed, header};
 use crate::io::{fault, whole};
 use levada_feed::hash::Hash;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
-use levada_feed::limits::{INLINE_BYTES_MAX, RECORD_BYTES_MAX};
+use levada_feed::limits::{HASH_BYTES, INLINE_BYTES_MAX, RECORD_BYTES_MAX};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -89,6 +89,13 @@ fn is_fit(part: &Part<'_>) -> bool {
     }
 }
 
+fn payload_bytes(part: &Part<'_>) -> usize {
+    match part {
+        Part::Record(bytes) | Part::Blob(bytes) => bytes.len(),
+        Part::Link(_) => HASH_BYTES,
+    }
+}
+
 fn put_part(to: &mut Vec<u8>, part: &Part<'_>) {
     match part {
         Part::Record(record) => put_frame(to, RECORD, record),
@@ -117,7 +124,8 @@ impl AuthorFile {
                 path: self.path.clone(),
             });
         }
-        let mut bytes = Vec::new();
+        let payloads: usize = parts.iter().map(payload_bytes).sum();
+        let mut bytes = Vec::with_capacity(payloads + (parts.len() + 1) * FRAME_BYTES);
         parts.iter().for_each(|part| put_part(&mut bytes, part));
         put_frame(&mut bytes, HEAD, head.wire());
         self.is_poisoned = true;

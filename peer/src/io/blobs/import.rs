@@ -223,7 +223,9 @@ impl Blobs {
 fn read_small(path: &Path) -> Result<(Imported, Vec<u8>), ImportError> {
     let file = files::open_plain(path).map_err(ImportError::Source)?;
     let before = stamp(&file)?;
-    let mut bytes = Vec::new();
+    // One byte more shows the end with the first read.
+    let room = before.0.min(INLINE_BYTES_MAX) + 1;
+    let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
     (&file)
         .take(INLINE_BYTES_MAX + 1)
         .read_to_end(&mut bytes)

@@ -1,6 +1,6 @@
 //! What mending needs of the store: small blobs in order, and pieces of a list that are wrong taken out.
 
-use super::{Disk, key};
+use super::{Disk, key, rows};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
@@ -65,7 +65,8 @@ impl Disk {
                 // What is committed meanwhile changes rows too.
                 let _known = self.known();
                 let mut write = self.db.batch();
-                self.write_rows(&mut write, number, &records, &[])?;
+                let changes = rows::changes_of(&records);
+                self.write_rows(&mut write, number, (&records, changes), &[])?;
                 self.apply(write)?;
             }
             done += u64::try_from(records.len()).unwrap_or(0);

@@ -8,7 +8,7 @@ mod bare;
 mod encoding;
 
 use super::{Disk, ListPieces, key};
-use crate::query;
+use crate::query::{self, Change};
 use crate::store::{Row, RowChange, RowKind, StoreError};
 use encoding::{PROFILES, decode, encode, profile_key};
 use fjall::OwnedWriteBatch;
@@ -34,20 +34,25 @@ struct Stored {
     retract: Option<(u64, Hash)>,
 }
 
+/// What each of these records changes.
+pub(super) fn changes_of(records: &[(u64, Vec<u8>)]) -> Vec<Change> {
+    let changes = |(index, record): &(u64, Vec<u8>)| query::changes(record, *index);
+    records.iter().map(changes).collect()
+}
+
 impl Disk {
-    /// Writes what records change; gives the blobs that they name.
+    /// Writes what records change, each as `changes` says; gives the blobs that they name.
     pub(super) fn write_rows(
         &self,
         write: &mut OwnedWriteBatch,
         number: u32,
-        records: &[(u64, Vec<u8>)],
+        (records, changes): (&[(u64, Vec<u8>)], Vec<Change>),
         leaves: &[(u64, Vec<u8>)],
     ) -> Result<Vec<Hash>, StoreError> {
         let mut all_named = Vec::new();
         let mut changed: BTreeMap<u64, Stored> = BTreeMap::new();
         let before = self.rows_before(number, records)?;
-        for (index, record) in records {
-            let (change, named) = query::changes(record, *index);
+        for ((index, _), (change, named)) in records.iter().zip(changes) {
             self.name_blobs(write, number, *index, &named);
             all_named.extend_from_slice(&named);
             let target = match change {

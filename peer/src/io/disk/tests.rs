@@ -4,7 +4,7 @@ use super::*;
 use crate::store::{Row, RowKind};
 use levada_feed::bundle::{self, Slot};
 use levada_feed::key::FeedSecret;
-use levada_feed::log::{AuthorLog, FollowedLog};
+use levada_feed::log::{AuthorLog, Batch, FollowedLog};
 use levada_feed::record::{self, Body, Item, Profile, Record, Reference, Retract};
 
 fn secret() -> FeedSecret {

@@ -63,22 +63,16 @@ impl Run<'_> {
 
     /// What is known of a file: published in this run, before from this path, or from a path that is gone.
     fn known(&self, found: &Found, hash: &Hash) -> Result<Option<Entry>, Failure> {
-        let just_now = self.noted.iter().rev().find_map(|noted| match noted {
-            Noted::Put(entry) if entry.file == found.path => Some(entry.clone()),
-            _ => None,
-        });
-        if just_now.is_some() {
-            return Ok(just_now);
+        if let Some(just_now) = self.noted.at(&found.path) {
+            return Ok(Some(just_now.clone()));
         }
         match self.entries.at(&found.path)? {
             Some(entry) => Ok(Some(entry)),
             None => match self.entries.moved_from(found, hash)? {
                 Some(entry) => Ok(Some(entry)),
-                None => self.entries.claim(found, hash, &|index| {
-                    self.noted
-                        .iter()
-                        .any(|noted| matches!(noted, Noted::Put(entry) if entry.index == index))
-                }),
+                None => self
+                    .entries
+                    .claim(found, hash, &|index| self.noted.has_item(index)),
             },
         }
     }

@@ -12,6 +12,7 @@ use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use levada_feed::record::{Body, Record, read};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -73,6 +74,43 @@ impl Entry {
 pub(super) enum Noted {
     Put(Entry),
     Drop(Entry),
+}
+
+/// Changes that wait for their records to be durable.
+#[derive(Default)]
+pub(super) struct Waiting {
+    changes: Vec<Noted>,
+    /// By the bytes of a path: the last change that puts an entry there.
+    files: BTreeMap<Vec<u8>, usize>,
+    /// Items that an entry is put for.
+    items: BTreeSet<u64>,
+}
+
+impl Waiting {
+    pub(super) fn push(&mut self, change: Noted) {
+        if let Noted::Put(entry) = &change {
+            let file = entry.file.as_os_str().as_bytes().to_vec();
+            self.files.insert(file, self.changes.len());
+            self.items.insert(entry.index);
+        }
+        self.changes.push(change);
+    }
+
+    /// The entry that is put at a path, if any is.
+    pub(super) fn at(&self, file: &Path) -> Option<&Entry> {
+        match self
+            .changes
+            .get(*self.files.get(file.as_os_str().as_bytes())?)?
+        {
+            Noted::Put(entry) => Some(entry),
+            Noted::Drop(_) => None,
+        }
+    }
+
+    /// Whether an entry is put for an item.
+    pub(super) fn has_item(&self, index: u64) -> bool {
+        self.items.contains(&index)
+    }
 }
 
 /// The notes of one feed.
@@ -301,9 +339,9 @@ impl<'a> Entries<'a> {
     }
 
     /// Writes changes, once all records below `length` that they speak of are durable.
-    pub(super) fn write(&self, changes: Vec<Noted>, length: u64) -> Result<(), Failure> {
+    pub(super) fn write(&self, waiting: Waiting, length: u64) -> Result<(), Failure> {
         let mut puts = vec![(self.noted_name(), length.to_be_bytes().to_vec())];
-        for change in &changes {
+        for change in &waiting.changes {
             match change {
                 Noted::Drop(entry) => {
                     let name = self.by_path(&entry.file);

@@ -5,7 +5,7 @@ use crate::io::clock;
 use crate::io::disk::Entry;
 use crate::keep::{self, Class};
 use crate::node::Node;
-use crate::query;
+use crate::query::{self, Change};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::limits::BLOB_LEAF_BYTES;
@@ -74,6 +74,16 @@ impl Node {
     /// Commits records of an own feed; what they name is one's own from now on.
     pub(in crate::node) fn commit_own(&self, batch: &Batch) -> Result<(), StoreError> {
         let named = self.disk.commit(batch)?;
+        self.raise(&named, Class::Own).map(drop)
+    }
+
+    /// The same, of records that were made just now, with what each changes.
+    pub(in crate::node) fn commit_made(
+        &self,
+        batch: &Batch,
+        changes: Vec<Change>,
+    ) -> Result<(), StoreError> {
+        let named = self.disk.commit_read(batch, changes)?;
         self.raise(&named, Class::Own).map(drop)
     }
 

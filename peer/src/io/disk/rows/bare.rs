@@ -43,9 +43,10 @@ fn take_runs(rows: &mut BTreeMap<u64, Stored>, is_new: impl Fn(u64) -> bool) -> 
         }
     }
     runs.retain(|run| run.end - run.start >= RUN_ROWS);
-    for index in runs.iter().cloned().flatten() {
-        rows.remove(&index);
-    }
+    rows.retain(|index, _| {
+        let run = runs.get(runs.partition_point(|run| run.end <= *index));
+        run.is_none_or(|run| !run.contains(index))
+    });
     runs
 }
 
