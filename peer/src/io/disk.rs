@@ -166,11 +166,7 @@ impl Disk {
         let mut known = self.known();
         for entry in self.feeds.iter() {
             let (key, value) = entry.into_inner()?;
-            let feed = key
-                .as_ref()
-                .try_into()
-                .ok()
-                .and_then(|key| FeedKey::from_bytes(key).ok());
+            let feed = key.as_ref().try_into().ok().map(FeedKey::kept);
             let number = value
                 .get(..4)
                 .and_then(|bytes| bytes.try_into().ok())

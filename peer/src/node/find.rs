@@ -10,6 +10,7 @@ use crate::store::StoreError;
 use levada_feed::key::FeedKey;
 use levada_feed::link::Link;
 use levada_feed::record::{self, Body, Profile};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Node {
@@ -160,11 +161,10 @@ impl Node {
     pub(super) fn known_feeds(&self) -> Result<Vec<FeedKey>, Failure> {
         let keys = self.keys.list()?;
         let mut feeds: Vec<FeedKey> = keys.into_iter().map(|key| key.feed).collect();
-        for source in self.sources()?.list() {
-            if !feeds.contains(&source.feed) {
-                feeds.push(source.feed);
-            }
-        }
+        let own: BTreeSet<FeedKey> = feeds.iter().copied().collect();
+        let sources = self.sources()?;
+        let followed = sources.list().iter().map(|source| source.feed);
+        feeds.extend(followed.filter(|feed| !own.contains(feed)));
         Ok(feeds)
     }
 

@@ -6,6 +6,7 @@ mod unlock;
 pub use unlock::encrypted_keys;
 
 use super::listen::{self, ApiListen, Listen};
+use super::show::link_of;
 use super::{Node, Options, Stop, open};
 use crate::api::{Code, Event, Failure};
 use crate::io::clock;
@@ -13,6 +14,8 @@ use crate::io::local::{self, Gate};
 use crate::io::server::{self, Room, Served};
 use crate::io::service;
 use crate::store::StoreError;
+use levada_feed::key::FeedKey;
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -246,13 +249,19 @@ async fn warn(events: &mpsc::Sender<Event>, failure: Failure) {
 }
 
 fn links(node: &Node) -> Result<Vec<(String, String)>, Failure> {
+    let (own, sources) = (node.keys.list()?, node.sources()?);
+    let own_feeds: BTreeSet<FeedKey> = own.iter().map(|key| key.feed).collect();
+    let own = own.into_iter().map(|key| (key.name, key.feed, None));
+    let followed = sources.list().iter();
+    let followed = followed
+        .filter(|source| !own_feeds.contains(&source.feed))
+        .map(|source| (source.nickname.clone(), source.feed, Some(source)));
     let mut links = Vec::new();
-    for feed in node.known_feeds()? {
-        if node.disk.head(&feed)?.is_none() {
-            continue;
+    for (name, feed, source) in own.chain(followed) {
+        if node.disk.head(&feed)?.is_some() {
+            let source = source.cloned().or_else(|| node.source_of(&feed));
+            links.push((name, link_of(node, &feed, source)?.to_string()));
         }
-        let link = super::show::link(node, &feed)?;
-        links.push((node.nickname(&feed), link.to_string()));
     }
     Ok(links)
 }

@@ -6,6 +6,7 @@ use crate::api::{
 };
 use crate::io::blobs::Held;
 use crate::query;
+use crate::sources::Source;
 use crate::store::{Row, RowKind, StoreError};
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
@@ -289,13 +290,22 @@ fn feed_info(node: &Node, feed: &FeedKey) -> Result<FeedInfo, StoreError> {
 
 /// The link to give away: with where this node serves, if it does, then with who else has the feed.
 pub(super) fn link(node: &Node, feed: &FeedKey) -> Result<Link, StoreError> {
+    link_of(node, feed, node.source_of(feed))
+}
+
+/// The same, when its subscription is at hand.
+pub(super) fn link_of(
+    node: &Node,
+    feed: &FeedKey,
+    source: Option<Source>,
+) -> Result<Link, StoreError> {
     let mut link = Link::to(*feed);
     if let Some(head) = node.disk.head(feed)? {
         link.first = Some(First::of(&head.body().first));
     }
     link.name = node.profile_name(feed)?;
     link.via = node.hints();
-    let others = match node.source_of(feed) {
+    let others = match source {
         Some(source) => source.via,
         None => node.mirrors(feed),
     };
@@ -310,7 +320,7 @@ pub(super) fn link(node: &Node, feed: &FeedKey) -> Result<Link, StoreError> {
 /// Subscriptions.
 pub(super) fn sources(node: &Node) -> Result<Vec<SourceInfo>, Failure> {
     let sources = node.sources()?;
-    let info = |source: &crate::sources::Source| {
+    let info = |source: &Source| {
         let head = node.disk.head(&source.feed)?;
         Ok(SourceInfo {
             feed: source.feed,
@@ -333,7 +343,7 @@ pub(super) fn sources(node: &Node) -> Result<Vec<SourceInfo>, Failure> {
 }
 
 /// What was heard of the peers of a source.
-fn peers(node: &Node, source: &crate::sources::Source) -> Vec<PeerInfo> {
+fn peers(node: &Node, source: &Source) -> Vec<PeerInfo> {
     let info = |via: &String| {
         let standing = node.standing(via)?;
         Some(PeerInfo {
