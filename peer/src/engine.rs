@@ -13,6 +13,7 @@ mod feed;
 mod pace;
 mod peers;
 mod queue;
+mod syncs;
 #[cfg(test)]
 mod tests;
 
@@ -22,13 +23,12 @@ use pace::{back_off, retry, seed_of_feed};
 use peers::{PeerId, Peers};
 use queue::Queue;
 use std::collections::BTreeMap;
+use syncs::Syncs;
 
 pub use event::{Action, Ending, Event, Outcome, Told};
 
 /// Peers of one feed that are asked at a time.
 const ASKED_MAX: usize = 2;
-/// Syncs under way at a time.
-const SYNCS_MAX: usize = 8;
 /// Polls under way at a time.
 const POLLS_MAX: usize = 256;
 /// Streams that are being opened at a time.
@@ -59,9 +59,7 @@ const SLEPT_MS: u64 = 2 * TICK_MS;
 pub struct Engine {
     feeds: BTreeMap<FeedKey, Feed>,
     peers: Peers,
-    /// Feeds that are due for a sync; none of one that is running.
-    syncs: Queue<FeedKey>,
-    syncing: usize,
+    syncs: Syncs,
     polls: Queue<(FeedKey, PeerId)>,
     polling: usize,
     /// Feeds whose peers are to be chosen again.
@@ -96,7 +94,6 @@ impl Engine {
                 outcome,
                 length,
             } => {
-                self.syncing = self.syncing.saturating_sub(1);
                 if let Some(known) = self.feeds.get_mut(&feed) {
                     known.length = length;
                 }
@@ -120,17 +117,15 @@ impl Engine {
             }
         }
         let mut actions = self.peers.open(now);
-        while self.syncing < SYNCS_MAX
-            && let Some(feed) = self.syncs.pop(now)
-        {
+        while let Some(feed) = self.syncs.start(now) {
             if let Some(known) = self.feeds.get_mut(&feed) {
-                self.syncing += 1;
-                known.is_syncing = true;
                 let news = known.news.take().or_else(|| known.claimed(now));
                 let (peer, order) = self.order(feed, news, now);
                 actions.push(Action::Sync { feed, peer, order });
             }
         }
+        let over = self.syncs.over(now).into_iter();
+        actions.extend(over.map(|feed| Action::EndSync { feed }));
         while self.polling < POLLS_MAX
             && let Some((feed, peer)) = self.polls.pop(now)
         {
@@ -151,7 +146,7 @@ impl Engine {
         let times = [
             self.choices.first(),
             self.peers.first(),
-            free(self.syncing < SYNCS_MAX, self.syncs.first()),
+            self.syncs.wake(),
             free(self.polling < POLLS_MAX, self.polls.first()),
             free(self.polling < POLLS_MAX, self.looks.first()),
             self.peers.are_streaming().then_some(self.seen + TICK_MS),
@@ -260,9 +255,7 @@ impl Engine {
         if at == now {
             known.news.get_or_insert(peer);
         }
-        if !known.is_syncing {
-            self.syncs.hurry(feed, at);
-        }
+        self.syncs.hurry(feed, at);
     }
 
     /// A peer has come to have the head that is ours, of which something was not to be had before: who told of it first may
@@ -279,15 +272,13 @@ impl Engine {
         link.has = length;
         if link.until <= now {
             known.news.get_or_insert(peer);
-            if !known.is_syncing {
-                self.syncs.hurry(feed, now);
-            }
+            self.syncs.hurry(feed, now);
         }
     }
 
     fn poll(&mut self, feed: FeedKey, peer: PeerId, now: u64) -> Option<Action> {
         // What a sync brings would only be told as news: the end of the sync queues it again.
-        let is_syncing = self.feeds.get(&feed)?.is_syncing;
+        let is_syncing = self.syncs.is_running(&feed);
         let name = self.peers.name(peer)?.to_owned();
         let link = self.link(&feed, peer)?;
         if is_syncing || link.state != State::Queued {
@@ -338,10 +329,19 @@ impl Engine {
 
     fn synced(&mut self, feed: FeedKey, name: Option<&str>, outcome: Outcome, now: u64) {
         let told = name.and_then(|name| self.peers.known(name));
-        let Some(known) = self.feeds.get_mut(&feed).filter(|known| known.is_syncing) else {
+        let Some(was_over) = self.syncs.ended(&feed) else {
             return;
         };
-        known.is_syncing = false;
+        let Some(known) = self.feeds.get_mut(&feed) else {
+            return;
+        };
+        if was_over && outcome == Outcome::Failed {
+            // Nobody failed: it goes on behind those that wait.
+            self.syncs.set(feed, now);
+            self.choose(feed, now);
+            return;
+        }
+        self.syncs.done(&feed);
         known.failures = match outcome {
             Outcome::Failed => known.failures.saturating_add(1),
             _ => 0,

@@ -41,6 +41,8 @@ mod revise;
 mod room;
 mod serve;
 mod show;
+#[cfg(test)]
+mod stranger;
 mod sweep;
 mod sync;
 mod verify;

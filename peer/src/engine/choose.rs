@@ -101,10 +101,10 @@ impl Engine {
     }
 
     fn ask(&mut self, feed: FeedKey, at: usize, until: u64, now: u64) {
+        let is_syncing = self.syncs.is_running(&feed);
         let Some(known) = self.feeds.get_mut(&feed) else {
             return;
         };
-        let is_syncing = known.is_syncing;
         let Some(link) = known.links.get_mut(at) else {
             return;
         };
@@ -124,7 +124,7 @@ impl Engine {
         }
     }
 
-    /// The peers of a feed in the order in which a sync asks them; who has news comes first.
+    /// The peers of a feed in the order in which a sync asks them; who has news comes first, unless syncs before were ended.
     pub(super) fn order(
         &self,
         feed: FeedKey,
@@ -138,6 +138,9 @@ impl Engine {
         let links = ranked.iter().filter_map(|(at, _)| known.links.get(*at));
         let mut order: Vec<PeerId> = links.map(|link| link.peer).collect();
         order.sort_by_key(|peer| Some(*peer) != news);
+        // Who was asked first did not come to an end: another one may be quicker.
+        let turn = self.syncs.turns(&feed) % order.len().max(1);
+        order.rotate_left(turn);
         let name = |peer: PeerId| self.peers.name(peer).map(str::to_owned);
         (
             news.and_then(name),

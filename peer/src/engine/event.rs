@@ -140,4 +140,10 @@ pub enum Action {
         /// All its peers, in the order in which to ask.
         order: Vec<String>,
     },
+    /// End the sync of a feed: others wait, or it is not followed any more. What it verified stays; `Event::Synced` tells when
+    /// it has ended, as a failure unless it was done.
+    EndSync {
+        /// The feed.
+        feed: FeedKey,
+    },
 }

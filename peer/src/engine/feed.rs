@@ -11,7 +11,6 @@ pub(super) struct Feed {
     pub(super) length: u64,
     /// The peer that told of news.
     pub(super) news: Option<PeerId>,
-    pub(super) is_syncing: bool,
     pub(super) failures: u32,
     /// Syncs in a row that asked everybody and left something to be had.
     pub(super) lacks: u32,

@@ -55,6 +55,11 @@ impl<T: Ord + Copy> Queue<T> {
         Some(thing)
     }
 
+    /// When the one is due that comes after so many others.
+    pub(super) fn nth(&self, before: usize) -> Option<u64> {
+        self.order.iter().nth(before).map(|(at, _)| *at)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.order.len()
     }

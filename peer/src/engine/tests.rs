@@ -2,6 +2,7 @@
 
 mod hostile;
 mod many;
+mod turns;
 
 use super::pace::{BACK_OFF_MS_MAX, BACK_OFF_MS_MIN, RETRY_MS};
 use super::*;
@@ -148,7 +149,10 @@ fn one_stream_carries_all_feeds_of_a_peer_and_is_opened_anew_for_more() {
         engine.note(Event::Unfollowed { feed: feed(number) }, 600);
     }
     let ended = Action::Unwatch { peer: "a".into() };
-    assert_eq!(engine.next(600), [ended]);
+    let actions = engine.next(600);
+    assert_eq!(actions[0], ended);
+    let is_end = |action: &Action| matches!(action, Action::EndSync { .. });
+    assert!(actions.len() == 5 && actions[1..].iter().all(is_end));
     assert_eq!(engine.wake(), None);
     assert_eq!(engine.peers.known("a"), None, "nobody names it any more");
 }
@@ -290,7 +294,7 @@ fn who_never_gives_what_it_tells_of_costs_a_sync_now_and_then() {
                     engine.note(ended, now);
                 }
                 Action::Watch { stream, .. } => open = stream,
-                Action::Unwatch { .. } | Action::Poll { .. } => {}
+                Action::Unwatch { .. } | Action::Poll { .. } | Action::EndSync { .. } => {}
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Live following: carries out what the engine says, and tells it what came of it.
 
 mod poll;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use super::records::blocking;
@@ -52,6 +54,8 @@ struct Live {
     seen: SharedSeen,
     /// Polls and syncs; each ends with its event.
     tasks: JoinSet<Event>,
+    /// What ends each sync.
+    syncs: BTreeMap<FeedKey, tokio::sync::watch::Sender<bool>>,
     /// Streams, by peer.
     streams: BTreeMap<String, AbortHandle>,
     told: mpsc::Sender<Event>,
@@ -69,6 +73,7 @@ pub(super) async fn live(node: Arc<Node>, events: mpsc::Sender<api::Event>, mut 
         stop: stop.clone(),
         seen: SharedSeen::default(),
         tasks: JoinSet::new(),
+        syncs: BTreeMap::new(),
         streams: BTreeMap::new(),
         told,
     };
@@ -86,6 +91,9 @@ pub(super) async fn live(node: Arc<Node>, events: mpsc::Sender<api::Event>, mut 
         tokio::select! {
             ended = live.tasks.join_next(), if !live.tasks.is_empty() => {
                 if let Some(Ok(event)) = ended {
+                    if let Event::Synced { feed, .. } = &event {
+                        live.syncs.remove(feed);
+                    }
                     engine.note(event, clock::awake_ms());
                 }
             }
@@ -134,7 +142,7 @@ fn sources(node: &Node, followed: &mut Vec<FeedKey>) -> Vec<Event> {
 impl Live {
     fn start(&mut self, action: Action) {
         let (node, mut stop) = (self.node.clone(), self.stop.clone());
-        let (events, seen) = (self.events.clone(), self.seen.clone());
+        let seen = self.seen.clone();
         match action {
             Action::Watch {
                 peer,
@@ -173,23 +181,49 @@ impl Live {
                     }
                 });
             }
-            Action::Sync { feed, peer, order } => {
-                let told = self.told.clone();
-                self.tasks.spawn(async move {
-                    let is_news = peer.is_some();
-                    let outcome = sync(&node, &feed, &order, is_news, &events, stop, &seen).await;
-                    if outcome != Outcome::Failed {
-                        learn(&node, feed, &order, &seen, &told).await;
-                    }
-                    Event::Synced {
-                        feed,
-                        peer,
-                        outcome,
-                        length: settled(&node, feed).await,
-                    }
-                });
+            Action::Sync { feed, peer, order } => self.sync(feed, peer, order),
+            Action::EndSync { feed } => {
+                if let Some(ends) = self.syncs.get(&feed) {
+                    ends.send_replace(true);
+                }
             }
         }
+    }
+
+    /// Syncs a feed until it is done, the engine ends it or everything stops. What is verified by then is kept.
+    fn sync(&mut self, feed: FeedKey, peer: Option<String>, order: Vec<String>) {
+        let (node, told) = (self.node.clone(), self.told.clone());
+        let (events, seen, mut stop) = (self.events.clone(), self.seen.clone(), self.stop.clone());
+        let (ends, mut ended) = tokio::sync::watch::channel(false);
+        self.syncs.insert(feed, ends.clone());
+        self.tasks.spawn(async move {
+            let is_news = peer.is_some();
+            let ending = ended.clone();
+            let work = async {
+                let outcome = sync(&node, &feed, &order, is_news, &events, ending, &seen).await;
+                if outcome != Outcome::Failed {
+                    tokio::select! {
+                        () = learn(&node, feed, &order, &seen, &told) => {}
+                        () = stopped(&mut ended) => {}
+                    }
+                }
+                outcome
+            };
+            tokio::pin!(work);
+            let outcome = tokio::select! {
+                outcome = &mut work => outcome,
+                () = stopped(&mut stop) => {
+                    ends.send_replace(true);
+                    work.await
+                }
+            };
+            Event::Synced {
+                feed,
+                peer,
+                outcome,
+                length: settled(&node, feed).await,
+            }
+        });
     }
 }
 

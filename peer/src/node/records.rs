@@ -55,7 +55,14 @@ pub(super) struct RecordSync<'a> {
     pub(super) events: mpsc::Sender<Event>,
 }
 
-type Answering = JoinHandle<Result<Bytes, AskError>>;
+/// An answer on its way, and no longer than somebody waits for it.
+struct Answering(JoinHandle<Result<Bytes, AskError>>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// What an exchange leaves: what came of it, records that came, and whether the sync is to go on.
 pub(super) struct Came {
@@ -104,10 +111,10 @@ impl RecordSync<'_> {
                 }
             }
             // An exchange waits for nothing but what it asked.
-            let Some(answer) = waiting.pop_front() else {
+            let Some(mut answer) = waiting.pop_front() else {
                 return Err(SyncError::Interrupted);
             };
-            match answer.await {
+            match (&mut answer.0).await {
                 Ok(Ok(answer)) => self.answered(exchange, answer).await?,
                 Ok(Err(error)) => {
                     let is_absent =
@@ -161,8 +168,8 @@ impl RecordSync<'_> {
             _ => limit(1),
         };
         let remote = self.remote.clone();
-        // It may outlive this sync, and holds nothing but its connection.
-        tokio::spawn(async move { remote.get(&ask, limit).await })
+        // It goes on while the one before it is judged; a slow one must not outlive the sync.
+        Answering(tokio::spawn(async move { remote.get(&ask, limit).await }))
     }
 
     /// Lets the exchange judge where it may block, and while nobody else writes this feed.
@@ -231,5 +238,21 @@ pub(super) async fn blocking<T: Send + 'static>(
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => Ok(done?),
         Err(_) => Err(SyncError::Interrupted),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn answer_that_nobody_waits_for_any_more_is_asked_for_no_longer() {
+        let (holds, ended) = tokio::sync::oneshot::channel::<()>();
+        let answering = Answering(tokio::spawn(async move {
+            let _holds = holds;
+            std::future::pending().await
+        }));
+        drop(answering);
+        assert!(ended.await.is_err());
     }
 }

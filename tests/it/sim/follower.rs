@@ -199,6 +199,7 @@ impl Follower {
                     Purpose::Poll(feed, peer, have),
                 );
             }
+            Action::EndSync { .. } => panic!("one or two feeds leave places free"),
             Action::Sync { feed, peer, order } => {
                 let order = order.iter().map(|peer| number(peer)).collect();
                 self.sync(feed, peer, order, now);

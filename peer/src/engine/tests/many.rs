@@ -1,5 +1,6 @@
 //! Very many sources: no burst, no rest that is due to nothing, and nothing is left of what is gone.
 
+use super::super::syncs::{SHORT_MS, SYNCS_MAX};
 use super::*;
 
 #[test]
@@ -53,7 +54,7 @@ fn after_a_sleep_all_streams_come_back_one_after_the_other() {
         assert!(again == 400 || wake <= now + 10_000);
         now = wake.max(now);
     }
-    assert_eq!((ended, engine.syncing), (400, 0));
+    assert_eq!((ended, engine.syncs.running()), (400, 0));
     assert!(now > week + 5_000, "spread over some time");
 }
 
@@ -80,6 +81,7 @@ fn live_through(engine: &mut Engine, from: u64, to: u64) -> usize {
                     length: 0,
                 },
                 Action::Unwatch { .. } => continue,
+                Action::EndSync { .. } => panic!("nothing takes long"),
             };
             engine.note(event, now);
         }
@@ -131,7 +133,7 @@ fn sources_that_nobody_has_and_gone_ones_leave_nothing_behind() {
     }
     let first = engine.next(0);
     assert_eq!(first.len(), SYNCS_MAX);
-    assert_eq!(engine.wake(), None, "an ended sync makes room");
+    assert_eq!(engine.wake(), Some(SHORT_MS), "an ended sync makes room");
     let Action::Sync { feed: of, .. } = &first[0] else {
         panic!("{first:?}")
     };
@@ -146,5 +148,19 @@ fn sources_that_nobody_has_and_gone_ones_leave_nothing_behind() {
     for number in 1..=100 {
         engine.note(Event::Unfollowed { feed: feed(number) }, 6);
     }
-    assert_eq!((engine.next(6), engine.wake()), (Vec::new(), None));
+    let actions = engine.next(6);
+    assert_eq!(actions.len(), SYNCS_MAX, "{actions:?}");
+    for action in actions {
+        let Action::EndSync { feed } = action else {
+            panic!("{action:?}")
+        };
+        let ended = Event::Synced {
+            feed,
+            peer: None,
+            outcome: Outcome::Failed,
+            length: 0,
+        };
+        engine.note(ended, 7);
+    }
+    assert_eq!((engine.next(7), engine.wake()), (Vec::new(), None));
 }
