@@ -4,6 +4,8 @@
 
 mod large;
 mod swarm;
+#[cfg(test)]
+mod tests;
 
 use super::Node;
 use super::records::{SyncError, blocking, unless_stopped};

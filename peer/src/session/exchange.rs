@@ -3,6 +3,9 @@
 //! Pure but for the store, which comes in. The driver carries questions and answers, in this order, and knows nothing of
 //! what they mean.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Heard, Known, Session, Step, Wanted};
 use crate::frame::Ask;
 use crate::judge::{self, BundleJudged, HeadJudged};

@@ -122,7 +122,7 @@ fn second_history_is_proven_and_told_and_mirrors_of_the_first_go_on_serving() {
     author.write("folder/new.bin", b"new");
     author.done(&["publish", "folder"]);
     thief.write("folder/forged.bin", b"forged");
-    thief.done(&["publish", "folder", "--insist"]);
+    thief.done(&["publish", "folder/forged.bin", "--insist"]);
     let (first, second) = (author.serve(), thief.serve());
 
     let mirror = Machine::new();
@@ -147,14 +147,15 @@ fn second_history_is_proven_and_told_and_mirrors_of_the_first_go_on_serving() {
     let heads = ran
         .err
         .lines()
-        .filter(|line| line.contains("head of length"));
+        .filter(|line| line.contains("head of length 4: "));
+    // Of the same length: whatever the other one answers contradicts what is here by itself.
     assert_eq!(heads.count(), 2, "both heads in full: {}", ran.err);
     let status = mirror.done(&["status", "--json"]).json();
     assert_eq!(status["sources"][0]["is_disputed"], true);
     // It is the author's fault, and not that of who shows it.
     assert!(!status.to_string().contains("\"is_lie\":true"), "{status}");
 
-    // What is lacking of the first history comes from its mirror, whoever is asked before.
+    // What is lacking of the first history comes from its mirror, though the other one is asked before it.
     let via = [url(&second.address), url(&first.address)];
     mirror.run(&[
         "follow", &key, "--via", &via[0], "--via", &via[1], "--keep", "all",

@@ -52,3 +52,26 @@ fn plain_words(error: &std::io::Error) -> String {
         None => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::CertificateError;
+    use std::io::{Error, ErrorKind};
+
+    #[test]
+    fn certificate_for_many_names_is_told_in_few_words() {
+        let expected = ServerName::try_from("one.example").unwrap();
+        let presented = (0..500).map(|number| format!("host-{number}.example\u{1b}[2J"));
+        let refused = CertificateError::NotValidForNameContext {
+            expected,
+            presented: presented.collect(),
+        };
+        let refused = rustls::Error::InvalidCertificate(refused);
+        assert!(refused.to_string().len() > 9_000, "it names them all");
+        let words = plain_words(&Error::new(ErrorKind::InvalidData, refused));
+        assert_eq!(words.chars().count(), 200, "{words}");
+        assert!(words.contains("one.example"), "{words}");
+        assert!(!words.contains('\u{1b}'), "{words}");
+    }
+}
