@@ -3,6 +3,7 @@
 
 mod headers;
 mod histories;
+mod ports;
 mod slow;
 mod streams;
 mod text;
@@ -11,7 +12,8 @@ use crate::machine::{Machine, Ran, Running, Serving};
 use levada_tests::liar::{Liar, Lie};
 use levada_tests::noise;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
+use std::sync::Mutex;
 
 const LIES: &[Lie] = &[
     Lie::First,
@@ -50,10 +52,32 @@ const SOME_LIES: &[Lie] = &[
     Lie::Broke,
     Lie::NoHttp,
 ];
+/// Cases that are gone through side by side.
+const CASES_MAX: usize = 8;
 const SMALL_BYTES: usize = 500;
 const LARGE_BYTES: usize = 300_000;
 /// What is taken of answers that never end: some limits and socket buffers, whatever the peer sends.
 const TAKEN_BYTES_MAX: u64 = 96 << 20;
+
+/// Goes through cases some at a time: what takes the time is waiting, for disks and for patience.
+fn each<T: Send, R: Send>(
+    cases: impl IntoIterator<Item = T, IntoIter: Send>,
+    check: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let (cases, done) = (Mutex::new(cases.into_iter()), Mutex::new(Vec::new()));
+    let next = || cases.lock().unwrap().next();
+    std::thread::scope(|all| {
+        for _ in 0..CASES_MAX {
+            all.spawn(|| {
+                while let Some(case) = next() {
+                    let came = check(case);
+                    done.lock().unwrap().push(came);
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap()
+}
 
 /// An author of one small and one large file.
 fn author() -> (Machine, Serving) {
@@ -113,26 +137,28 @@ fn is_noted(machine: &Machine, liar: &Liar, has_lied: bool) {
 /// The liar alone, about records: nothing of the feed is here.
 fn records_alone(is_about: fn(&str) -> bool) {
     let (_author, serving) = author();
-    for &lie in LIES {
-        let liar = Liar::start(&serving.address, is_about, lie);
+    let (address, link) = (serving.address.as_str(), serving.link());
+    each(LIES, |&lie| {
+        let liar = Liar::start(address, is_about, lie);
         let follower = Machine::new();
-        let link = serving.link().replace(&serving.address, &liar.address);
+        let link = link.replace(address, &liar.address);
         let code = if is_wrong_answer(lie) { 5 } else { 4 };
         let ran = follower.run(&["follow", &link]);
         assert_eq!(ran.code, Some(code), "{lie:?}: {}", ran.err);
         names(&ran, &liar);
         assert!(follower.items().is_empty(), "{lie:?}");
         assert!(liar.sent() < TAKEN_BYTES_MAX, "{lie:?}: {}", liar.sent());
-    }
+    });
 }
 
 /// The liar alone, about media: the records are here, the file is not, and what `ls` says of it is true.
-fn media_alone(is_about: fn(&str) -> bool, title: &str, lies: impl Iterator<Item = Lie>) {
+fn media_alone(is_about: fn(&str) -> bool, title: &str, lies: impl Iterator<Item = Lie> + Send) {
     let (_author, serving) = author();
-    for lie in lies {
-        let liar = Liar::start(&serving.address, is_about, lie);
+    let (address, link) = (serving.address.as_str(), serving.link());
+    each(lies, |lie| {
+        let liar = Liar::start(address, is_about, lie);
         let follower = Machine::new();
-        let link = serving.link().replace(&serving.address, &liar.address);
+        let link = link.replace(address, &liar.address);
         let ran = follower.run(&["follow", &link]);
         assert_eq!(ran.code, Some(3), "{lie:?}: {}", ran.err);
         if lie == Lie::NotThere {
@@ -148,7 +174,7 @@ fn media_alone(is_about: fn(&str) -> bool, title: &str, lies: impl Iterator<Item
             assert_eq!(file["held"] == file["size"], !is_lied_about, "{lie:?}");
         }
         assert!(liar.sent() < TAKEN_BYTES_MAX, "{lie:?}: {}", liar.sent());
-    }
+    });
 }
 
 /// A node that serves and logs all that it does.
@@ -169,14 +195,15 @@ fn serve(follower: &Machine, more: &[&str]) -> Running {
 /// The liar is asked first, an honest peer after it: everything comes.
 fn beside_an_honest_peer(is_about: fn(&str) -> bool) {
     let (_author, serving) = author();
-    for &lie in SOME_LIES {
-        let liar = Liar::start(&serving.address, is_about, lie);
+    let (address, link) = (serving.address.as_str(), serving.link());
+    each(SOME_LIES, |&lie| {
+        let liar = Liar::start(address, is_about, lie);
         let follower = Machine::new();
         let via = format!("http://{}", liar.address);
-        let ran = follower.run(&["follow", serving.link(), "--via", &via]);
+        let ran = follower.run(&["follow", link, "--via", &via]);
         assert_eq!(ran.code, Some(0), "{lie:?}: {}", ran.err);
         assert!(is_here(&follower), "{lie:?}: {}", ran.err);
-    }
+    });
 }
 
 fn is_head(line: &str) -> bool {
@@ -202,34 +229,30 @@ fn is_bytes(line: &str) -> bool {
 #[test]
 fn lies_about_heads_are_not_believed_and_honest_peers_beside_are_enough() {
     let (author, serving) = author();
+    let (address, link) = (serving.address.as_str(), serving.link());
     // A follower that knows the feed asks for its head.
-    let followers: Vec<_> = LIES
-        .iter()
-        .map(|&lie| {
-            let liar = Liar::start(&serving.address, is_head, lie);
-            let follower = Machine::new();
-            let link = serving.link().replace(&serving.address, &liar.address);
-            follower.done(&["follow", &link]);
-            (lie, liar, follower)
-        })
-        .collect();
+    let followers = each(LIES, |&lie| {
+        let liar = Liar::start(address, is_head, lie);
+        let follower = Machine::new();
+        follower.done(&["follow", &link.replace(address, &liar.address)]);
+        (lie, liar, follower)
+    });
     author.write("folder/new.bin", b"new");
     author.done(&["publish", "folder"]);
-    for (lie, liar, follower) in &followers {
-        let code = if is_wrong_answer(*lie) { 5 } else { 4 };
+    each(followers, |(lie, liar, follower)| {
+        let code = if is_wrong_answer(lie) { 5 } else { 4 };
         let ran = follower.run(&["sync"]);
         assert_eq!(ran.code, Some(code), "{lie:?}: {}", ran.err);
-        names(&ran, liar);
-        assert!(is_here(follower), "{lie:?}: what was verified stays");
-        is_noted(follower, liar, is_wrong_answer(*lie));
+        names(&ran, &liar);
+        assert!(is_here(&follower), "{lie:?}: what was verified stays");
+        is_noted(&follower, &liar, is_wrong_answer(lie));
         assert!(liar.sent() < TAKEN_BYTES_MAX, "{lie:?}: {}", liar.sent());
-    }
-    let others = followers.iter().filter(|(lie, ..)| SOME_LIES.contains(lie));
-    for (lie, _, follower) in others {
-        // The liar stays known, and is asked too.
-        follower.done(&["follow", serving.link()]);
-        assert_eq!(follower.items().len(), 3, "{lie:?}");
-    }
+        if SOME_LIES.contains(&lie) {
+            // The liar stays known, and is asked too.
+            follower.done(&["follow", link]);
+            assert_eq!(follower.items().len(), 3, "{lie:?}");
+        }
+    });
 }
 
 #[test]
@@ -281,7 +304,8 @@ fn answers_about_something_else_are_not_believed() {
     let pairs = body_of(&others.address, &pairs);
 
     let (_author, serving) = author();
-    for (is_about, body, code) in [
+    let (address, link) = (serving.address.as_str(), serving.link());
+    let cases = [
         (is_bundle as fn(&str) -> bool, bundle, 5),
         (is_bundle, feeds, 5),
         (is_bundle, pairs, 5),
@@ -290,16 +314,17 @@ fn answers_about_something_else_are_not_believed() {
         (is_proof, bundle, 3),
         (is_proof, pairs, 3),
         (is_bytes, pairs, 3),
-    ] {
-        let liar = Liar::start(&serving.address, is_about, Lie::Instead(body));
+    ];
+    each(cases, |(is_about, body, code)| {
+        let liar = Liar::start(address, is_about, Lie::Instead(body));
         let follower = Machine::new();
-        let link = serving.link().replace(&serving.address, &liar.address);
-        let ran = follower.run(&["follow", &link]).exits(code);
+        let lied = link.replace(address, &liar.address);
+        let ran = follower.run(&["follow", &lied]).exits(code);
         names(&ran, &liar);
         assert!(!is_here(&follower), "{}", ran.err);
-        follower.done(&["follow", serving.link()]);
+        follower.done(&["follow", link]);
         assert!(is_here(&follower));
-    }
+    });
 }
 
 #[test]
@@ -325,15 +350,16 @@ fn honest_peer_beside_one_that_lies_about_the_bytes_of_blobs_is_enough() {
 #[test]
 fn silent_peer_is_left_by_interrupt_with_130() {
     let (_author, serving) = author();
-    for is_about in [is_bundle, is_batch, is_bytes] {
-        let liar = Liar::start(&serving.address, is_about, Lie::Silent);
+    let (address, link) = (serving.address.as_str(), serving.link());
+    each([is_bundle, is_batch, is_bytes], |is_about| {
+        let liar = Liar::start(address, is_about, Lie::Silent);
         let follower = Machine::new();
-        let link = serving.link().replace(&serving.address, &liar.address);
-        left(&liar, follower.start(&["follow", &link]));
+        let silent = link.replace(address, &liar.address);
+        left(&liar, follower.start(&["follow", &silent]));
         // Nothing stands in the way of an honest one, which is asked first from now on.
-        follower.done(&["follow", serving.link()]);
+        follower.done(&["follow", link]);
         assert!(is_here(&follower));
-    }
+    });
     let liar = Liar::start(&serving.address, is_head, Lie::Silent);
     let follower = Machine::new();
     let link = serving.link().replace(&serving.address, &liar.address);
@@ -347,48 +373,4 @@ fn left(liar: &Liar, running: Running) {
     let ran = running.end().exits(130);
     // It was not the peer's silence that ended it.
     assert!(!ran.err.contains("stopped answering"), "{}", ran.err);
-}
-
-/// Answers every connection with these bytes.
-fn port_that_says(answer: &'static [u8]) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    std::thread::spawn(move || {
-        for mut asker in listener.incoming().flatten() {
-            let mut begin = [0; 1];
-            // Whoever asks begins, as with TLS and HTTP; one that left already is no matter.
-            let _ = asker.read(&mut begin).and_then(|_| asker.write_all(answer));
-        }
-    });
-    address
-}
-
-#[test]
-fn port_of_something_else_is_told_as_such_with_4() {
-    let (_author, serving) = author();
-    let follower = Machine::new();
-    let key = serving.link();
-    let key = &key["levada:".len()..key.find('?').unwrap()];
-    // A TLS server alerts whoever speaks plain HTTP to it.
-    let tls = port_that_says(&[21, 3, 1, 0, 2, 2, 70]);
-    let ran = follower.run(&["follow", key, "--via", &tls]).exits(4);
-    assert!(ran.err.contains("maybe it wants https://"), "{}", ran.err);
-    assert!(ran.err.contains(&tls), "{}", ran.err);
-
-    let other = Machine::new();
-    let via = format!("https://{}", serving.address);
-    let ran = other.run(&["follow", key, "--via", &via]).exits(4);
-    assert!(ran.err.contains(&via), "{}", ran.err);
-    assert!(ran.err.contains("TLS"), "{}", ran.err);
-
-    let silent = Machine::new();
-    let mail = port_that_says(b"220 mail.example ESMTP\r\n");
-    let ran = silent.run(&["follow", key, "--via", &mail]).exits(4);
-    assert!(ran.err.contains(&mail), "{}", ran.err);
-    assert!(ran.err.contains("does not speak HTTP"), "{}", ran.err);
-
-    let page = Machine::new();
-    let web = port_that_says(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>");
-    let ran = page.run(&["follow", key, "--via", &web]).exits(5);
-    assert!(ran.err.contains(&web), "{}", ran.err);
 }

@@ -1,6 +1,6 @@
 //! Headers that lie of sizes and ranges, with bytes that are wrong or right.
 
-use super::{author, is_bytes, is_here, is_proof, media_alone};
+use super::{author, each, is_bytes, is_here, is_proof, media_alone};
 use crate::machine::Machine;
 use levada_tests::liar::{Liar, Lie};
 use levada_tests::{Host, Manners};
@@ -38,22 +38,21 @@ fn lies_about_the_range_that_is_sent_are_not_believed() {
 #[test]
 fn right_bytes_are_taken_whatever_their_headers_say_beside() {
     let (_author, serving) = author();
+    let (address, link) = (serving.address.as_str(), serving.link());
     let is_any: fn(&str) -> bool = |line| !line.starts_with("GET /v1/blobs/") || is_proof(line);
-    for (is_about, name, value) in [
+    let cases = [
         (is_proof as fn(&str) -> bool, "levada-size", "1"),
         (is_any, "content-range", "bytes 7-8/9"),
         (is_any, "content-type", "text/html\u{202e}"),
         (is_any, "retry-after", "99999999999999999999"),
-    ] {
-        let liar = Liar::start(&serving.address, is_about, Lie::Header(name, value));
+    ];
+    each(cases, |(is_about, name, value)| {
+        let liar = Liar::start(address, is_about, Lie::Header(name, value));
         let follower = Machine::new();
-        follower.done(&[
-            "follow",
-            &serving.link().replace(&serving.address, &liar.address),
-        ]);
+        follower.done(&["follow", &link.replace(address, &liar.address)]);
         assert!(liar.lies() > 0, "{name}: it was asked");
         assert!(is_here(&follower), "{name}");
-    }
+    });
 }
 
 fn is_outboard(line: &str) -> bool {
@@ -77,7 +76,7 @@ fn lies_of_a_web_host_about_ranges_and_sizes_are_not_believed() {
     let address = host.url().replace("http://", "");
     let range = Lie::Header("content-range", "bytes 1-2/3");
     let length = Lie::Header("content-length", "10");
-    for (is_about, lie, code) in [
+    let cases = [
         (is_outboard as fn(&str) -> bool, range, 3),
         (is_outboard, length, 3),
         (is_outboard, Lie::Header("content-length", "-5"), 3),
@@ -92,7 +91,8 @@ fn lies_of_a_web_host_about_ranges_and_sizes_are_not_believed() {
         (is_head, length, 4),
         (is_head, Lie::HugeLength, 5),
         (is_head, Lie::Endless, 5),
-    ] {
+    ];
+    each(cases, |(is_about, lie, code)| {
         let liar = Liar::start(&address, is_about, lie);
         let follower = Machine::new();
         let via = format!("http://{}", liar.address);
@@ -112,5 +112,5 @@ fn lies_of_a_web_host_about_ranges_and_sizes_are_not_believed() {
             "{lie:?}: {}",
             ran.err
         );
-    }
+    });
 }

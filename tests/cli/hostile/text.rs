@@ -1,7 +1,7 @@
 //! What a stranger's answer says in words: its status, its headers, the body of an error. It never reaches a terminal, a log
 //! or JSON as it is, and not at any length.
 
-use super::{author, is_bundle, is_bytes, serve};
+use super::{author, each, is_bundle, is_bytes, serve};
 use crate::machine::Machine;
 use levada_tests::liar::{Liar, Lie};
 
@@ -58,10 +58,11 @@ fn is_clean(shown: &str) {
 #[test]
 fn text_of_answers_reaches_no_terminal_and_no_json_as_it_is_and_is_cut() {
     let (_author, serving) = author();
-    for (at, answer) in answers().into_iter().enumerate() {
+    let (address, link) = (serving.address.as_str(), serving.link());
+    each(answers().into_iter().enumerate(), |(at, answer)| {
         let is_about: fn(&str) -> bool = if at % 2 == 0 { is_bundle } else { is_bytes };
-        let liar = Liar::start(&serving.address, is_about, Lie::Said(answer));
-        let link = serving.link().replace(&serving.address, &liar.address);
+        let liar = Liar::start(address, is_about, Lie::Said(answer));
+        let link = link.replace(address, &liar.address);
         let follower = Machine::new();
         let ran = follower.run(&["follow", &link, "--log", "debug"]);
         assert_ne!(ran.code, Some(0), "{}", ran.err);
@@ -76,20 +77,19 @@ fn text_of_answers_reaches_no_terminal_and_no_json_as_it_is_and_is_cut() {
             is_clean(&ran.err);
             is_clean(&String::from_utf8(ran.out).unwrap());
         }
-    }
+    });
 }
 
 #[test]
 fn text_of_answers_reaches_no_log_as_it_is() {
     let (_author, serving) = author();
-    for (at, answer) in answers().into_iter().enumerate().step_by(2) {
+    let (address, link) = (serving.address.as_str(), serving.link());
+    let answers = answers().into_iter().enumerate().step_by(2);
+    each(answers, |(at, answer)| {
         let is_any: fn(&str) -> bool = |line| !line.contains("/bundle?latest");
-        let liar = Liar::start(&serving.address, is_any, Lie::Said(answer));
+        let liar = Liar::start(address, is_any, Lie::Said(answer));
         let follower = Machine::new();
-        follower.run(&[
-            "follow",
-            &serving.link().replace(&serving.address, &liar.address),
-        ]);
+        follower.run(&["follow", &link.replace(address, &liar.address)]);
         let before = liar.lies();
         let form: &[&str] = if at % 4 == 0 { &["--log-json"] } else { &[] };
         let living = serve(&follower, form);
@@ -101,5 +101,5 @@ fn text_of_answers_reaches_no_log_as_it_is() {
         let ran = living.end().exits(0);
         is_clean(&ran.err.replace(',', "\n"));
         is_clean(&String::from_utf8(ran.out).unwrap().replace(',', "\n"));
-    }
+    });
 }
