@@ -5,6 +5,7 @@
 //! published files, or the remedy is named.
 
 mod own;
+mod store;
 
 use crate::machine::{Machine, Serving};
 use levada_tests::{copy_all, noise};
@@ -31,6 +32,8 @@ enum Harm {
     Cut,
     /// All of it is zeros.
     Zeros,
+    /// A part in the middle is zeros.
+    Hole,
     /// A bit in the middle is another.
     Flip,
     /// It is not there.
@@ -46,6 +49,10 @@ impl Harm {
             Self::Gone => return std::fs::remove_file(path).unwrap(),
             Self::Cut => bytes.truncate(bytes.len() / 2),
             Self::Zeros => bytes.fill(0),
+            Self::Hole => {
+                let third = bytes.len() / 3;
+                bytes[third..third * 2].fill(0);
+            }
             Self::Flip => {
                 let at = bytes.len() / 2;
                 if let Some(byte) = bytes.get_mut(at) {

@@ -224,6 +224,36 @@ fn disk_that_is_full_at_any_write_ends_with_6_or_not_at_all_and_nothing_is_lost(
 }
 
 #[test]
+fn serve_whose_store_failed_serves_until_there_is_room_and_then_ends_to_be_started_again() {
+    let Some(disk) = Disk::mount("64m") else {
+        return;
+    };
+    let (author, follower) = (Machine::new(), Machine::with_data_dir(disk.data_dir()));
+    author.write("folder/first.txt", b"first");
+    author.done(&["publish", "folder"]);
+    let serving = author.serve();
+    follower.done(&["follow", serving.link(), "--keep", "all"]);
+    let mut following = follower.serve();
+    let filler = fill_but(&disk, 0);
+    for file in 0..60_u64 {
+        author.write(&format!("folder/{file}.txt"), &noise(file, 700));
+    }
+    author.done(&["publish", "folder"]);
+    let ran = follower.run(&["sync"]);
+    assert_ne!(ran.code, Some(0), "{}", ran.err);
+    // A restart would not help, and what is here is served on.
+    assert!(!following.running.has_ended());
+    std::fs::remove_file(filler).unwrap();
+    let ended = following.running.end().exits(1);
+    let said = format!("{}{}", String::from_utf8_lossy(&ended.out), ended.err);
+    assert!(said.contains("store: a write failed"), "{said}");
+    assert!(said.contains("start `levada serve` again"), "{said}");
+    let _following = follower.serve();
+    follower.done(&["sync"]);
+    assert_eq!(follower.items().len(), 61);
+}
+
+#[test]
 fn folder_that_may_not_be_written_is_told_with_7() {
     let Some(disk) = Disk::mount("64m") else {
         return;
@@ -232,7 +262,11 @@ fn folder_that_may_not_be_written_is_told_with_7() {
     author.write("a.txt", b"a");
     author.done(&["publish", "a.txt"]);
     author.write("b.txt", b"b");
+    let shown = author.done(&["key", "show", "--json"]).json();
+    let link = shown["link"].as_str().unwrap().to_owned();
     disk.remount("ro");
+    // What only reads settings needs no disk to write to.
+    author.done(&["config", "check"]);
     for args in [
         ["publish", "b.txt"].as_slice(),
         &["ls"],
@@ -244,6 +278,11 @@ fn folder_that_may_not_be_written_is_told_with_7() {
         &["retract", "main/1"],
         &["key", "take-over"],
         &["mirror", "add", "http://127.0.0.1:9"],
+        &["pin", "main/1"],
+        &["drop", "main/1", "--yes"],
+        &["follow", &link],
+        &["init", "--name", "other"],
+        &["token", "--new"],
     ] {
         let ran = author.run(args).exits(7);
         says(&ran, "read-only");

@@ -11,7 +11,9 @@ mod begin;
 mod close;
 mod commit;
 mod drop;
+mod failure;
 mod heads;
+mod journal;
 mod ledger;
 mod mend;
 mod notes;
@@ -27,16 +29,18 @@ mod uses;
 
 use crate::runs::Runs;
 use crate::store::StoreError;
-use fjall::{Database, Keyspace, KeyspaceCreateOptions};
+use fjall::{AbstractTree as _, Database, Keyspace, KeyspaceCreateOptions};
+use journal::Journal;
 use levada_feed::chain;
 use levada_feed::hash::Hash;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::watch;
 
 pub use drop::Dropped;
 pub use ledger::Entry;
@@ -54,7 +58,8 @@ const CACHE_BYTES: u64 = 32 << 20;
 pub struct Disk {
     path: PathBuf,
     db: Database,
-    has_failed: AtomicBool,
+    /// Whether a change has failed.
+    failed: watch::Sender<bool>,
     feeds: Keyspace,
     heads: Keyspace,
     /// When a head of this length was first seen here.
@@ -83,33 +88,6 @@ struct Known {
     held: Runs,
 }
 
-impl From<fjall::Error> for StoreError {
-    fn from(error: fjall::Error) -> Self {
-        use fjall::{Error, LsmError};
-        let what = match error {
-            Error::Io(source) | Error::Storage(LsmError::Io(source)) => {
-                return Self::File {
-                    path: "store".into(),
-                    doing: "reading or writing",
-                    source,
-                };
-            }
-            Error::Poisoned => {
-                "a write failed before, so nothing more is written; once there is room, or the disk is well, start the command again, and `levada serve` if it runs"
-            }
-            Error::Locked => "another process uses it",
-            Error::InvalidVersion(_) => "it is damaged, or another version of levada wrote it",
-            _ => {
-                return Self::Damaged {
-                    path: "store".into(),
-                    what: "its database cannot be read".into(),
-                };
-            }
-        };
-        Self::Database(what.to_owned())
-    }
-}
-
 impl Disk {
     /// Opens the store in a folder, or makes one.
     ///
@@ -130,7 +108,31 @@ impl Disk {
         Self::open_at(path, cache_bytes)
     }
 
+    /// Damaged bytes meet assertions of the database too: they end the opening, not the process.
     fn open_at(path: &Path, cache_bytes: Option<u64>) -> Result<Self, StoreError> {
+        let journal = Journal::look(path)?;
+        let opening = AssertUnwindSafe(|| Self::open_tables(path, cache_bytes));
+        let disk = catch_unwind(opening).unwrap_or_else(|_| {
+            Err(StoreError::Damaged {
+                path: path.to_owned(),
+                what: "its database cannot be read".into(),
+            })
+        })?;
+        let highest = |table: &Keyspace| table.tree.get_highest_persisted_seqno();
+        if !disk
+            .journaled()
+            .map(highest)
+            .iter()
+            .all(|table| journal.covers(*table))
+        {
+            return Err(disk.damaged("its tables are newer than its journal"));
+        }
+        disk.load()?;
+        disk.load_totals()?;
+        Ok(disk)
+    }
+
+    fn open_tables(path: &Path, cache_bytes: Option<u64>) -> Result<Self, StoreError> {
         let db = Database::builder(path)
             .cache_size(cache_bytes.unwrap_or(CACHE_BYTES))
             .max_journaling_size(JOURNAL_BYTES)
@@ -138,7 +140,7 @@ impl Disk {
             .open()?;
         let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
         let keyspace = |name: &str| db.keyspace(name, options);
-        let disk = Self {
+        Ok(Self {
             path: path.to_owned(),
             feeds: keyspace("feeds")?,
             heads: keyspace("heads")?,
@@ -152,14 +154,11 @@ impl Disk {
             notes: keyspace("notes")?,
             uses: keyspace("uses")?,
             ledger: keyspace("ledger")?,
-            has_failed: AtomicBool::new(false),
+            failed: watch::Sender::default(),
             sums: Mutex::default(),
             known: Mutex::default(),
             db,
-        };
-        disk.load()?;
-        disk.load_totals()?;
-        Ok(disk)
+        })
     }
 
     fn load(&self) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@
 mod tests;
 
 use crate::io::whole;
+use crate::store::StoreError;
 use ed25519_dalek::pkcs8::KeypairBytes;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use levada_feed::key::{FeedKey, FeedSecret};
@@ -92,6 +93,9 @@ pub enum KeyError {
         /// What the system said.
         source: io::Error,
     },
+    /// What has to be noted before the key is made could not be.
+    #[error(transparent)]
+    Marker(#[from] StoreError),
     /// The system has no random numbers.
     #[error("the system gives no random numbers")]
     NoRandom,
@@ -203,7 +207,7 @@ impl Keys {
         &self,
         name: &str,
         passphrase: Option<&str>,
-        before: impl FnOnce(&FeedKey, &Metadata) -> io::Result<()>,
+        before: impl FnOnce(&FeedKey, &Metadata) -> Result<(), StoreError>,
     ) -> Result<FeedSecret, KeyError> {
         let path = self.pem(name)?;
         let mut bytes = Zeroizing::new([0; 32]);
@@ -220,7 +224,7 @@ impl Keys {
         path: &Path,
         pem: &[u8],
         feed: &FeedKey,
-        before: impl FnOnce(&FeedKey, &Metadata) -> io::Result<()>,
+        before: impl FnOnce(&FeedKey, &Metadata) -> Result<(), StoreError>,
     ) -> Result<(), KeyError> {
         if path.try_exists().map_err(failed(path))? {
             return Err(KeyError::Exists {
@@ -230,10 +234,8 @@ impl Keys {
         let public = path.with_extension("pub");
         whole::replace(&public, format!("{feed}\n").as_bytes(), 0o644).map_err(failed(&public))?;
         let file = whole::write(path, pem, 0o600).map_err(failed(path))?;
-        let found = file.as_file().metadata();
-        found
-            .and_then(|found| before(feed, &found))
-            .map_err(failed(path))?;
+        let found = file.as_file().metadata().map_err(failed(path))?;
+        before(feed, &found)?;
         whole::name(file, path).map(drop).map_err(failed(path))
     }
 

@@ -65,8 +65,11 @@ impl Markers {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn put_new(&self, feed: &FeedKey, key: &Metadata) -> io::Result<()> {
-        whole::replace(&self.path(feed), new_text(key).as_bytes(), 0o600).map(drop)
+    pub fn put_new(&self, feed: &FeedKey, key: &Metadata) -> Result<(), StoreError> {
+        let path = self.path(feed);
+        whole::replace(&path, new_text(key).as_bytes(), 0o600)
+            .map(drop)
+            .map_err(StoreError::file(&path, "writing"))
     }
 
     /// Forgets keys that were to be made when a crash came, and were not.

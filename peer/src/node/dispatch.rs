@@ -90,7 +90,7 @@ impl Node {
             Call::Publish(args) => publish::publish(&self, &args, events, stop),
             Call::ExportStatic(args) => export::export(&self, &args, events, stop),
             Call::Sources => show::sources(&self).map(|sources| Answer::Sources { sources }),
-            Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all),
+            Call::Ls { feed, limit, all } => show::ls(&self, feed.as_deref(), limit, all, events),
             Call::Show {
                 target,
                 history: true,

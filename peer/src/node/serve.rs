@@ -26,6 +26,9 @@ use tokio::task::JoinSet;
 /// Time after which the same trouble is told again.
 const SAID_AGAIN: Duration = Duration::from_secs(3_600);
 
+/// Between two looks whether a full disk has room again.
+const ROOM_LOOKED_FOR: Duration = Duration::from_secs(2);
+
 /// Where to serve, as it was named; the settings say what was not, and the usual ports what they do not.
 #[derive(Clone, Debug, Default)]
 pub struct Serve {
@@ -105,16 +108,38 @@ pub async fn serve(
     serving.spawn(super::conduct::keep(node.clone(), stop.clone()));
     serving.spawn(super::sweep::serving(node.clone(), stop.clone()));
     serving.spawn(super::live::live(node.clone(), events, stop.clone()));
-    // An error here means that whoever could stop us is gone: then it is time to stop.
-    let _ = stop.wait_for(|stop| *stop).await;
+    let failed = tokio::select! {
+        // An error here means that whoever could stop us is gone: then it is time to stop.
+        _ = stop.wait_for(|stop| *stop) => None,
+        () = unusable(&node) => Some(super::words::store_stopped(&node.dirs)),
+    };
     tracing::info!("stopping");
     service::stopping();
+    if let Some(failure) = failed {
+        serving.shutdown().await;
+        let _ = std::fs::remove_file(node.dirs.socket());
+        return Err(failure);
+    }
     while serving.join_next().await.is_some() {}
     let _ = std::fs::remove_file(node.dirs.socket());
     let closed = tokio::task::spawn_blocking(move || node.close()).await;
     closed
         .map_err(|_| Failure::new(Code::Failed, "the store was not closed"))?
         .map_err(Failure::from)
+}
+
+/// Returns when nothing more can be written until the store is opened again, and that would help. While the disk is full
+/// it would not, and what is here is served on.
+async fn unusable(node: &Arc<Node>) {
+    node.disk.failed().await;
+    loop {
+        let disk = node.disk.clone();
+        let full = tokio::task::spawn_blocking(move || disk.no_space().is_some());
+        if !full.await.unwrap_or(false) {
+            return;
+        }
+        tokio::time::sleep(ROOM_LOOKED_FOR).await;
+    }
 }
 
 fn shown(addresses: &[SocketAddr]) -> String {

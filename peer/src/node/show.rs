@@ -2,7 +2,8 @@
 
 use super::Node;
 use crate::api::{
-    Answer, Code, Failure, FeedInfo, HeldFile, PeerInfo, RoomInfo, Shown, SourceInfo, State, Status,
+    Answer, Code, Event, Failure, FeedInfo, HeldFile, PeerInfo, RoomInfo, Shown, SourceInfo, State,
+    Status,
 };
 use crate::io::blobs::Held;
 use crate::query;
@@ -13,6 +14,7 @@ use levada_feed::key::FeedKey;
 use levada_feed::link::{First, Link};
 use levada_feed::record::{self, Body, File, Record, Unreadable};
 use levada_feed::tree::Shape;
+use tokio::sync::mpsc;
 
 /// Lists items of one feed or of all, newest first.
 pub(super) fn ls(
@@ -20,6 +22,7 @@ pub(super) fn ls(
     target: Option<&str>,
     limit: u64,
     all: bool,
+    events: &mpsc::Sender<Event>,
 ) -> Result<Answer, Failure> {
     let feeds = match target {
         Some(target) => vec![node.find_feed(target)?],
@@ -32,19 +35,25 @@ pub(super) fn ls(
     // Newest first over all feeds; within a feed the log's own order.
     items.sort_by_key(|item: &Shown| std::cmp::Reverse((item.published, item.index)));
     items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    if items.is_empty() {
-        for feed in &feeds {
-            if let Some((stored, known)) = node.lost(feed)? {
-                let name = node.nickname(feed);
-                return Err(Failure::new(
-                    Code::Failed,
-                    format!(
-                        "{name}: the store has {stored} of {known} records that were here before"
-                    ),
-                )
-                .hint(super::words::REBUILD));
-            }
+    for feed in &feeds {
+        let Some((stored, known)) = node.lost(feed)? else {
+            continue;
+        };
+        let name = node.nickname(feed);
+        let message =
+            format!("{name}: the store has {stored} of {known} records that were here before");
+        if items.is_empty() {
+            return Err(Failure::new(Code::Failed, message).hint(super::words::REBUILD));
         }
+        let hint = match node.own_name(feed) {
+            Some(_) => {
+                "the author's file has them: the next `levada publish` or `levada rebuild` puts them back"
+            }
+            None => "`levada sync` fetches them again",
+        };
+        let hint = Some(hint.to_owned());
+        // Nobody listens any more: the list is the same.
+        let _ = events.blocking_send(Event::Warning { message, hint });
     }
     Ok(Answer::Items { items })
 }

@@ -112,6 +112,19 @@ pub(super) fn store_broken(dirs: &Dirs, error: &StoreError) -> Failure {
     }
 }
 
+/// A write to the store failed while the node served.
+pub(super) fn store_stopped(dirs: &Dirs) -> Failure {
+    let store = dirs.store();
+    Failure::new(
+        Code::Failed,
+        format!(
+            "{}: a write failed, and nothing more is written until the store is opened again",
+            store.display()
+        ),
+    )
+    .hint("what was durable is kept; start `levada serve` again")
+}
+
 /// What helps when the store is damaged.
 pub(super) const REBUILD: &str = "`levada rebuild` sets it aside and makes it again from the authors' files, the blobs on disk and peers";
 
@@ -190,8 +203,10 @@ impl From<StoreError> for Failure {
 
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
-        if let KeyError::File { path, source } = &error {
-            return file_failure(path, source);
+        match &error {
+            KeyError::File { path, source } => return file_failure(path, source),
+            KeyError::Marker(error) => return store_failure(error),
+            _ => {}
         }
         let code = match error {
             _ if error.is_passphrase() => Code::WrongPassphrase,

@@ -43,6 +43,9 @@ fn damaged_authors_file_is_made_again_from_the_store() {
             line("middle", Harm::Flip)
                 .met_by(&["doctor"], 0)
                 .then(&[INSIST]),
+            line("zeros in the middle", Harm::Hole)
+                .met_by(&["doctor"], 0)
+                .then(&[INSIST]),
             line("zeros", Harm::Zeros)
                 .met_by(PUBLISH, 7)
                 .then(&[INSIST]),
@@ -72,8 +75,30 @@ fn damaged_marker_makes_the_node_ask_before_it_signs() {
                 .met_by(PUBLISH, 7)
                 .says(asks)
                 .then(&[INSIST]),
+            line("empty", Harm::Other(""))
+                .met_by(PUBLISH, 7)
+                .says(asks)
+                .then(&[INSIST]),
         ],
     );
+}
+
+#[test]
+fn marker_that_cannot_be_written_is_named() {
+    let machine = Machine::new();
+    machine.write(".local/state/levada/markers/kept", b"");
+    let markers = state(&machine).join("markers");
+    // What stands in its place is no folder to write in, for any user.
+    std::fs::remove_dir_all(&markers).unwrap();
+    let elsewhere = machine.home().join("elsewhere");
+    std::os::unix::fs::symlink("/proc/self", &markers).unwrap();
+    let ran = machine.run(&["init"]);
+    assert_ne!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.contains("/markers"), "{}", ran.err);
+    assert!(!ran.err.contains("main.pem"), "{}", ran.err);
+    std::fs::remove_file(&markers).unwrap();
+    std::fs::create_dir(&elsewhere).unwrap();
+    machine.done(&["init"]);
 }
 
 #[test]

@@ -7,7 +7,6 @@ use super::Disk;
 use crate::io::fault;
 use crate::store::StoreError;
 use fjall::{Keyspace, OwnedWriteBatch, PersistMode};
-use std::sync::atomic::Ordering;
 
 impl Disk {
     /// Writes all of it or nothing.
@@ -24,13 +23,19 @@ impl Disk {
     }
 
     pub(super) fn change(&self, work: impl FnOnce() -> fjall::Result<()>) -> fjall::Result<()> {
-        if self.has_failed.load(Ordering::Acquire) {
+        if *self.failed.borrow() {
             return Err(fjall::Error::Poisoned);
         }
         let changed = fault::step(&self.path, work);
         if changed.is_err() {
-            self.has_failed.store(true, Ordering::Release);
+            self.failed.send_replace(true);
         }
         changed
+    }
+
+    /// Returns once a change has failed, so that nothing more is written.
+    pub async fn failed(&self) {
+        // The sender lives as long as this store.
+        let _ = self.failed.subscribe().wait_for(|failed| *failed).await;
     }
 }

@@ -12,7 +12,7 @@ fn openssl(args: &[&str]) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-fn nothing(_: &FeedKey, _: &Metadata) -> io::Result<()> {
+fn nothing(_: &FeedKey, _: &Metadata) -> Result<(), StoreError> {
     Ok(())
 }
 

@@ -1,0 +1,245 @@
+//! A look at the database's journal before the database opens it: what it would lose in silence is told instead.
+//!
+//! The database ends reading a journal at the first place that is no entry, cuts the file there and goes on. At the end of the
+//! newest journal that is a write which a crash interrupted: everything before it is there, everything after it is not, and
+//! authors' files and peers have the rest. Anywhere else some tables would have what others lack: a record without its
+//! feed, a row without its record. Only the frame of each entry is read; the database checks the bytes itself. A store that was
+//! closed has all of it in tables, and is not looked at.
+//! Why, and what cannot be told: spec/decisions/0355-journal.md.
+
+#[cfg(test)]
+mod tests;
+
+use crate::io::fault;
+use crate::store::StoreError;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// What a batch begins with: its tag, how many entries it has, its number.
+const START: u8 = 1;
+/// A key with its value: type, compression, keyspace, lengths of key and value, length of the value as it is stored.
+const ITEM: u8 = 2;
+const ITEM_BYTES: usize = 20;
+/// What a batch ends with: its checksum, and bytes that are always the same.
+const END: u8 = 3;
+/// All of a keyspace was removed: its number.
+const CLEAR: u8 = 4;
+const CLEAR_BYTES: u64 = 8;
+
+/// A file in the store that is there while all that the journal holds is in tables too.
+const CLOSED: &str = "closed";
+
+/// What the journal of a store holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Journal {
+    /// Nothing that is not in tables too: the store was closed, or is not made yet.
+    Spare,
+    /// What tables may lack.
+    Needed {
+        /// The number of the newest batch.
+        last: Option<u64>,
+        /// It is the first journal of the store, so that something has to be in it once there are tables.
+        is_first: bool,
+    },
+}
+
+impl Journal {
+    /// Looks at the journal of the store in a folder, which is open from then on. There is nothing to look at in a store that
+    /// is not made yet, and no need to in one that was closed.
+    ///
+    /// # Errors
+    /// `Damaged`, and those of the file system.
+    pub(super) fn look(store: &Path) -> Result<Self, StoreError> {
+        let files = files(store)?;
+        let version = store.join("version");
+        let is_made = version
+            .try_exists()
+            .map_err(StoreError::file(&version, "reading"))?;
+        let damaged = |what: &str| StoreError::Damaged {
+            path: store.to_owned(),
+            what: what.to_owned(),
+        };
+        match is_made {
+            false if files.is_empty() => return Ok(Self::Spare),
+            false => return Err(damaged("the file with its version is gone")),
+            true if take_mark(store)? => return Ok(Self::Spare),
+            true => {}
+        }
+        let (Some((oldest, _)), Some((newest, _))) = (files.first(), files.last()) else {
+            return Err(damaged("its journal is gone"));
+        };
+        if newest - oldest != files.len() as u64 - 1 {
+            return Err(damaged("a part of its journal is gone"));
+        }
+        let mut newest_batch = None;
+        for (number, path) in &files {
+            let read = read(path, number == newest);
+            let (last, may_end_there) = read.map_err(StoreError::file(path, "reading"))?;
+            if !may_end_there {
+                return Err(damaged("a part of its journal cannot be read"));
+            }
+            newest_batch = newest_batch.max(last);
+        }
+        Ok(Self::Needed {
+            last: newest_batch,
+            is_first: *newest == 0,
+        })
+    }
+
+    /// Whether nothing is missing from the journal that a table with this number as its highest already has. Tables are written
+    /// after the journal is on the disk, so that only damage makes one newer than the journal.
+    pub(super) fn covers(&self, table: Option<u64>) -> bool {
+        match (self, table) {
+            (Self::Spare, _) | (_, None) => true,
+            (
+                Self::Needed {
+                    last: Some(last), ..
+                },
+                Some(table),
+            ) => table <= *last,
+            // All of it may be in tables, and the journal a new one.
+            (Self::Needed { is_first, .. }, Some(_)) => !is_first,
+        }
+    }
+}
+
+/// Notes that all of the journal is in tables. Nothing is synced: a note that stays although the store was opened since hides
+/// damage for once, and makes none.
+pub(super) fn put_mark(store: &Path) {
+    let path = store.join(CLOSED);
+    // Without the note the journal is looked at.
+    let _ = fault::step(&path, || std::fs::write(&path, b""));
+}
+
+/// Takes the note away, because the journal will have more. Says whether it was there.
+fn take_mark(store: &Path) -> Result<bool, StoreError> {
+    let path = store.join(CLOSED);
+    match fault::step(&path, || std::fs::remove_file(&path)) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(StoreError::file(&path, "removing")(error)),
+    }
+}
+
+/// The files of the journal, the newest last. Other names are the database's to refuse.
+fn files(store: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
+    let entries = match std::fs::read_dir(store) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(StoreError::file(store, "reading")(error)),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(StoreError::file(store, "reading"))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let number = name.and_then(|name| name.strip_suffix(".jnl")?.parse().ok());
+        files.extend(number.map(|number| (number, path)));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The number of the newest batch of one file, and whether the file may end behind it: anywhere if it is the newest one, which a
+/// crash can interrupt.
+fn read(path: &Path, is_newest: bool) -> io::Result<(Option<u64>, bool)> {
+    let mut reading = Reading::open(path)?;
+    let last = reading.batches()?;
+    Ok((last, is_newest || reading.is_at_end()?))
+}
+
+/// One file while it is read.
+struct Reading {
+    bytes: BufReader<File>,
+    size: u64,
+    /// Bytes that are left.
+    left: u64,
+}
+
+impl Reading {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        Ok(Self {
+            size,
+            left: size,
+            bytes: BufReader::with_capacity(BUFFER_BYTES, file),
+        })
+    }
+
+    /// Reads all whole batches, and is then behind the last of them; gives the number of the newest.
+    fn batches(&mut self) -> io::Result<Option<u64>> {
+        let (mut last, mut left) = (None, self.left);
+        while let Some(number) = self.batch()? {
+            (last, left) = (last.max(Some(number)), self.left);
+        }
+        self.bytes.seek(SeekFrom::Start(self.size - left))?;
+        self.left = left;
+        Ok(last)
+    }
+
+    /// Whether nothing but zeros comes: files are as long as they will be from the beginning.
+    fn is_at_end(&mut self) -> io::Result<bool> {
+        loop {
+            let bytes = self.bytes.fill_buf()?;
+            let (len, is_zero) = (bytes.len(), bytes.iter().all(|byte| *byte == 0));
+            if len == 0 || !is_zero {
+                return Ok(is_zero);
+            }
+            self.bytes.consume(len);
+        }
+    }
+
+    /// The number of the next batch, if it is whole.
+    fn batch(&mut self) -> io::Result<Option<u64>> {
+        let Some([START, frame @ ..]) = self.take::<13>()? else {
+            return Ok(None);
+        };
+        let [a, b, c, d, number @ ..] = frame;
+        for _ in 0..u32::from_le_bytes([a, b, c, d]) {
+            if !self.is_entry()? {
+                return Ok(None);
+            }
+        }
+        let is_ended = matches!(self.take::<13>()?, Some([END, ..]));
+        Ok(is_ended.then_some(u64::from_le_bytes(number)))
+    }
+
+    /// Whether a whole entry comes next.
+    fn is_entry(&mut self) -> io::Result<bool> {
+        match self.take()? {
+            Some([ITEM]) => {}
+            Some([CLEAR]) => return self.skip(CLEAR_BYTES),
+            _ => return Ok(false),
+        }
+        let Some(frame) = self.take::<ITEM_BYTES>()? else {
+            return Ok(false);
+        };
+        let [.., k0, k1, _, _, _, _, v0, v1, v2, v3] = frame;
+        let key = u64::from(u16::from_le_bytes([k0, k1]));
+        self.skip(key + u64::from(u32::from_le_bytes([v0, v1, v2, v3])))
+    }
+
+    fn take<const N: usize>(&mut self) -> io::Result<Option<[u8; N]>> {
+        let Some(left) = self.left.checked_sub(N as u64) else {
+            return Ok(None);
+        };
+        let mut bytes = [0; N];
+        self.bytes.read_exact(&mut bytes)?;
+        self.left = left;
+        Ok(Some(bytes))
+    }
+
+    /// Whether so many bytes were there.
+    fn skip(&mut self, bytes: u64) -> io::Result<bool> {
+        let Some(left) = self.left.checked_sub(bytes) else {
+            return Ok(false);
+        };
+        self.left = left;
+        self.bytes
+            .seek_relative(i64::try_from(bytes).unwrap_or(i64::MAX))?;
+        Ok(true)
+    }
+}
