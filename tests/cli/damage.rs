@@ -4,7 +4,9 @@
 //! What a follower has lost comes from the author; what an author has lost comes from the author's file, the store or the
 //! published files, or the remedy is named.
 
+mod evidence;
 mod own;
+mod read_only;
 mod store;
 
 use crate::machine::{Machine, Serving};

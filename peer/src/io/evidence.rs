@@ -43,27 +43,29 @@ impl Evidence {
     /// # Errors
     /// Those of the file system, and `Damaged`.
     pub fn fork(&self, feed: &FeedKey) -> Result<Option<ForkProof>, StoreError> {
-        let path = self.path(feed, "fork");
-        let Some(bytes) = read(&path)? else {
-            return Ok(self.unwritten().get(feed).cloned());
-        };
-        match ForkProof::check(&bytes) {
-            Ok(proof) if proof.longer().body().feed == *feed => Ok(Some(proof)),
-            _ => Err(StoreError::Damaged {
-                path,
-                what: "it is no fork proof of this feed; delete it".into(),
-            }),
-        }
+        let kept = self.kept_fork(feed)?;
+        Ok(kept.or_else(|| self.unwritten().get(feed).cloned()))
     }
 
-    /// Keeps a fork proof; the first one stays (store-10). Says whether it is new. One that cannot be written counts until this
-    /// process ends.
+    fn kept_fork(&self, feed: &FeedKey) -> Result<Option<ForkProof>, StoreError> {
+        read(&self.path(feed, "fork"), "fork proof", |bytes| {
+            let proof = ForkProof::check(bytes).ok();
+            proof.filter(|proof| proof.longer().body().feed == *feed)
+        })
+    }
+
+    /// Keeps a fork proof; the first one that checks stays (store-10). Says whether it is new. One that cannot be written
+    /// counts until this process ends.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn put_fork(&self, proof: &ForkProof) -> Result<bool, StoreError> {
         let feed = proof.longer().body().feed;
-        let put = self.put(&self.path(&feed, "fork"), proof.wire());
+        let put = put(
+            &self.path(&feed, "fork"),
+            proof.wire(),
+            self.kept_fork(&feed),
+        );
         if put.is_err() {
             self.unwritten()
                 .entry(feed)
@@ -83,27 +85,22 @@ impl Evidence {
     /// # Errors
     /// Those of the file system, and `Damaged`.
     pub fn succession(&self, feed: &FeedKey) -> Result<Option<Succession>, StoreError> {
-        let path = self.path(feed, "succession");
-        let Some(bytes) = read(&path)? else {
-            return Ok(None);
-        };
-        match Succession::check(&bytes) {
-            Ok(succession) if succession.body().feed == *feed => Ok(Some(succession)),
-            _ => Err(StoreError::Damaged {
-                path,
-                what: "it is no succession of this feed; delete it".into(),
-            }),
-        }
+        read(&self.path(feed, "succession"), "succession", |bytes| {
+            let succession = Succession::check(bytes).ok();
+            succession.filter(|succession| succession.body().feed == *feed)
+        })
     }
 
-    /// Keeps a succession; the first one stays. Says whether it is new.
+    /// Keeps a succession; the first one that checks stays. Says whether it is new.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn put_succession(&self, succession: &Succession) -> Result<bool, StoreError> {
-        self.put(
-            &self.path(&succession.body().feed, "succession"),
+        let feed = succession.body().feed;
+        put(
+            &self.path(&feed, "succession"),
             succession.wire(),
+            self.succession(&feed),
         )
     }
 
@@ -112,24 +109,22 @@ impl Evidence {
     /// # Errors
     /// Those of the file system, and `Damaged`.
     pub fn elsewhere(&self, feed: &FeedKey) -> Result<Option<Head>, StoreError> {
-        let path = self.path(feed, "elsewhere");
-        let Some(bytes) = read(&path)? else {
-            return Ok(None);
-        };
-        Head::check_of(feed, &bytes)
-            .map(Some)
-            .map_err(|_| StoreError::Damaged {
-                path,
-                what: "it is no head of this feed; delete it".into(),
-            })
+        read(&self.path(feed, "elsewhere"), "head", |bytes| {
+            Head::check_of(feed, bytes).ok()
+        })
     }
 
-    /// Keeps such a head; the first one stays. Says whether it is new.
+    /// Keeps such a head; the first one that checks stays. Says whether it is new.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn put_elsewhere(&self, head: &Head) -> Result<bool, StoreError> {
-        self.put(&self.path(&head.body().feed, "elsewhere"), head.wire())
+        let feed = head.body().feed;
+        put(
+            &self.path(&feed, "elsewhere"),
+            head.wire(),
+            self.elsewhere(&feed),
+        )
     }
 
     /// What was signed elsewhere was taken over.
@@ -149,17 +144,33 @@ impl Evidence {
     fn path(&self, feed: &FeedKey, ending: &str) -> PathBuf {
         self.folder.join(format!("{feed}.{ending}"))
     }
+}
 
-    fn put(&self, path: &Path, bytes: &[u8]) -> Result<bool, StoreError> {
-        match whole::create(path, bytes, 0o600) {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(StoreError::file(path, "writing")(error)),
-        }
+/// Writes a file unless one that checks is there. Says whether it is new.
+fn put<T>(
+    path: &Path,
+    bytes: &[u8],
+    kept: Result<Option<T>, StoreError>,
+) -> Result<bool, StoreError> {
+    let put = match kept {
+        Ok(Some(_)) => return Ok(false),
+        Ok(None) => whole::create(path, bytes, 0o600),
+        Err(StoreError::Damaged { .. }) => whole::replace(path, bytes, 0o600),
+        Err(error) => return Err(error),
+    };
+    match put {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(StoreError::file(path, "writing")(error)),
     }
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+/// What a file holds, if there is one and it checks.
+fn read<T>(
+    path: &Path,
+    what: &str,
+    check: impl FnOnce(&[u8]) -> Option<T>,
+) -> Result<Option<T>, StoreError> {
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -170,7 +181,11 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     file.take(limit)
         .read_to_end(&mut bytes)
         .map_err(StoreError::file(path, "reading"))?;
-    Ok(Some(bytes))
+    let checked = check(&bytes).ok_or_else(|| StoreError::Damaged {
+        path: path.to_owned(),
+        what: format!("it is no {what} of this feed"),
+    });
+    checked.map(Some)
 }
 
 #[cfg(test)]
@@ -255,6 +270,16 @@ mod tests {
             let found = evidence.succession(&feed);
             assert!(matches!(found, Err(StoreError::Damaged { .. })));
         }
+        // What comes again takes its place, and then stays.
+        assert!(evidence.put_fork(&fork(1, b"b")).unwrap());
+        assert!(!evidence.put_fork(&fork(1, b"c")).unwrap());
+        assert!(evidence.put_succession(&succession(1)).unwrap());
+        assert_eq!(evidence.fork(&feed).unwrap(), Some(fork(1, b"b")));
+        assert_eq!(evidence.succession(&feed).unwrap(), Some(succession(1)));
+        std::fs::write(path("elsewhere"), b"x").unwrap();
+        assert!(evidence.elsewhere(&feed).is_err());
+        assert!(evidence.put_elsewhere(&head(1, b"a")).unwrap());
+        assert_eq!(evidence.elsewhere(&feed).unwrap(), Some(head(1, b"a")));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod announced;
 mod asked;
 mod blob;
 mod counted;
+mod evidence;
 mod head;
 pub(crate) mod paced;
 mod places;
@@ -137,9 +138,13 @@ impl Served {
 
     /// Our own disk failed: the operator is told why, the peer only that.
     fn failed(&self, error: StoreError) -> Answer {
+        self.tell(error);
+        store_failed()
+    }
+
+    fn tell(&self, error: StoreError) {
         // Who is told of one failure needs not be told of the next in the same moment.
         let _ = self.trouble.try_send(error);
-        store_failed()
     }
 }
 
@@ -365,14 +370,8 @@ fn read(served: &Served, ask: &Ask) -> Result<Option<Vec<u8>>, StoreError> {
     match ask {
         Ask::Bundle { feed, from, to, at } => answer::bundle(&served.disk, feed, *from..*to, *at),
         Ask::Latest { feed, count } => answer::latest(&served.disk, feed, *count),
-        Ask::Fork { feed } => Ok(served
-            .evidence
-            .fork(feed)?
-            .map(|proof| proof.wire().to_vec())),
-        Ask::Succession { feed } => Ok(served
-            .evidence
-            .succession(feed)?
-            .map(|file| file.wire().to_vec())),
+        Ask::Fork { feed } => served.fork(feed),
+        Ask::Succession { feed } => served.succession(feed),
         Ask::Feeds { after } => {
             let listed = served.listed.borrow().clone();
             let next = listed

@@ -21,11 +21,12 @@ use levada_feed::hash::Hash;
 use levada_feed::key::{FeedKey, FeedSecret};
 use levada_feed::log::AuthorLog;
 use levada_feed::record::{Body, Profile, Record, Written};
-use open::{open_log, refuse_stopped};
+use open::open_log;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use tokio::sync::{mpsc, watch};
 
+pub(super) use open::refuse_stopped;
 pub(super) use replay::{read_mark, write_mark};
 
 /// Salts made together.

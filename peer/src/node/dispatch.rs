@@ -95,7 +95,7 @@ impl Node {
                 target,
                 history: true,
             } => history::history(&self, &target),
-            Call::Show { target, .. } => show::show(&self, &target),
+            Call::Show { target, .. } => show::show(&self, &target, events),
             Call::Unpin { target } => pin::unpin(&self, &target, stop),
             Call::Drop { target, yes } => discard::discard(&self, &target, yes, stop),
             Call::Retract { target, reason } => {

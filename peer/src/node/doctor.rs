@@ -214,8 +214,9 @@ fn space(node: &Node, found: &mut Vec<Finding>) -> Result<(), Failure> {
 }
 
 fn disputed(node: &Node, feed: &FeedKey, found: &mut Vec<Finding>) -> Result<(), Failure> {
+    damaged_evidence(node, feed, found)?;
     // Of own feeds more is known.
-    if node.own_name(feed).is_none() && node.evidence.fork(feed)?.is_some() {
+    if node.own_name(feed).is_none() && node.is_disputed(feed)? {
         let name = node.nickname(feed);
         found.push(finding(
             "disputed",
@@ -225,6 +226,26 @@ fn disputed(node: &Node, feed: &FeedKey, found: &mut Vec<Finding>) -> Result<(),
             ),
             "what was verified before stays readable, and nothing newer is taken over",
             format!("levada show {name} prints both heads; ask the author for a new feed"),
+        ));
+    }
+    Ok(())
+}
+
+fn damaged_evidence(node: &Node, feed: &FeedKey, found: &mut Vec<Finding>) -> Result<(), Failure> {
+    // What stops an own feed was told with it.
+    let is_own = node.own_name(feed).is_some();
+    let fork = node.evidence.fork(feed).err().filter(|_| !is_own);
+    let succession = node.evidence.succession(feed).err();
+    for error in fork.into_iter().chain(succession) {
+        let StoreError::Damaged { .. } = &error else {
+            return Err(error.into());
+        };
+        let Failure { message, hint, .. } = error.into();
+        found.push(finding(
+            "evidence",
+            message,
+            "it cannot be shown or passed on",
+            hint.unwrap_or_default(),
         ));
     }
     Ok(())

@@ -47,8 +47,7 @@ impl Node {
         let mut pins = Pins::clone(&*before);
         let result = change(&mut pins);
         if pins != *before {
-            config::save_pins(&self.dirs, &pins)
-                .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+            config::save_pins(&self.dirs, &pins).map_err(Failure::from)?;
         }
         Ok(result)
     }

@@ -44,6 +44,14 @@ impl Node {
         kept
     }
 
+    /// Whether a fork of a feed is known. A damaged proof says that one is: nobody writes the file without.
+    pub(super) fn is_disputed(&self, feed: &FeedKey) -> Result<bool, StoreError> {
+        match self.evidence.fork(feed) {
+            Err(StoreError::Damaged { .. }) => Ok(true),
+            proof => Ok(proof?.is_some()),
+        }
+    }
+
     /// Judges while nobody else writes this feed. Blocks.
     pub(super) fn judging<T>(
         &self,

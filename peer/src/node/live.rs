@@ -233,7 +233,10 @@ async fn settled(node: &Arc<Node>, feed: FeedKey) -> u64 {
     let settled = blocking(move || {
         let head = node.disk.head(&feed)?;
         let length = head.map_or(0, |head| head.body().length);
-        Ok(node.evidence.fork(&feed)?.map_or(length, |_| u64::MAX))
+        Ok(match node.is_disputed(&feed)? {
+            true => u64::MAX,
+            false => length,
+        })
     });
     // A disk that fails is told of elsewhere, and no peer rests for it; the sync that failed is tried again anyway.
     settled.await.unwrap_or(u64::MAX)

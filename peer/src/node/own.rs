@@ -2,7 +2,7 @@
 //!
 //! The author's file is the truth: an append is durable there before anybody sees its head, and the store follows.
 
-use super::author::{Aside, Author, Trust, refusal};
+use super::author::{Aside, Author, Trust, refusal, refuse_stopped};
 use super::{Node, Stop};
 use crate::api::{Answer, Code, Event, Failure, KeyInfo, TokenInfo};
 use crate::io::dirs::Dirs;
@@ -202,11 +202,8 @@ fn info(node: &Node, entry: &KeyEntry) -> Result<KeyInfo, Failure> {
 
 /// Why nothing is signed with a key here, as far as can be told without asking anybody.
 pub(super) fn trouble(node: &Node, entry: &KeyEntry) -> Result<Option<Failure>, Failure> {
-    if let Some(proof) = node.evidence.fork(&entry.feed)? {
-        return Ok(Some(refusal::forked(&proof)));
-    }
-    if let Some(head) = node.evidence.elsewhere(&entry.feed)? {
-        return Ok(Some(refusal::signed_elsewhere(&entry.feed, &head)));
+    if let Err(failure) = refuse_stopped(node, &entry.feed, Trust::Marked) {
+        return Ok(Some(failure));
     }
     let path = author_path(node, &entry.name);
     let is_here = path.exists();

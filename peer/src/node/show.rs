@@ -1,9 +1,10 @@
 //! What is here, as people see it: items, feeds, status.
 
+mod sources;
+
 use super::Node;
 use crate::api::{
-    Answer, Code, Event, Failure, FeedInfo, HeldFile, PeerInfo, RoomInfo, Shown, SourceInfo, State,
-    Status,
+    Answer, Code, Event, Failure, FeedInfo, HeldFile, RoomInfo, Shown, State, Status,
 };
 use crate::io::blobs::Held;
 use crate::query;
@@ -15,6 +16,8 @@ use levada_feed::link::{First, Link};
 use levada_feed::record::{self, Body, File, Record, Unreadable};
 use levada_feed::tree::Shape;
 use tokio::sync::mpsc;
+
+pub(super) use sources::sources;
 
 /// Lists items of one feed or of all, newest first.
 pub(super) fn ls(
@@ -40,10 +43,12 @@ pub(super) fn ls(
             continue;
         };
         let name = node.nickname(feed);
-        let message =
-            format!("{name}: the store has {stored} of {known} records that were here before");
+        let failure = Failure::new(
+            Code::Failed,
+            format!("{name}: the store has {stored} of {known} records that were here before"),
+        );
         if items.is_empty() {
-            return Err(Failure::new(Code::Failed, message).hint(super::words::REBUILD));
+            return Err(failure.hint(super::words::REBUILD));
         }
         let hint = match node.own_name(feed) {
             Some(_) => {
@@ -51,11 +56,16 @@ pub(super) fn ls(
             }
             None => "`levada sync` fetches them again",
         };
-        let hint = Some(hint.to_owned());
-        // Nobody listens any more: the list is the same.
-        let _ = events.blocking_send(Event::Warning { message, hint });
+        warn(events, failure.hint(hint));
     }
     Ok(Answer::Items { items })
+}
+
+/// Tells what does not keep the rest from being shown. Blocks.
+fn warn(events: &mpsc::Sender<Event>, failure: Failure) {
+    let Failure { message, hint, .. } = failure;
+    // Nobody listens any more: what is shown is the same.
+    let _ = events.blocking_send(Event::Warning { message, hint });
 }
 
 fn list(
@@ -242,14 +252,18 @@ fn held_bytes(node: &Node, file: &File) -> Result<u64, StoreError> {
 }
 
 /// One item, or a feed.
-pub(super) fn show(node: &Node, target: &str) -> Result<Answer, Failure> {
+pub(super) fn show(
+    node: &Node,
+    target: &str,
+    events: &mpsc::Sender<Event>,
+) -> Result<Answer, Failure> {
     let (feed, index) = node.find_target(target)?;
     match index {
         Some(index) => one(node, &feed, index)?.map(|item| Answer::Item(Box::new(item))).ok_or_else(|| {
             Failure::new(Code::NotFound, format!("feed {}: record {index} is not here", super::words::short(&feed)))
                 .hint("`levada sync` fetches what the source keeps; follow with --keep all for everything")
         }),
-        None => feed_info(node, &feed).map_err(Failure::from).map(|info| Answer::Feed(Box::new(info))),
+        None => feed_info(node, &feed, events).map_err(Failure::from).map(|info| Answer::Feed(Box::new(info))),
     }
 }
 
@@ -275,9 +289,19 @@ pub(super) fn one(node: &Node, feed: &FeedKey, index: u64) -> Result<Option<Show
     Ok(Some(plain))
 }
 
-fn feed_info(node: &Node, feed: &FeedKey) -> Result<FeedInfo, StoreError> {
+fn feed_info(
+    node: &Node,
+    feed: &FeedKey,
+    events: &mpsc::Sender<Event>,
+) -> Result<FeedInfo, StoreError> {
     let head = node.disk.head(feed)?;
-    let fork = node.evidence.fork(feed)?;
+    let fork = match node.evidence.fork(feed) {
+        Err(error @ StoreError::Damaged { .. }) => {
+            warn(events, error.into());
+            None
+        }
+        fork => fork?,
+    };
     Ok(FeedInfo {
         feed: *feed,
         nickname: node.nickname(feed),
@@ -324,43 +348,6 @@ pub(super) fn link_of(
         }
     }
     Ok(link)
-}
-
-/// Subscriptions.
-pub(super) fn sources(node: &Node) -> Result<Vec<SourceInfo>, Failure> {
-    let sources = node.sources()?;
-    let info = |source: &Source| {
-        let head = node.disk.head(&source.feed)?;
-        Ok(SourceInfo {
-            feed: source.feed,
-            nickname: source.nickname.clone(),
-            name: node.profile_name(&source.feed)?,
-            via: source.via.clone(),
-            keep: source.keep.to_string(),
-            max_size: source.max_size,
-            retractions: source.retractions,
-            share: source.share,
-            length: head.as_ref().map_or(0, |head| head.body().length),
-            records: node.disk.held(&source.feed).count(),
-            time: head.map(|head| head.body().time),
-            is_disputed: node.evidence.fork(&source.feed)?.is_some(),
-            peers: peers(node, source),
-        })
-    };
-    let infos: Result<Vec<_>, StoreError> = sources.list().iter().map(info).collect();
-    infos.map_err(Failure::from)
-}
-
-/// What was heard of the peers of a source.
-fn peers(node: &Node, source: &Source) -> Vec<PeerInfo> {
-    let info = |via: &String| {
-        let standing = node.standing(via)?;
-        Some(PeerInfo {
-            peer: via.clone(),
-            standing,
-        })
-    };
-    node.peers_of(source).iter().filter_map(info).collect()
 }
 
 /// What a node holds.

@@ -128,6 +128,9 @@ pub(super) fn store_stopped(dirs: &Dirs) -> Failure {
 /// What helps when the store is damaged.
 pub(super) const REBUILD: &str = "`levada rebuild` sets it aside and makes it again from the authors' files, the blobs on disk and peers";
 
+/// What helps when the file system of the node is read-only.
+const READ_ONLY: &str = "the file system is read-only; use another --data-dir";
+
 /// The disk is full.
 pub(super) fn full(message: String) -> Failure {
     Failure::new(Code::OverQuota, message).hint(
@@ -161,11 +164,29 @@ pub(super) fn store_failure(error: &StoreError) -> Failure {
                 code: Code::Denied,
                 ..failure
             }
-            .hint("the file system is read-only; use another --data-dir")
+            .hint(READ_ONLY)
         }
         StoreError::Damaged { path, .. } if path.ends_with("store") => failure.hint(REBUILD),
+        StoreError::Damaged { path, .. } => match evidence_hint(path) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        },
         _ => failure,
     }
+}
+
+/// What to do about a file of evidence that does not check.
+fn evidence_hint(path: &Path) -> Option<&'static str> {
+    Some(match path.extension()?.to_str()? {
+        "fork" => {
+            "it proved that one key signed two histories; put it back from a backup, or delete it: whoever has the proof hands it over again"
+        }
+        "succession" => "delete it: whoever has it hands it over again",
+        "elsewhere" => {
+            "another machine signed with this key, and nothing is signed here until that is settled: stop it, then take over what it signed: levada key take-over"
+        }
+        _ => return None,
+    })
 }
 
 /// What the person reads when a file that they named could not be read or written.
@@ -178,6 +199,15 @@ pub(super) fn file_failure(path: &Path, error: &std::io::Error) -> Failure {
         _ => Code::Failed,
     };
     Failure::new(code, format!("{}: {}", path.display(), io_words(error)))
+}
+
+/// The same of a file of this node.
+fn own_file_failure(path: &Path, error: &std::io::Error) -> Failure {
+    let failure = file_failure(path, error);
+    match error.kind() {
+        std::io::ErrorKind::ReadOnlyFilesystem => failure.hint(READ_ONLY),
+        _ => failure,
+    }
 }
 
 /// What the system says of a file, without numbers.
@@ -204,7 +234,7 @@ impl From<StoreError> for Failure {
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         match &error {
-            KeyError::File { path, source } => return file_failure(path, source),
+            KeyError::File { path, source } => return own_file_failure(path, source),
             KeyError::Marker(error) => return store_failure(error),
             _ => {}
         }
@@ -232,7 +262,7 @@ impl From<KeyError> for Failure {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         match &error {
-            ConfigError::File { path, source } => file_failure(path, source),
+            ConfigError::File { path, source } => own_file_failure(path, source),
             ConfigError::Broken { .. } => Self::new(Code::Usage, error.to_string())
                 .hint("mend the file; `levada config check` tells what is wrong with it"),
         }
@@ -242,7 +272,7 @@ impl From<ConfigError> for Failure {
 impl From<TokenError> for Failure {
     fn from(error: TokenError) -> Self {
         match &error {
-            TokenError::File { path, source } => file_failure(path, source),
+            TokenError::File { path, source } => own_file_failure(path, source),
             TokenError::Damaged { .. } => Self::new(Code::Failed, error.to_string())
                 .hint("`levada token --new` puts another one in its place"),
             TokenError::NoRandom => Self::new(Code::Failed, error.to_string()),
@@ -252,6 +282,17 @@ impl From<TokenError> for Failure {
 
 impl From<AuthorError> for Failure {
     fn from(error: AuthorError) -> Self {
-        Self::new(Code::Failed, error.to_string())
+        match error {
+            AuthorError::File {
+                path,
+                doing,
+                source,
+            } => store_failure(&StoreError::File {
+                path,
+                doing,
+                source,
+            }),
+            _ => Self::new(Code::Failed, error.to_string()),
+        }
     }
 }

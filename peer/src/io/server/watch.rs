@@ -209,10 +209,8 @@ impl Stream {
 async fn evidence(served: &Arc<Served>, feed: FeedKey) -> Result<Vec<News>, StoreError> {
     let served = served.clone();
     let work = tokio::task::spawn_blocking(move || {
-        let fork = served.evidence.fork(&feed)?;
-        let succession = served.evidence.succession(&feed)?;
-        let fork = fork.map(|proof| News::Fork(proof.wire().to_vec()));
-        let succession = succession.map(|file| News::Succession(file.wire().to_vec()));
+        let fork = served.fork(&feed)?.map(News::Fork);
+        let succession = served.succession(&feed)?.map(News::Succession);
         Ok(fork.into_iter().chain(succession).collect())
     });
     work.await

@@ -64,20 +64,36 @@ pub(super) fn fresh(secret: &FeedSecret) -> FeedSecret {
 }
 
 /// A key that signed two histories signs no more; one that is signed elsewhere signs no more until that is settled.
-pub(super) fn refuse_stopped(node: &Node, feed: &FeedKey, trust: Trust) -> Result<(), Failure> {
+pub(in crate::node) fn refuse_stopped(
+    node: &Node,
+    feed: &FeedKey,
+    trust: Trust,
+) -> Result<(), Failure> {
     if let Some(proof) = node.evidence.fork(feed)? {
         return Err(refusal::forked(&proof));
     }
+    if trust == Trust::TakeOver {
+        return Ok(());
+    }
     match node.evidence.elsewhere(feed)? {
-        Some(head) if trust != Trust::TakeOver => Err(refusal::signed_elsewhere(feed, &head)),
-        _ => Ok(()),
+        Some(head) => Err(refusal::signed_elsewhere(feed, &head)),
+        None => Ok(()),
+    }
+}
+
+/// The head that another machine signed. One that no longer checks stops whoever signs, and not who takes over: others are
+/// asked then who has more.
+fn elsewhere_head(node: &Node, feed: &FeedKey) -> Result<Option<Head>, StoreError> {
+    match node.evidence.elsewhere(feed) {
+        Err(StoreError::Damaged { .. }) => Ok(None),
+        found => found,
     }
 }
 
 /// The heads that are known here without the author's file.
 pub(super) fn known(node: &Node, feed: &FeedKey) -> Result<Vec<Head>, StoreError> {
     let stored = node.disk.head(feed)?.as_deref().cloned();
-    let elsewhere = node.evidence.elsewhere(feed)?;
+    let elsewhere = elsewhere_head(node, feed)?;
     let known = [stored, node.remembered(feed), elsewhere];
     Ok(known.into_iter().flatten().collect())
 }
@@ -161,7 +177,7 @@ impl Opening<'_> {
     fn refuse_two_histories(&self, stored: &Head) -> Result<(), Failure> {
         let (node, feed) = (self.node, &self.feed);
         let pieces = node.disk.pieces(feed);
-        let known = [node.remembered(feed), node.evidence.elsewhere(feed)?];
+        let known = [node.remembered(feed), elsewhere_head(node, feed)?];
         for known in known.iter().flatten() {
             let is_shorter = known.body().length < stored.body().length;
             let proof = match ForkProof::of_heads(known, stored) {
