@@ -104,6 +104,8 @@ pub struct AuthorFile {
     file: File,
     end: u64,
     is_poisoned: bool,
+    /// Memory of the last append, empty again.
+    spare: Vec<u8>,
 }
 
 fn failed(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> AuthorError {
@@ -137,6 +139,7 @@ impl AuthorFile {
             file,
             end,
             is_poisoned: false,
+            spare: Vec::new(),
         })
     }
 
@@ -216,6 +219,7 @@ impl AuthorFile {
             file,
             end: last,
             is_poisoned: false,
+            spare: Vec::new(),
         })
     }
 

@@ -25,8 +25,9 @@ pub fn append(
     let (trust, aside) = (Trust::Marked, Aside::nobody());
     let mut author = Author::open_or_make(&node, None, DEFAULT_NAME, false, trust, &aside)?;
     for batch in batches {
+        let now = clock::now_ms();
         for body in batch {
-            author.append(body, clock::now_ms())?;
+            author.append(body, now)?;
         }
         author.sign(&node, &[], clock::now_ms())?;
         let head = node.disk.head(&author.feed())?;

@@ -14,7 +14,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// Bytes gathered before they are written, when many frames follow one another.
+/// Bytes gathered before they are written, when many frames follow one another; the memory of a shorter append is used again.
 const WRITE_BYTES: usize = 1 << 20;
 
 /// Something that a head covers.
@@ -125,7 +125,8 @@ impl AuthorFile {
             });
         }
         let payloads: usize = parts.iter().map(payload_bytes).sum();
-        let mut bytes = Vec::with_capacity(payloads + (parts.len() + 1) * FRAME_BYTES);
+        let mut bytes = std::mem::take(&mut self.spare);
+        bytes.reserve(payloads + head.wire().len() + (parts.len() + 1) * FRAME_BYTES);
         parts.iter().for_each(|part| put_part(&mut bytes, part));
         put_frame(&mut bytes, HEAD, head.wire());
         self.is_poisoned = true;
@@ -135,6 +136,10 @@ impl AuthorFile {
             .map_err(failed(&self.path, "writing the author's file"))?;
         self.is_poisoned = false;
         self.end += u64::try_from(bytes.len()).unwrap_or(0);
+        if bytes.capacity() <= WRITE_BYTES {
+            bytes.clear();
+            self.spare = bytes;
+        }
         Ok(Mark {
             offset: self.end,
             length: head.body().length,
