@@ -28,6 +28,7 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 use tokio::sync::mpsc;
 
@@ -133,19 +134,32 @@ impl Run<'_> {
 
     fn all(&mut self) -> Result<(), Failure> {
         for root in &self.args.paths {
-            for found in walk(root) {
+            self.all_below(root)?;
+        }
+        self.look_for_gone()
+    }
+
+    /// Takes files while a thread finds those after them.
+    fn all_below(&mut self, root: &Path) -> Result<(), Failure> {
+        let (to, walked) = sync_channel(GROUP_FILES);
+        std::thread::scope(|scope| {
+            let walking = std::thread::Builder::new();
+            // Nobody takes them any more once the run ends.
+            let look = move || walk(root).all(|found| to.send(found).is_ok());
+            let walking = walking.spawn_scoped(scope, look);
+            walking.map_err(|error| no_threads(&error))?;
+            for found in walked {
                 if self.is_stopped() {
                     self.files.clear();
-                    return self.end_group();
+                    break;
                 }
                 match found {
                     Ok(found) => self.take(found)?,
                     Err(skipped) => self.skip(skipped),
                 }
             }
-            self.end_group()?;
-        }
-        self.look_for_gone()
+            self.end_group()
+        })
     }
 
     fn skip(&mut self, skipped: Skipped) {
