@@ -3,6 +3,7 @@
 //!
 //! Each panics when something that must hold does not. Where there are two ways to the same verdict, both are taken.
 
+mod engine;
 mod growing;
 mod history;
 mod wire;
@@ -34,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     ("author-file", author_file),
     ("bundle", bundle),
     ("codec", codec),
+    ("engine", engine::engine),
     ("fork", fork),
     ("growing", growing::growing),
     ("head", head),

@@ -5,7 +5,7 @@ use levada_tests::{noise, vectors};
 use std::path::{Path, PathBuf};
 
 /// Targets that do much for each input; they get only what was kept for them.
-const SLOW: &[&str] = &["author-file", "growing", "history", "slice"];
+const SLOW: &[&str] = &["author-file", "engine", "growing", "history", "slice"];
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else {
