@@ -262,7 +262,7 @@ impl Node {
         let standings = Standings::restored(standings, crate::io::clock::now_ms());
         whole::sweep(&dirs.keys()).map_err(StoreError::file(&dirs.keys(), "reading"))?;
         let heads = HeadsFile::open(&dirs.state().join("heads"))?;
-        Ok(Self {
+        let node = Self {
             blobs: Blobs::open_all(
                 &dirs.blobs(),
                 &settings.blobs.roots,
@@ -301,7 +301,9 @@ impl Node {
             disk,
             dirs,
             _lock: Arc::new(lock),
-        })
+        };
+        node.remember_own()?;
+        Ok(node)
     }
 
     /// Names the blob roots that the settings no longer name: once, when they are forgotten.

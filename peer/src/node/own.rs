@@ -9,6 +9,7 @@ use crate::io::dirs::Dirs;
 use crate::io::keys::{KeyEntry, KeyError};
 use crate::store::StoreError;
 use levada_feed::key::FeedKey;
+use levada_feed::tree::{self, Shape};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -266,4 +267,30 @@ pub(super) fn take_over(
     };
     Author::open(node, &entry, &entry.name, Trust::TakeOver, &aside)?;
     info(node, &entry).map(Answer::Key)
+}
+
+impl Node {
+    /// What the store has of own feeds can be shown to others from now on: it is remembered, also when what was remembered was
+    /// lost, or not written before a crash. What contradicts it stays: it tells that another history was put here.
+    pub(super) fn remember_own(&self) -> Result<(), StoreError> {
+        // Keys that cannot be read are told by whoever needs them.
+        for key in self.keys.list().unwrap_or_default() {
+            let Some(stored) = self.disk.head(&key.feed)? else {
+                continue;
+            };
+            let is_new = match self.remembered(&key.feed) {
+                None => true,
+                Some(known) => {
+                    let shape = Shape::of_list(known.body().length);
+                    let is_shorter = known.body().length < stored.body().length;
+                    let root = || tree::root(&self.disk.pieces(&key.feed), shape);
+                    is_shorter && root()? == Some(known.body().root)
+                }
+            };
+            if is_new {
+                self.remember_head(Some(&stored))?;
+            }
+        }
+        Ok(())
+    }
 }

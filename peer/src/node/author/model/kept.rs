@@ -71,3 +71,22 @@ fn file_of_another_history_that_ends_where_the_own_one_did_is_told_as_that() {
         run.pull(mirror, 1);
     }
 }
+
+#[test]
+fn state_that_was_lost_is_made_again_of_what_the_store_shows() {
+    let world = World::new();
+    let mut run = Run::new(&world, 3, false);
+    let now = 1_700_000_000_000;
+    let before = run.machines[0].save();
+    run.machines[0].sign(Trust::Marked, 3, now).unwrap();
+    let shown = run.machines[0].shown(&run.feed).unwrap();
+    run.machines[0].lose_state();
+    // A process shows what the store has, and signs nothing.
+    run.machines[0].node().unwrap();
+    run.machines[0].restore(&before, Part::Data);
+    // A mirror that lags says that one record is all.
+    let signed = run.machines[0].sign(Trust::Insisted, 1, now);
+    assert!(signed.is_err(), "it would contradict what was shown");
+    let stored = run.machines[0].shown(&run.feed).unwrap();
+    assert!(stored.agrees(&shown) && stored.length() == 1);
+}
