@@ -282,10 +282,7 @@ pub(crate) fn killed(bench: &Bench) -> Outcome {
         let running = crate::child::Running::start(&mut follow)?;
         // Somewhere else in each run.
         let part = 0.35 + 0.15 * float(u64::try_from(run_number % 4)?);
-        while float(tap.answered()) < float(size) * part {
-            std::thread::yield_now();
-        }
-        running.kill()?;
+        running.kill_when(|| float(tap.answered()) >= float(size) * part)?;
         let before = tap.answered();
         resumed.add(run(bench.levada.at(&data).arg("sync"))?);
         check(bench, &data, &serving, size)?;

@@ -131,6 +131,18 @@ impl Running {
         Ok(used(self.started, self.wait()?))
     }
 
+    /// The same as soon as it is time; to have ended before that is a failure.
+    pub(crate) fn kill_when(mut self, is_time: impl Fn() -> bool) -> Result<Used, Failure> {
+        while !is_time() {
+            if let Some(status) = self.child.try_wait()? {
+                self.is_over = true;
+                return Err(format!("{}: {status} before it was killed", self.name).into());
+            }
+            std::thread::yield_now();
+        }
+        self.kill()
+    }
+
     fn wait(&mut self) -> Result<ResUse, Failure> {
         let ended = self.child.wait4()?;
         self.is_over = true;

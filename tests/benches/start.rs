@@ -54,10 +54,7 @@ pub(crate) fn of_records(bench: &Bench) -> Outcome {
         crate::remove(&data)?;
         let tap = Tap::before(&serving.address)?;
         let running = Running::start(&mut follow(&tap.address()))?;
-        while float(tap.answered()) < whole * 0.9 {
-            std::thread::yield_now();
-        }
-        running.kill()?;
+        running.kill_when(|| float(tap.answered()) >= whole * 0.9)?;
         killed.push(start(bench, &data, &mut killed_side)?);
     }
     serving.stop()?;

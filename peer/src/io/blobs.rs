@@ -214,8 +214,8 @@ impl Blobs {
         files::read_pairs(&self.paths(hash)?.outboard, shape, &[leaves]).map(Some)
     }
 
-    /// Takes up a blob with the proof of its size: the pairs and the bytes of its last leaf. Nothing is made before that
-    /// was checked.
+    /// Takes up a blob with the proof of its size: the pairs and the bytes of its last leaf. No file is made before that was
+    /// checked.
     ///
     /// # Errors
     /// See `ReceiveError`.

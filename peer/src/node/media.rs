@@ -2,6 +2,7 @@
 //!
 //! Every byte is checked before it is written. A peer that fails or lies costs one answer; the rest is asked elsewhere.
 
+mod begun;
 mod large;
 mod swarm;
 #[cfg(test)]

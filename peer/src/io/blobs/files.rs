@@ -166,24 +166,16 @@ impl Paths {
             .map_err(StoreError::file(&self.folder, "syncing the folder"))
     }
 
-    /// The same, and the folder's own name if it is new. Side by side: a journal commits them as one, and one after the
-    /// other they would wait for the disk three times.
+    /// The same, and the folder's own name if it is new.
     pub(super) fn sync_folders(&self, is_new: bool) -> Result<(), StoreError> {
-        let above = [whole::folder_of(&self.folder), &self.root];
-        std::thread::scope(|scope| {
-            let mut syncing = Vec::new();
-            for folder in above.into_iter().filter(|_| is_new) {
-                let failed = || StoreError::file(folder, "syncing the folder");
-                let sync = move || whole::sync_folder(folder).map_err(failed());
-                let started = std::thread::Builder::new().spawn_scoped(scope, sync);
-                syncing.push(started.map_err(failed())?);
+        self.sync_folder()?;
+        for folder in [whole::folder_of(&self.folder), &self.root] {
+            if is_new {
+                whole::sync_folder(folder)
+                    .map_err(StoreError::file(folder, "syncing the folder"))?;
             }
-            let synced = self.sync_folder();
-            for one in syncing {
-                one.join().expect("syncing a folder does not panic")?;
-            }
-            synced
-        })
+        }
+        Ok(())
     }
 
     /// Removes a copy of which nothing is worth keeping. A file in place that it was to take the place of stays what it is.

@@ -89,8 +89,9 @@ impl Partial {
         pairs: &[u8],
         leaf: &[u8],
     ) -> Result<Self, StoreError> {
-        let partial = Self::begin_empty(paths, hash, proven)?;
         let last = last_leaf(proven);
+        // Its first note: who opens it before the leaf is written checks what was not synced, and believes nothing.
+        let partial = Self::begin_noted(paths, hash, proven, &Runs::of(last.clone()))?;
         files::write_pairs(
             &partial.outboard,
             &paths.outboard,
@@ -99,7 +100,9 @@ impl Partial {
             pairs,
         )?;
         partial.write(proven.leaf_bytes(last.start).start, leaf)?;
-        partial.note()?;
+        let mut state = partial.state();
+        (state.noted, state.unnoted) = (Some(clock::tick()), 0);
+        drop(state);
         Ok(partial)
     }
 
@@ -109,9 +112,19 @@ impl Partial {
         hash: Hash,
         proven: Shape,
     ) -> Result<Self, StoreError> {
+        Self::begin_noted(paths, hash, proven, &Runs::new())
+    }
+
+    /// The same with a note of the leaves that are about to be written.
+    fn begin_noted(
+        paths: &Paths,
+        hash: Hash,
+        proven: Shape,
+        coming: &Runs,
+    ) -> Result<Self, StoreError> {
         let is_new = paths.make_folder()?;
         // The state first, durably (store-2): from here on nobody takes the data for complete.
-        paths.write_part(&encode(proven.bytes(), &Runs::new(), &Runs::new()))?;
+        paths.write_part(&encode(proven.bytes(), &Runs::new(), coming))?;
         paths.sync_folders(is_new)?;
         let partial = Self::opened(paths, hash, proven, Runs::new())?;
         // The size is proven, so the sparse file may have it.

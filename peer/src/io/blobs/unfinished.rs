@@ -1,7 +1,9 @@
 //! Files of blobs that are not finished: written beside their root, synced, then named.
 
+use super::{Blobs, Place};
 use crate::io::fault;
 use crate::store::StoreError;
+use levada_feed::hash::Hash;
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -10,6 +12,24 @@ use tempfile::NamedTempFile;
 
 /// Folder for what is not finished.
 pub(super) const TEMPORARY: &str = "tmp";
+
+impl Blobs {
+    /// Makes the folder of a blob that is being asked for, durably, so that `begin` need not wait for it. An empty folder harms
+    /// nothing if the blob never comes.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn prepare(&self, hash: &Hash) -> Result<(), StoreError> {
+        if !matches!(self.paths(hash)?.place()?, Place::Nowhere) {
+            return Ok(());
+        }
+        let paths = self.inner.roots.roomiest()?.paths(hash);
+        if paths.make_folder()? {
+            paths.sync_folders(true)?;
+        }
+        Ok(())
+    }
+}
 
 /// The folder for what is not finished, empty.
 pub(super) fn open_temporary(root: &Path) -> Result<(), StoreError> {

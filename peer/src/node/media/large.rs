@@ -1,5 +1,6 @@
 //! One large blob from all peers that have it: the proof of its size, then runs of leaves, each checked as it comes.
 
+use super::begun::{Ahead, Begun, Whole, pairs_max};
 use super::swarm::Swarm;
 use super::{MediaFetch, WantedBlob};
 use crate::frame::Ask;
@@ -105,7 +106,7 @@ impl MediaFetch {
         last_error: &mut Option<AskError>,
     ) -> Result<bool, SyncError> {
         let mut swarm = Swarm::new(self, blob);
-        let Some(partial) = swarm.open(last_error).await? else {
+        let Some(partial) = swarm.open(bytes.as_ref(), last_error).await? else {
             return Ok(swarm.is_complete);
         };
         let rejected = |reject| {
@@ -134,12 +135,14 @@ impl MediaFetch {
         Ok(true)
     }
 
-    /// The partial blob, begun with the proof of its size if need be. `None` when it is complete.
+    /// The partial blob, begun with the proof of its size if need be. `None` when it is complete. When a part of it is
+    /// wanted first, the question for that may already be under way.
     pub(super) async fn open(
         &self,
         remote: &Remote,
         blob: &WantedBlob,
-    ) -> Result<Option<Arc<Partial>>, SyncError> {
+        first: Option<&Range<u64>>,
+    ) -> Result<Option<(Arc<Partial>, Option<Ahead>)>, SyncError> {
         let (node, hash) = (self.node.clone(), blob.hash);
         let found = blocking(move || {
             if let Some(state) = node.blobs.state(&hash)?
@@ -151,10 +154,10 @@ impl MediaFetch {
         });
         match found.await? {
             (true, _) => return Ok(None),
-            (_, Some(partial)) => return Ok(Some(partial)),
+            (_, Some(partial)) => return Ok(Some((partial, None))),
             _ => {}
         }
-        match self.begin(remote, hash, blob.size).await {
+        match self.begin(remote, hash, blob.size, first).await {
             Err(error) => match self.true_size(remote, blob).await {
                 Some(actual) => Err(SyncError::WrongSize {
                     claimed: blob.size,
@@ -172,22 +175,35 @@ impl MediaFetch {
         remote: &Remote,
         hash: Hash,
         size: u64,
-    ) -> Result<Arc<Partial>, SyncError> {
+        first: Option<&Range<u64>>,
+    ) -> Result<(Arc<Partial>, Option<Ahead>), SyncError> {
         let rejected = |reject| SyncError::Ask(remote.wrong_blob(&hash, reject));
         let shape = Shape::of_blob(size).map_err(rejected)?;
         let last = shape.leaf_bytes(shape.leaves() - 1);
         let data = Ask::Blob { hash };
-        let (pairs, leaf) = tokio::try_join!(
+        let ahead = first.and_then(|bytes| Ahead::leaves(shape, bytes));
+        let node = self.node.clone();
+        let preparing = tokio::task::spawn_blocking(move || node.blobs.prepare(&hash));
+        let (pairs, leaf, ahead) = tokio::try_join!(
             remote.pairs(hash, size, last.clone(), PAIRS_OF_ONE_MAX),
-            take_range(remote, &data, last.clone(), size)
+            take_range(remote, &data, last.clone(), size),
+            async {
+                match ahead {
+                    // On the heap: the stack of a worker is small, and callers are deep.
+                    Some(leaves) => Ok(Box::pin(Ahead::ask(remote, hash, shape, leaves)).await),
+                    None => Ok(None),
+                }
+            }
         )?;
+        // What it could not do, `begin` cannot do either, and says so.
+        let _ = preparing.await;
         let node = self.node.clone();
         let begun =
             tokio::task::spawn_blocking(move || node.blobs.begin(&hash, size, &pairs, &leaf));
         match begun.await.map_err(|_| SyncError::Interrupted)? {
             Ok(partial) => {
                 self.add(0, last.end - last.start);
-                Ok(partial)
+                Ok((partial, ahead))
             }
             Err(ReceiveError::Rejected(reject)) => Err(rejected(reject)),
             Err(ReceiveError::Store(error)) => Err(error.into()),
@@ -221,20 +237,28 @@ impl MediaFetch {
         shape: Shape,
         blob: &WantedBlob,
         leaves: Range<u64>,
-        whole: &mut Option<Whole>,
+        begun: &mut Begun,
     ) -> Result<(), SyncError> {
         let rejected = |reject| SyncError::Ask(remote.wrong_blob(&blob.hash, reject));
         let bytes = shape.bytes_of(&leaves);
-        let pairs_max = (leaves.end - leaves.start + 64) * 64;
         let data = Ask::Blob { hash: blob.hash };
-        let going_on = whole.take().and_then(|whole| whole.to(bytes.start));
+        let ahead = begun.ahead.take().filter(|ahead| ahead.leaves == leaves);
+        let whole = begun.whole.take();
+        let going_on = whole.and_then(|whole| whole.to(bytes.start));
         let (pairs, mut transfer) = unless_stopped(&self.stop, async {
+            if let Some(Ahead {
+                pairs, transfer, ..
+            }) = ahead
+            {
+                return Ok((pairs, transfer));
+            }
             let stream = async {
                 match going_on {
                     Some(transfer) => Ok(transfer),
                     None => remote.stream(&data, bytes.clone()).await,
                 }
             };
+            let pairs_max = pairs_max(&leaves);
             Ok(tokio::try_join!(
                 remote.pairs(blob.hash, shape.bytes(), bytes.clone(), pairs_max),
                 stream
@@ -261,7 +285,7 @@ impl MediaFetch {
         match written {
             Ok(()) => {
                 let at = bytes.end;
-                *whole = transfer.is_whole().then_some(Whole { at, transfer });
+                begun.whole = Whole::of(at, transfer);
                 Ok(())
             }
             Err(ReceiveError::Rejected(reject)) => Err(rejected(reject)),
@@ -311,23 +335,6 @@ impl MediaFetch {
         }
         let _ = writer.send(parts).await;
         Ok(())
-    }
-}
-
-/// The rest of a whole blob that is on its way, though parts of it were asked for: asked again, it would come from its
-/// start again.
-pub(super) struct Whole {
-    /// The byte that comes next.
-    at: u64,
-    transfer: Transfer,
-}
-
-impl Whole {
-    /// The same from a later byte on; `None` when that has passed.
-    fn to(self, start: u64) -> Option<Transfer> {
-        let mut transfer = self.transfer;
-        transfer.skip = start.checked_sub(self.at)?;
-        Some(transfer)
     }
 }
 

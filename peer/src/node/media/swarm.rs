@@ -1,6 +1,6 @@
 //! One large blob from several peers at once: asks what `crate::swarm` says, and tells it what came of it.
 
-use super::large::Whole;
+use super::begun::Begun;
 use super::{MediaFetch, WantedBlob};
 use crate::io::blobs::Partial;
 use crate::io::client::AskError;
@@ -17,15 +17,15 @@ use tokio::task::{AbortHandle, JoinSet};
 const LOOK: Duration = Duration::from_millis(500);
 
 /// A window that ended: of which peer, which leaves, what came of it, and what of a whole file is still on its way.
-type Ended = (usize, Range<u64>, Result<(), SyncError>, Option<Whole>);
+type Ended = (usize, Range<u64>, Result<(), SyncError>, Begun);
 
 /// The peers of one blob, and what they are doing.
 pub(super) struct Swarm<'a> {
     media: &'a Arc<MediaFetch>,
     blob: &'a WantedBlob,
     sources: Vec<Source>,
-    /// Of each peer that sends whole files only, the rest of one.
-    wholes: Vec<Option<Whole>>,
+    /// Of each peer, what has begun to come before it is asked for.
+    begun: Vec<Begun>,
     asked: Vec<Asked>,
     /// Of each window under way, in the same order.
     handles: Vec<AbortHandle>,
@@ -44,7 +44,7 @@ impl<'a> Swarm<'a> {
             media,
             blob,
             sources: media.remotes.iter().map(source).collect(),
-            wholes: media.remotes.iter().map(|_| None).collect(),
+            begun: media.remotes.iter().map(|_| Begun::default()).collect(),
             asked: Vec::new(),
             handles: Vec::new(),
             running: JoinSet::new(),
@@ -52,18 +52,25 @@ impl<'a> Swarm<'a> {
         }
     }
 
-    /// The partial blob, begun with a proof of its size by the first peer that has one.
+    /// The partial blob, begun with a proof of its size by the first peer that has one. `first` is what will be fetched of it
+    /// first, if that is not all.
     pub(super) async fn open(
         &mut self,
+        first: Option<&Range<u64>>,
         last_error: &mut Option<AskError>,
     ) -> Result<Option<Arc<Partial>>, SyncError> {
-        for (source, remote) in self.sources.iter_mut().zip(&self.media.remotes) {
+        let known = self.sources.iter_mut().zip(&mut self.begun);
+        for ((source, begun), remote) in known.zip(&self.media.remotes) {
             self.media.check_stop()?;
-            let opening = self.media.open(remote, self.blob);
+            let opening = self.media.open(remote, self.blob, first);
             match unless_stopped(&self.media.stop, opening).await {
-                Ok(partial) => {
-                    self.is_complete = partial.is_none();
-                    return Ok(partial);
+                Ok(None) => {
+                    self.is_complete = true;
+                    return Ok(None);
+                }
+                Ok(Some((partial, ahead))) => {
+                    begun.ahead = ahead;
+                    return Ok(Some(partial));
                 }
                 Err(SyncError::Ask(error)) => {
                     self.media.node.failed(remote.name(), &error);
@@ -139,12 +146,13 @@ impl<'a> Swarm<'a> {
             };
             let (media, blob, partial) = (self.media.clone(), self.blob.clone(), partial.clone());
             let window = leaves.clone();
-            let mut whole = self.wholes.get_mut(source).and_then(Option::take);
+            let begun = self.begun.get_mut(source);
+            let mut begun = begun.map(std::mem::take).unwrap_or_default();
             let running = async move {
                 let asking =
-                    media.window(&remote, &partial, shape, &blob, window.clone(), &mut whole);
+                    media.window(&remote, &partial, shape, &blob, window.clone(), &mut begun);
                 let came = asking.await;
-                (source, window, came, whole)
+                (source, window, came, begun)
             };
             self.handles.push(self.running.spawn(running));
             self.asked.push(Asked {
@@ -157,7 +165,7 @@ impl<'a> Swarm<'a> {
 
     fn ended(
         &mut self,
-        (source, leaves, came, whole): Ended,
+        (source, leaves, came, begun): Ended,
         partial: &Partial,
         last_error: &mut Option<AskError>,
     ) -> Result<(), SyncError> {
@@ -172,8 +180,8 @@ impl<'a> Swarm<'a> {
         else {
             return Ok(());
         };
-        if let Some(rest) = self.wholes.get_mut(source) {
-            *rest = whole;
+        if let Some(rest) = self.begun.get_mut(source) {
+            *rest = begun;
         }
         let left = partial.missing(leaves.clone());
         let left: u64 = left.iter().map(|run| run.end - run.start).sum();

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::node::stranger::{Answer, Stranger, node};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -96,4 +97,24 @@ async fn no_more_than_64_mib_are_read_before_the_last_leaf_of_a_size_that_only_a
     }
     let taken = taken_of(SKIP_BYTES_MAX + 1).await;
     assert!(taken >= SKIP_BYTES_MAX, "{taken}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn part_that_is_waited_for_is_asked_for_beside_the_proof_of_the_size() {
+    let peer = Stranger::new(|_| Answer::Silent);
+    let (_folder, stop, fetch) = fetch(&[&peer]);
+    let (blob, part) = (wanted(1, 1 << 30), 1 << 29..(1 << 29) + 4 * LEAF_BYTES);
+    let running = tokio::spawn(async move { fetch.large(&blob, Some(part)).await.is_ok() });
+    let questions = |what: &str| {
+        let asked = peer.asked();
+        asked.iter().filter(|asked| asked.contains(what)).count()
+    };
+    // Nothing is answered, so none of these waits for another one.
+    while peer.asked().len() < 4 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(questions("/proof?"), 2);
+    assert_eq!(questions("from=536870912&"), 1);
+    stop.send(true).unwrap();
+    assert!(!running.await.unwrap());
 }
