@@ -133,16 +133,16 @@ struct Opening<'a> {
 impl Opening<'_> {
     /// Replays what the store lacks of the file, and sees that neither contradicts the other.
     fn read(&self) -> Result<Read, Failure> {
+        // Before the file is believed, or made again: a store that was put back may be of another history than what was shown.
+        if let Some(stored) = self.node.disk.head(&self.feed)? {
+            self.refuse_two_histories(&stored)?;
+        }
         if !self.path.exists() {
             return Ok(Read {
                 opened: None,
                 head: None,
                 is_damaged: false,
             });
-        }
-        // Before the file is believed: a store that was put back may be of another history than what was shown.
-        if let Some(stored) = self.node.disk.head(&self.feed)? {
-            self.refuse_two_histories(&stored)?;
         }
         let replayed = replay::replay(self.node, self.secret, self.path);
         let read = match replayed {

@@ -38,6 +38,20 @@ fn files_of_another_history_than_was_shown_are_not_signed_on() {
 }
 
 #[test]
+fn store_of_another_history_than_was_shown_makes_no_authors_file_again() {
+    let world = World::new();
+    let mut run = Run::new(&world, 1, false);
+    let now = 1_700_000_000_000;
+    run.machines[0].sign(Trust::Marked, 5, now).unwrap();
+    run.machines[1].sign(Trust::Insisted, 2, now).unwrap();
+    let longer = run.machines[0].save();
+    run.machines[1].restore(&longer, Part::Store);
+    run.machines[1].lose_author_file();
+    let refused = run.machines[1].sign(Trust::Insisted, 1, now).unwrap_err();
+    assert!(refused.message.contains("two histories"), "{refused:?}");
+}
+
+#[test]
 fn store_of_another_history_gets_nothing_of_the_authors_file() {
     let world = World::new();
     let mut run = Run::new(&world, 1864, false);
