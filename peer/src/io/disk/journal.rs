@@ -2,9 +2,9 @@
 //!
 //! The database ends reading a journal at the first place that is no entry, cuts the file there and goes on. At the end of the
 //! newest journal that is a write which a crash interrupted: everything before it is there, everything after it is not, and
-//! authors' files and peers have the rest. Anywhere else some tables would have what others lack: a record without its
-//! feed, a row without its record. Only the frame of each entry is read; the database checks the bytes itself. A store that was
-//! closed has all of it in tables, and is not looked at.
+//! authors' files and peers have the rest. It is cut here, since a loss of power can leave such a write with its frame and without
+//! some of its bytes, for which the database would not open. Anywhere else some tables would have what others lack: a record
+//! without its feed, a row without its record. A store that was closed has all of it in tables, and is not looked at.
 //! Why, and what cannot be told: spec/decisions/0355-journal.md.
 
 #[cfg(test)]
@@ -15,6 +15,7 @@ use crate::store::StoreError;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::Xxh3;
 
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -23,7 +24,7 @@ const START: u8 = 1;
 /// A key with its value: type, compression, keyspace, lengths of key and value, length of the value as it is stored.
 const ITEM: u8 = 2;
 const ITEM_BYTES: usize = 20;
-/// What a batch ends with: its checksum, and bytes that are always the same.
+/// What a batch ends with: the XXH3 of all its entries, and bytes that are always the same.
 const END: u8 = 3;
 /// All of a keyspace was removed: its number.
 const CLEAR: u8 = 4;
@@ -76,12 +77,13 @@ impl Journal {
         }
         let mut newest_batch = None;
         for (number, path) in &files {
-            let read = read(path, number == newest);
-            let (last, may_end_there) = read.map_err(StoreError::file(path, "reading"))?;
-            if !may_end_there {
-                return Err(damaged("a part of its journal cannot be read"));
+            let found = read(path).map_err(StoreError::file(path, "reading"))?;
+            match found.broken_at {
+                None => {}
+                Some(at) if number == newest => cut(path, at)?,
+                Some(_) => return Err(damaged("a part of its journal cannot be read")),
             }
-            newest_batch = newest_batch.max(last);
+            newest_batch = newest_batch.max(found.last);
         }
         Ok(Self::Needed {
             last: newest_batch,
@@ -142,12 +144,42 @@ fn files(store: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     Ok(files)
 }
 
-/// The number of the newest batch of one file, and whether the file may end behind it: anywhere if it is the newest one, which a
-/// crash can interrupt.
-fn read(path: &Path, is_newest: bool) -> io::Result<(Option<u64>, bool)> {
+/// What one file holds.
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    /// The number of the newest batch.
+    last: Option<u64>,
+    /// From where on there is something else than batches, whole and as they were written: zeros aside, since files are as long
+    /// as they will be from the beginning.
+    broken_at: Option<u64>,
+}
+
+fn read(path: &Path) -> io::Result<Found> {
     let mut reading = Reading::open(path)?;
-    let last = reading.batches()?;
-    Ok((last, is_newest || reading.is_at_end()?))
+    let mut last = None;
+    loop {
+        let before = reading.left;
+        let Some(number) = reading.batch()? else {
+            let broken_at = reading.size - before;
+            reading.go_back_to(before)?;
+            let is_broken = !reading.is_at_end()?;
+            return Ok(Found {
+                last,
+                broken_at: is_broken.then_some(broken_at),
+            });
+        };
+        last = last.max(Some(number));
+    }
+}
+
+/// Ends the newest journal before a write that was interrupted.
+fn cut(path: &Path, at: u64) -> Result<(), StoreError> {
+    tracing::info!(?path, at, "a write that was interrupted is left out");
+    let file = File::options().write(true).open(path);
+    let file = file.map_err(StoreError::file(path, "opening"))?;
+    let done =
+        fault::step(path, || file.set_len(at)).and_then(|()| fault::step(path, || file.sync_all()));
+    done.map_err(StoreError::file(path, "writing"))
 }
 
 /// One file while it is read.
@@ -169,18 +201,14 @@ impl Reading {
         })
     }
 
-    /// Reads all whole batches, and is then behind the last of them; gives the number of the newest.
-    fn batches(&mut self) -> io::Result<Option<u64>> {
-        let (mut last, mut left) = (None, self.left);
-        while let Some(number) = self.batch()? {
-            (last, left) = (last.max(Some(number)), self.left);
-        }
+    /// To where so many bytes were left.
+    fn go_back_to(&mut self, left: u64) -> io::Result<()> {
         self.bytes.seek(SeekFrom::Start(self.size - left))?;
         self.left = left;
-        Ok(last)
+        Ok(())
     }
 
-    /// Whether nothing but zeros comes: files are as long as they will be from the beginning.
+    /// Whether nothing but zeros comes.
     fn is_at_end(&mut self) -> io::Result<bool> {
         loop {
             let bytes = self.bytes.fill_buf()?;
@@ -192,34 +220,41 @@ impl Reading {
         }
     }
 
-    /// The number of the next batch, if it is whole.
+    /// The number of the next batch, if it is whole and its bytes are what was written.
     fn batch(&mut self) -> io::Result<Option<u64>> {
         let Some([START, frame @ ..]) = self.take::<13>()? else {
             return Ok(None);
         };
         let [a, b, c, d, number @ ..] = frame;
+        let mut sum = Xxh3::new();
         for _ in 0..u32::from_le_bytes([a, b, c, d]) {
-            if !self.is_entry()? {
+            if !self.is_entry(&mut sum)? {
                 return Ok(None);
             }
         }
-        let is_ended = matches!(self.take::<13>()?, Some([END, ..]));
-        Ok(is_ended.then_some(u64::from_le_bytes(number)))
+        let Some([END, told @ .., _, _, _, _]) = self.take::<13>()? else {
+            return Ok(None);
+        };
+        let is_right = u64::from_le_bytes(told) == sum.digest();
+        Ok(is_right.then_some(u64::from_le_bytes(number)))
     }
 
-    /// Whether a whole entry comes next.
-    fn is_entry(&mut self) -> io::Result<bool> {
-        match self.take()? {
+    /// Whether a whole entry comes next, which goes into the sum.
+    fn is_entry(&mut self, sum: &mut Xxh3) -> io::Result<bool> {
+        let tag = self.take()?;
+        sum.update(&tag.unwrap_or_default());
+        match tag {
             Some([ITEM]) => {}
-            Some([CLEAR]) => return self.skip(CLEAR_BYTES),
+            Some([CLEAR]) => return self.sum(CLEAR_BYTES, sum),
             _ => return Ok(false),
         }
         let Some(frame) = self.take::<ITEM_BYTES>()? else {
             return Ok(false);
         };
+        sum.update(&frame);
         let [.., k0, k1, _, _, _, _, v0, v1, v2, v3] = frame;
         let key = u64::from(u16::from_le_bytes([k0, k1]));
-        self.skip(key + u64::from(u32::from_le_bytes([v0, v1, v2, v3])))
+        self.sum(key + u64::from(u32::from_le_bytes([v0, v1, v2, v3])), sum)
     }
 
     fn take<const N: usize>(&mut self) -> io::Result<Option<[u8; N]>> {
@@ -232,14 +267,24 @@ impl Reading {
         Ok(Some(bytes))
     }
 
-    /// Whether so many bytes were there.
-    fn skip(&mut self, bytes: u64) -> io::Result<bool> {
+    /// Whether so many bytes were there, which go into the sum.
+    fn sum(&mut self, bytes: u64, sum: &mut Xxh3) -> io::Result<bool> {
         let Some(left) = self.left.checked_sub(bytes) else {
             return Ok(false);
         };
         self.left = left;
-        self.bytes
-            .seek_relative(i64::try_from(bytes).unwrap_or(i64::MAX))?;
+        let mut rest = usize::try_from(bytes).unwrap_or(usize::MAX);
+        while rest > 0 {
+            let ready = self.bytes.fill_buf()?;
+            let ready = ready.get(..rest).unwrap_or(ready);
+            if ready.is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            sum.update(ready);
+            let len = ready.len();
+            self.bytes.consume(len);
+            rest -= len;
+        }
         Ok(true)
     }
 }

@@ -79,9 +79,8 @@ fn all_of_a_journal_is_read() {
     let folder = killed(|_| {});
     let store = folder.path().join("store");
     let (_, path) = journal(&folder, 0);
-    let mut reading = Reading::open(&path).unwrap();
-    let last = reading.batches().unwrap();
-    assert!(reading.is_at_end().unwrap());
+    let Found { last, broken_at } = read(&path).unwrap();
+    assert_eq!(broken_at, None);
     let disk = open(&folder).unwrap();
     assert_eq!(disk.notes.tree.get_highest_seqno(), last);
     assert_eq!(notes(&disk), 100);
@@ -127,6 +126,44 @@ fn end_of_the_newest_journal_that_was_cut_loses_the_end_alone() {
         assert!((40..60).contains(&held), "{held}");
         assert!(disk.note(&0_u32.to_be_bytes()).unwrap().is_some());
     }
+}
+
+/// Makes zeros of bytes within the value of the write in the middle, as a loss of power can.
+fn tear(folder: &tempfile::TempDir) {
+    let (len, path) = journal(folder, 0);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let values = bytes[..len].windows(500);
+    let at = values.enumerate().skip(len / 2);
+    let (at, _) = at
+        .into_iter()
+        .find(|(_, value)| value.iter().all(|byte| *byte == 7))
+        .unwrap();
+    bytes[at + 100..at + 300].fill(0);
+    std::fs::write(&path, bytes).unwrap();
+}
+
+#[test]
+fn write_that_lacks_bytes_in_its_middle_ends_the_newest_journal() {
+    let folder = killed(|_| {});
+    tear(&folder);
+    let disk = open(&folder).unwrap();
+    let held = notes(&disk);
+    assert!((40..60).contains(&held), "{held}");
+    put(&disk, 99);
+    drop(disk);
+    assert_eq!(
+        notes(&open(&folder).unwrap()),
+        held + 1,
+        "it goes on behind that"
+    );
+    // Not where tables or later journals have what came after it.
+    let folder = killed(write_notes);
+    tear(&folder);
+    is_damaged(&folder, "its tables are newer than its journal");
+    let folder = killed(|_| {});
+    File::create_new(folder.path().join("store/1.jnl")).unwrap();
+    tear(&folder);
+    is_damaged(&folder, "a part of its journal cannot be read");
 }
 
 #[test]
