@@ -302,7 +302,10 @@ impl Node {
             dirs,
             _lock: Arc::new(lock),
         };
-        node.remember_own()?;
+        // On a full disk what is here is served all the same; the next start tries again.
+        if let Err(error) = node.remember_own() {
+            tracing::warn!(%error, "what the store has of own feeds was not remembered");
+        }
         Ok(node)
     }
 

@@ -98,6 +98,15 @@ impl Runs {
         }
     }
 
+    /// What is in both.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Self {
+        let within = |run| self.within(run).runs;
+        Self {
+            runs: other.iter().flat_map(within).collect(),
+        }
+    }
+
     /// The parts of a range that are not in, in order.
     pub fn missing(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
         let first = self.runs.range(..range.start).next_back();
@@ -196,6 +205,17 @@ mod tests {
         assert_eq!(runs.count(), 33);
         assert!(runs.is_below(40) && !runs.is_below(39) && Runs::new().is_below(0));
         assert!(runs.contains(9) && !runs.contains(7) && !runs.contains_all(6..10));
+    }
+
+    #[test]
+    fn what_is_in_both_is_common_to_them() {
+        let mut one = Runs::of(0..10);
+        one.insert(20..30);
+        let mut other = Runs::of(5..22);
+        other.insert(25..26);
+        check(&one.common(&other), &[5..10, 20..22, 25..26]);
+        assert_eq!(one.common(&other), other.common(&one));
+        check(&one.common(&Runs::new()), &[]);
     }
 
     #[test]

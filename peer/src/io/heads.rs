@@ -91,6 +91,13 @@ impl HeadsFile {
         Head::check_of(feed, &self.highest.get(&feed.to_string())?.wire).ok()
     }
 
+    /// The length of the highest head of a feed, as it was noted; 0 when there is none.
+    #[must_use]
+    pub fn length(&self, feed: &FeedKey) -> u64 {
+        let line = self.highest.get(&feed.to_string());
+        line.map_or(0, |line| line.length)
+    }
+
     /// Notes a head. One that is shorter than what is known, or of the same length with another root, changes nothing
     /// (store-8).
     ///

@@ -279,7 +279,8 @@ impl Partial {
         self.sync()?;
         {
             let mut state = self.state();
-            state.synced = held;
+            // What was found wrong meanwhile was taken out of what is held, and does not come back.
+            state.synced = state.held.common(&held);
             state.unsynced = state.unsynced.saturating_sub(unsynced);
         }
         self.note()

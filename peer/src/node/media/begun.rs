@@ -1,7 +1,7 @@
 //! Answers that have begun to come before their turn: of a window asked for ahead, and of a host that sends whole files.
 
 use crate::frame::Ask;
-use crate::io::client::{Remote, Transfer};
+use crate::io::client::{AskError, Remote, Transfer, Unreachable};
 use bytes::Bytes;
 use levada_feed::hash::Hash;
 use levada_feed::tree::Shape;
@@ -34,28 +34,35 @@ impl Ahead {
         (!leaves.is_empty() && leaves.end - leaves.start <= AHEAD_LEAVES_MAX).then_some(leaves)
     }
 
-    /// What fails here is asked again, and judged, when its turn comes.
+    /// What is refused here is asked again, and judged, when its turn comes: a peer that has the last leaf alone proves the
+    /// size.
+    ///
+    /// # Errors
+    /// `Stalled`: who is silent is not waited for twice.
     pub(super) async fn ask(
         remote: &Remote,
         hash: Hash,
         shape: Shape,
         leaves: Range<u64>,
-    ) -> Option<Self> {
+    ) -> Result<Option<Self>, AskError> {
         if !remote.knows_ranges() {
-            return None;
+            return Ok(None);
         }
         let bytes = shape.bytes_of(&leaves);
         let data = Ask::Blob { hash };
-        let (pairs, transfer) = tokio::try_join!(
+        let answers = tokio::try_join!(
             remote.pairs(hash, shape.bytes(), bytes.clone(), pairs_max(&leaves)),
             remote.stream(&data, bytes)
-        )
-        .ok()?;
-        (!transfer.is_whole()).then_some(Self {
-            leaves,
-            pairs,
-            transfer,
-        })
+        );
+        match answers {
+            Ok((pairs, transfer)) => Ok((!transfer.is_whole()).then_some(Self {
+                leaves,
+                pairs,
+                transfer,
+            })),
+            Err(error @ AskError::Unreachable(Unreachable::Stalled { .. })) => Err(error),
+            Err(_) => Ok(None),
+        }
     }
 }
 

@@ -190,7 +190,7 @@ impl MediaFetch {
             async {
                 match ahead {
                     // On the heap: the stack of a worker is small, and callers are deep.
-                    Some(leaves) => Ok(Box::pin(Ahead::ask(remote, hash, shape, leaves)).await),
+                    Some(leaves) => Box::pin(Ahead::ask(remote, hash, shape, leaves)).await,
                     None => Ok(None),
                 }
             }

@@ -64,6 +64,15 @@ pub(in crate::node) struct Claims {
     followed: BTreeSet<FeedKey>,
 }
 
+impl Claims {
+    /// The feeds of which blobs are claimed.
+    pub(in crate::node) fn feeds(&self) -> BTreeSet<FeedKey> {
+        let pinned = self.pins.pins().iter().map(|pin| pin.feed);
+        let all = self.own.iter().chain(&self.followed).copied();
+        all.chain(pinned).collect()
+    }
+}
+
 impl Node {
     /// Who may claim a blob now. Files that cannot be read claim nothing.
     pub(in crate::node) fn claims(&self) -> Claims {

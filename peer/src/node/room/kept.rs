@@ -97,9 +97,10 @@ impl Node {
     }
 
     /// Brings into the ledger what lies in roots that it does not know yet: all of them in a store that is new, and disks that
-    /// are back. Waits until all files can be read that say as what something is kept.
+    /// are back. Waits until all files can be read that say as what something is kept, and until the records are here again that
+    /// name it: until then nothing takes its place.
     pub(in crate::node) fn adopt(&self) -> Result<(), StoreError> {
-        if !self.can_tell() {
+        if !self.can_tell() || self.lacks_records()? {
             return Ok(());
         }
         self.blobs.each_uncounted(&mut |hashes| {
@@ -130,6 +131,24 @@ impl Node {
             }
             self.disk.put_entries(found)
         })
+    }
+
+    /// Whether the store lacks what it had of a feed whose blobs are own, pinned or all kept: it was made again, and nobody
+    /// answered who has that feed.
+    fn lacks_records(&self) -> Result<bool, StoreError> {
+        for feed in self.claims().feeds() {
+            let seen = {
+                let heads = self.heads.lock();
+                heads
+                    .expect("nobody panics while holding this lock")
+                    .length(&feed)
+            };
+            let stored = self.disk.head(&feed)?.map_or(0, |head| head.body().length);
+            if stored < seen || (stored > 0 && self.disk.held(&feed).is_empty()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Drops a blob that nobody fetches or reads now; says whether it is gone.

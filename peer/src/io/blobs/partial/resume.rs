@@ -254,9 +254,11 @@ fn decode(bytes: &[u8]) -> Option<PartFile> {
     let size = u64::from_be_bytes(*size);
     let leaves = Shape::of_blob(size).ok()?.leaves();
     let runs = |bytes| Runs::from_bytes(bytes).filter(|runs| runs.is_below(leaves));
+    let (synced, held) = (runs(synced)?, runs(held)?);
     Some(PartFile {
         size,
-        synced: runs(synced)?,
-        held: runs(held)?,
+        // What is not held was found wrong since it was synced.
+        synced: held.common(&synced),
+        held,
     })
 }
