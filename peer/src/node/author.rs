@@ -2,6 +2,7 @@
 //!
 //! The author's file is the truth: an append is durable there before anybody sees its head, and the store follows.
 
+mod again;
 pub(super) mod elsewhere;
 mod fill;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use tokio::sync::{mpsc, watch};
 
+pub(super) use again::look_at_file;
 pub(super) use open::refuse_stopped;
 pub(super) use replay::{read_mark, write_mark};
 

@@ -4,6 +4,7 @@
 //! Nothing is removed: the old store stays under another name until the person removes it. A rebuild that is killed has made
 //! a store like any other; the same command begins again beside it.
 
+use super::author::look_at_file;
 use super::replay;
 use super::words::REBUILD;
 use super::{Node, Options, Stop, own, tell};
@@ -27,14 +28,18 @@ pub(super) async fn rebuild(
     let opening = options.clone();
     let opened = tokio::task::spawn_blocking(move || {
         check_files(&opening)?;
+        let mended = mend_files(&opening)?;
         let set_aside = set_aside(&opening)?;
         let node = Node::open(&opening)?;
         node.adopt()?;
-        Ok::<_, Failure>((set_aside, node))
+        Ok::<_, Failure>((mended, set_aside, node))
     });
-    let (set_aside, node) = opened
+    let (mended, set_aside, node) = opened
         .await
         .map_err(|_| Failure::new(Code::Failed, "the node could not be opened"))??;
+    for event in mended {
+        tell(events, event).await;
+    }
     let node = Arc::new(node);
     let mut rebuilt = Rebuilt {
         set_aside,
@@ -68,6 +73,26 @@ fn check_files(options: &Options) -> Result<(), Failure> {
     config::load_pins(&dirs)?;
     Keys::at(&dirs.keys()).list()?;
     Ok(())
+}
+
+/// Makes authors' files that are damaged again while the store is at hand that has what they lost. A store that does not
+/// open has nothing to give; one that has less than was signed is not set aside before a copy of the file is here.
+fn mend_files(options: &Options) -> Result<Vec<Event>, Failure> {
+    let Ok(node) = Node::open(options) else {
+        return Ok(Vec::new());
+    };
+    let mut told = Vec::new();
+    for key in node.keys.list()? {
+        match look_at_file(&node, &key) {
+            Ok(event) => told.extend(event),
+            Err(failure) if failure.code == Code::NotVerified => return Err(failure),
+            // Told when the file is read again.
+            Err(_) => {}
+        }
+    }
+    // Whatever it says, the store is set aside.
+    let _ = node.close();
+    Ok(told)
 }
 
 /// Moves the store away, under the lock. `None`: there was none.

@@ -11,6 +11,7 @@ mod round;
 #[cfg(test)]
 mod tests;
 
+use super::author::look_at_file;
 use super::records::blocking;
 use super::{Node, Stop};
 use crate::api::{Answer, Code, Event, Failure, Verified, Verify};
@@ -62,9 +63,11 @@ pub(super) async fn verify(
         deadline: limit.map(|limit| (clock::tick(), limit)),
     };
     let mender = Mender::new(node, &asked.via, events.clone(), stop.clone())?;
+    let telling = events.clone();
     let (opening, looking) = (node.clone(), until.clone());
     let opened = blocking(move || Round::open(&opening, only, looking, events)).await;
     let mut round = opened.map_err(|error| failed(&error))?;
+    authors_files(node, only, &mut round, &telling).await?;
     loop {
         let looked = blocking(move || {
             let found = round.next()?;
@@ -84,6 +87,32 @@ pub(super) async fn verify(
         ..round.came.clone()
     };
     Ok(Answer::Verified(came))
+}
+
+/// The authors' files of own feeds, whole: signing reads what is new in them.
+async fn authors_files(
+    node: &Arc<Node>,
+    only: Option<FeedKey>,
+    round: &mut Round,
+    events: &mpsc::Sender<Event>,
+) -> Result<(), Failure> {
+    let keys = node.keys.list()?.into_iter();
+    for key in keys.filter(|key| only.is_none_or(|only| only == key.feed)) {
+        let node = node.clone();
+        let looking = tokio::task::spawn_blocking(move || look_at_file(&node, &key));
+        let looked = looking.await.map_err(|_| super::output::interrupted())?;
+        let event = match looked {
+            Ok(None) => continue,
+            Ok(Some(event)) => {
+                round.came.mended += 1;
+                event
+            }
+            Err(Failure { message, hint, .. }) => Event::Warning { message, hint },
+        };
+        round.came.damaged += 1;
+        super::tell(events, event).await;
+    }
+    Ok(())
 }
 
 fn failed(error: &super::records::SyncError) -> Failure {

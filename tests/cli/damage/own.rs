@@ -139,3 +139,54 @@ fn damaged_key_is_named_and_comes_from_its_backup() {
         &[line("gone", Harm::Gone).met_by(PUBLISH, 0)],
     );
 }
+
+/// The frames in the middle are behind the mark from which signing goes on: nothing meets them there.
+#[test]
+fn damage_in_the_middle_of_an_authors_file_is_named_and_mended_while_the_store_has_all() {
+    for (harm, by) in [
+        (Harm::Flip, VERIFY),
+        (Harm::Hole, VERIFY),
+        (Harm::Flip, REBUILD),
+    ] {
+        let mut scene = Scene::new();
+        scene.serving = None;
+        let author = &scene.author;
+        harm.doing(&data(author).join("keys/main.feed"));
+        let said = author.run(by);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        assert!(
+            said.err
+                .contains("main.feed: it was damaged and was made again"),
+            "{}",
+            said.err
+        );
+        assert_eq!(author.items().len(), scene.files.len());
+        // It is whole, and no copy: nobody has to be asked.
+        author.done(REBUILD);
+        assert_eq!(author.items().len(), scene.files.len());
+        author.write("folder/more.bin", &noise(7, 90));
+        author.done(PUBLISH);
+    }
+}
+
+#[test]
+fn store_is_not_set_aside_while_a_damaged_authors_file_is_all_there_is_of_the_rest() {
+    let mut scene = Scene::new();
+    scene.serving = None;
+    let author = &scene.author;
+    let (store, older) = (data(author).join("store"), data(author).join("older"));
+    copy_all(&store, &older);
+    author.write("folder/more.bin", &noise(7, 90));
+    author.done(PUBLISH);
+    std::fs::remove_dir_all(&store).unwrap();
+    std::fs::rename(&older, &store).unwrap();
+    Harm::Flip.doing(&data(author).join("keys/main.feed"));
+    let said = author.run(REBUILD);
+    assert_eq!(said.code, Some(5), "{}", said.err);
+    assert!(
+        said.err.contains("main.feed: it is damaged"),
+        "{}",
+        said.err
+    );
+    assert_eq!(author.items().len(), scene.files.len());
+}

@@ -203,3 +203,33 @@ fn one_damaged_table_is_named_and_the_store_is_made_again() {
         }
     }
 }
+
+/// A table that only tells when heads were first seen is gone, and nobody answers. What is pinned stays whatever the quota,
+/// also when a rebuild could not fetch the records that name it.
+#[test]
+fn rebuild_while_nobody_answers_puts_no_pinned_media_up_for_others() {
+    let mut scene = Scene::new();
+    let machine = scene.follower();
+    let shown = scene.author.done(&["key", "show", "--json"]).json();
+    machine.done(&["pin", shown["feed"].as_str().unwrap()]);
+    scene.serving = None;
+    let tables = data(&machine).join("store/keyspaces/3/tables");
+    std::fs::remove_file(files_in(&tables, &|_| true).remove(0)).unwrap();
+    machine.run(REBUILD);
+    let settings = "[quota]\nsize = \"400KiB\"\nreserve = \"0\"\n";
+    std::fs::write(config(&machine).join("config.toml"), settings).unwrap();
+    let other = Machine::new();
+    for file in 0..3_u64 {
+        other.write(&format!("folder/{file}.bin"), &noise(100 + file, 90_000));
+    }
+    other.done(PUBLISH);
+    let serving = other.serve();
+    machine.done(&["follow", serving.link(), "--keep", "all"]);
+    let large = scene.files.iter().filter(|(_, bytes)| bytes.len() > 16_384);
+    for (name, bytes) in large {
+        let hash = blake3::hash(bytes).to_hex();
+        let is_it = |name: &str| *name == *hash.as_str();
+        let blobs = files_in(&data(&machine).join("blobs"), &is_it);
+        assert_eq!(blobs.len(), 1, "{name} was pinned, and is gone");
+    }
+}
