@@ -169,6 +169,29 @@ impl Keys {
         Ok(keys)
     }
 
+    /// Key files that are not here, though the author's file beside them is.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn gone(&self) -> Result<Vec<PathBuf>, KeyError> {
+        let mut gone = Vec::new();
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(gone),
+            Err(error) => return Err(failed(&self.folder)(error)),
+        };
+        for entry in entries {
+            let path = entry.map_err(failed(&self.folder))?.path();
+            let is_authors = path.extension().is_some_and(|ending| ending == "feed");
+            let pem = path.with_extension("pem");
+            if is_authors && !pem.try_exists().map_err(failed(&pem))? {
+                gone.push(pem);
+            }
+        }
+        gone.sort();
+        Ok(gone)
+    }
+
     fn entry(&self, name: &str) -> Result<KeyEntry, KeyError> {
         let path = self.pem(name)?;
         // A damaged key has its feed still, which can be read and served; it is told when it is to sign.

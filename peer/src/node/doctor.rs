@@ -122,6 +122,7 @@ pub(super) fn findings(node: &Node) -> Result<Vec<Finding>, Failure> {
     for key in node.keys.list()? {
         own::own_feed(node, &key, &mut found)?;
     }
+    found.extend(node.keys.gone()?.iter().map(|path| own::key_gone(path)));
     damaged(node, &mut found)?;
     roots(node, &mut found);
     space(node, &mut found)?;

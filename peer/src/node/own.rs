@@ -135,6 +135,18 @@ fn refuse_lost_key(node: &Node, name: &str) -> Result<(), Failure> {
     )))
 }
 
+/// The same where nothing is asked for that needs the key itself.
+pub(super) fn key_gone(path: &Path) -> Failure {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let message = format!(
+        "{}: this key is not here, and its author's file is",
+        path.display()
+    );
+    Failure::new(Code::Denied, message).hint(format!(
+        "put the key back from its backup: levada key restore FILE --name {name}; or, if there is none, move {name}.feed elsewhere"
+    ))
+}
+
 /// Lists own feeds and those that are shared for everybody: what one merely follows is served to those who ask by its key, and not listed.
 pub(super) fn relist(node: &Node) -> Result<(), Failure> {
     let keys = node.keys.list()?;

@@ -71,8 +71,13 @@ fn check_files(options: &Options) -> Result<(), Failure> {
     config::load_settings(&dirs)?;
     config::load_sources(&dirs)?;
     config::load_pins(&dirs)?;
-    Keys::at(&dirs.keys()).list()?;
-    Ok(())
+    let keys = Keys::at(&dirs.keys());
+    keys.list()?;
+    match keys.gone()?.first() {
+        None => Ok(()),
+        // Its feed would be in no store afterwards.
+        Some(path) => Err(own::key_gone(path)),
+    }
 }
 
 /// Makes authors' files that are damaged again while the store is at hand that has what they lost. A store that does not

@@ -170,6 +170,28 @@ fn damage_in_the_middle_of_an_authors_file_is_named_and_mended_while_the_store_h
 }
 
 #[test]
+fn key_that_is_gone_is_named_and_comes_back_with_all_of_its_feed() {
+    let mut scene = Scene::new();
+    scene.serving = None;
+    let author = &scene.author;
+    author.done(&["key", "backup", "backup.pem"]);
+    std::fs::remove_file(data(author).join("keys/main.pem")).unwrap();
+    let found = author.run(&["doctor"]);
+    assert_eq!(found.code, Some(3), "{}", found.err);
+    let said = String::from_utf8_lossy(&found.out).into_owned();
+    assert!(
+        said.contains("main.pem") && said.contains("key restore FILE --name main"),
+        "{said}"
+    );
+    let ran = author.run(REBUILD);
+    assert_eq!(ran.code, Some(7), "{}", ran.err);
+    author.done(&["key", "restore", "backup.pem"]);
+    assert_eq!(author.items().len(), scene.files.len());
+    author.write("folder/more.bin", &noise(7, 90));
+    author.done(PUBLISH);
+}
+
+#[test]
 fn store_is_not_set_aside_while_a_damaged_authors_file_is_all_there_is_of_the_rest() {
     let mut scene = Scene::new();
     scene.serving = None;

@@ -25,6 +25,19 @@ pub(super) fn key_file(key: &KeyEntry, found: &mut Vec<Finding>) {
     }
 }
 
+pub(super) fn key_gone(path: &Path) -> Finding {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    finding(
+        "key-gone",
+        format!(
+            "{}: this key is not here, and its author's file is",
+            path.display()
+        ),
+        "its feed is not shown, served or published",
+        format!("put the key back from its backup: levada key restore FILE --name {name}"),
+    )
+}
+
 pub(super) fn no_author_file(key: &KeyEntry, path: &Path) -> Finding {
     finding(
         "author-file-gone",

@@ -100,7 +100,8 @@ impl Node {
     /// are back. Waits until all files can be read that say as what something is kept, and until the records are here again that
     /// name it: until then nothing takes its place.
     pub(in crate::node) fn adopt(&self) -> Result<(), StoreError> {
-        if !self.can_tell() || self.lacks_records()? {
+        let has_keys = self.keys.gone().is_ok_and(|gone| gone.is_empty());
+        if !has_keys || !self.can_tell() || self.lacks_records()? {
             return Ok(());
         }
         self.blobs.each_uncounted(&mut |hashes| {
