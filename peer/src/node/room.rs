@@ -248,6 +248,10 @@ impl Node {
         let Some(own) = self.own_feeds_whole()? else {
             return Ok(false);
         };
+        let has_keys = self.keys.gone().is_ok_and(|gone| gone.is_empty());
+        if !has_keys || self.lacks_pinned()? {
+            return Ok(false);
+        }
         self.blobs.note_used()?;
         // What cannot be told is not taken for somebody else's.
         let is_own = |hash: &Hash| {

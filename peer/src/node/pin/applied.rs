@@ -65,11 +65,9 @@ pub(in crate::node) struct Claims {
 }
 
 impl Claims {
-    /// The feeds of which blobs are claimed.
-    pub(in crate::node) fn feeds(&self) -> BTreeSet<FeedKey> {
-        let pinned = self.pins.pins().iter().map(|pin| pin.feed);
-        let all = self.own.iter().chain(&self.followed).copied();
-        all.chain(pinned).collect()
+    /// The feeds of which something is pinned.
+    pub(in crate::node) fn pinned_feeds(&self) -> BTreeSet<FeedKey> {
+        self.pins.pins().iter().map(|pin| pin.feed).collect()
     }
 }
 

@@ -97,11 +97,9 @@ impl Node {
     }
 
     /// Brings into the ledger what lies in roots that it does not know yet: all of them in a store that is new, and disks that
-    /// are back. Waits until all files can be read that say as what something is kept, and until the records are here again that
-    /// name it: until then nothing takes its place.
+    /// are back. Waits until all files can be read that say as what something is kept.
     pub(in crate::node) fn adopt(&self) -> Result<(), StoreError> {
-        let has_keys = self.keys.gone().is_ok_and(|gone| gone.is_empty());
-        if !has_keys || !self.can_tell() || self.lacks_records()? {
+        if !self.can_tell() {
             return Ok(());
         }
         self.blobs.each_uncounted(&mut |hashes| {
@@ -134,10 +132,10 @@ impl Node {
         })
     }
 
-    /// Whether the store lacks what it had of a feed whose blobs are own, pinned or all kept: it was made again, and nobody
-    /// answered who has that feed.
-    fn lacks_records(&self) -> Result<bool, StoreError> {
-        for feed in self.claims().feeds() {
+    /// Whether the store lacks what it had of a feed of which something is pinned: it was made again, and nobody answered who
+    /// has that feed. Then it cannot be told what is pinned.
+    pub(super) fn lacks_pinned(&self) -> Result<bool, StoreError> {
+        for feed in self.claims().pinned_feeds() {
             let seen = {
                 let heads = self.heads.lock();
                 heads
@@ -145,7 +143,7 @@ impl Node {
                     .length(&feed)
             };
             let stored = self.disk.head(&feed)?.map_or(0, |head| head.body().length);
-            if stored < seen || (stored > 0 && self.disk.held(&feed).is_empty()) {
+            if stored < seen {
                 return Ok(true);
             }
         }
