@@ -135,7 +135,7 @@ fn refuse_lost_key(node: &Node, name: &str) -> Result<(), Failure> {
     )))
 }
 
-/// The same where nothing is asked for that needs the key itself.
+/// A key that is not here, told where no new one is to be made.
 pub(super) fn key_gone(path: &Path) -> Failure {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let message = format!(

@@ -104,12 +104,17 @@ async fn authors_files(
         let event = match looked {
             Ok(None) => continue,
             Ok(Some(event)) => {
+                round.came.damaged += 1;
                 round.came.mended += 1;
                 event
             }
-            Err(Failure { message, hint, .. }) => Event::Warning { message, hint },
+            // What could not be read or opened need not be damaged.
+            Err(failure) => {
+                round.came.damaged += u64::from(failure.code == Code::NotVerified);
+                let Failure { message, hint, .. } = failure;
+                Event::Warning { message, hint }
+            }
         };
-        round.came.damaged += 1;
         super::tell(events, event).await;
     }
     Ok(())

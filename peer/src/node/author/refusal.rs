@@ -199,16 +199,16 @@ pub(super) fn taken_over(feed: &FeedKey, taken: u64, length: u64) -> (String, Op
     (message, Some(hint.to_owned()))
 }
 
-/// The author's file was made again.
 /// The file is damaged, and the store does not have all that was signed either.
 pub(super) fn damaged_both(path: &Path) -> Failure {
     let message = format!(
         "{}: it is damaged, and the store does not have all that was signed",
         path.display()
     );
-    Failure::new(Code::NotVerified, message).hint("put the newest copy of it back from a backup; or let `levada publish PATH` make it again from mirrors that answer: `levada mirror add URL`")
+    Failure::new(Code::NotVerified, message).hint("put the newest copy of it back from a backup; or move it elsewhere: then `levada publish PATH` makes it again of what mirrors have that answer")
 }
 
+/// The author's file was made again.
 pub(super) fn made_again(path: &Path, kept: Option<&Path>, length: u64) -> Event {
     let shown = path.display();
     let message = match kept {

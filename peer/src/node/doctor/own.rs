@@ -26,15 +26,12 @@ pub(super) fn key_file(key: &KeyEntry, found: &mut Vec<Finding>) {
 }
 
 pub(super) fn key_gone(path: &Path) -> Finding {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let gone = own::key_gone(path);
     finding(
         "key-gone",
-        format!(
-            "{}: this key is not here, and its author's file is",
-            path.display()
-        ),
-        "its feed is not shown, served or published",
-        format!("put the key back from its backup: levada key restore FILE --name {name}"),
+        gone.message,
+        "its feed is not shown or served, nothing is published in it, and nothing is evicted: it may be one's own",
+        gone.hint.unwrap_or_default(),
     )
 }
 

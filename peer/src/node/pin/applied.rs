@@ -64,13 +64,6 @@ pub(in crate::node) struct Claims {
     followed: BTreeSet<FeedKey>,
 }
 
-impl Claims {
-    /// The feeds of which something is pinned.
-    pub(in crate::node) fn pinned_feeds(&self) -> BTreeSet<FeedKey> {
-        self.pins.pins().iter().map(|pin| pin.feed).collect()
-    }
-}
-
 impl Node {
     /// Who may claim a blob now. Files that cannot be read claim nothing.
     pub(in crate::node) fn claims(&self) -> Claims {

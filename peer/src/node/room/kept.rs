@@ -10,6 +10,7 @@ use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::limits::BLOB_LEAF_BYTES;
 use levada_feed::log::Batch;
+use std::collections::BTreeSet;
 
 /// Blobs that may go, looked at together.
 const PAGE: usize = 1_000;
@@ -133,16 +134,18 @@ impl Node {
     }
 
     /// Whether the store lacks what it had of a feed of which something is pinned: it was made again, and nobody answered who
-    /// has that feed. Then it cannot be told what is pinned.
+    /// has that feed. Then it cannot be told what is pinned, nor when the pins cannot be read.
     pub(super) fn lacks_pinned(&self) -> Result<bool, StoreError> {
-        for feed in self.claims().pinned_feeds() {
-            let seen = {
-                let heads = self.heads.lock();
-                heads
-                    .expect("nobody panics while holding this lock")
-                    .length(&feed)
-            };
-            let stored = self.disk.head(&feed)?.map_or(0, |head| head.body().length);
+        let Ok(pins) = self.pins() else {
+            return Ok(true);
+        };
+        let feeds: BTreeSet<_> = pins.pins().iter().map(|pin| pin.feed).collect();
+        for feed in &feeds {
+            let heads = self.heads.lock();
+            let seen = heads
+                .expect("nobody panics while holding this lock")
+                .length(feed);
+            let stored = self.disk.head(feed)?.map_or(0, |head| head.body().length);
             if stored < seen {
                 return Ok(true);
             }

@@ -25,7 +25,7 @@ pub(super) struct Saved {
 }
 
 /// Which part of a machine comes back from a backup.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Part {
     All,
     /// The machine's own state stays.

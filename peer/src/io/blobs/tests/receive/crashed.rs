@@ -28,6 +28,19 @@ fn kill_loses_nothing_that_was_noted_and_believes_only_what_verifies() {
 }
 
 #[test]
+fn leaf_that_was_found_wrong_since_it_was_synced_is_not_believed() {
+    use crate::io::blobs::partial::encode_part;
+    let place = Place::new();
+    let (original, partial) = partly(&place);
+    let paths = place.paths(&original.hash);
+    drop(partial);
+    let good = runs(&[10..20, 21..40, 79..80]);
+    let synced = runs(&[10..40, 79..80]);
+    fs::write(&paths.part, encode_part(original.size(), &synced, &good)).unwrap();
+    assert_eq!(held(&place.reopen(), &original), Some(good));
+}
+
+#[test]
 fn kill_before_the_first_note_keeps_the_proven_size() {
     let place = Place::new();
     let original = Original::new(80 * 16_384);
