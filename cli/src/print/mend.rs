@@ -92,6 +92,10 @@ pub(super) fn rebuilt(screen: &mut Screen, rebuilt: &Rebuilt) {
     for (whose, feeds) in feeds {
         screen.lines(feeds.iter().map(|feed| line(whose, feed)));
     }
+    if rebuilt.taken > 0 {
+        let records = units::count(rebuilt.taken, "record");
+        screen.lines([format!("store     {records} taken over from the old one")]);
+    }
     if rebuilt.blobs > 0 {
         let files = units::count(rebuilt.blobs, "file");
         screen.lines([format!("media     {files} on disk, as before")]);

@@ -97,6 +97,22 @@ impl FollowedLog {
         Ok(batch)
     }
 
+    /// Takes a feed up again from what was kept of it before: `answer` is the one to `head?have=1`. Record 0 was judged when it
+    /// first came, and need not be held any more; a stranger's word is never taken like this.
+    ///
+    /// # Errors
+    /// Those of heads, slice-1 to slice-4, list-3.
+    pub fn accept_kept(&mut self, answer: &[u8]) -> Result<Batch, Reject> {
+        let kept = chain::check_head(&self.feed, answer, 1)?;
+        let mut batch = Batch {
+            head: Some(kept.head.clone()),
+            ..Batch::new(self.feed)
+        };
+        add_proven(&mut batch, &kept.proven);
+        self.head = Some(kept.head);
+        Ok(batch)
+    }
+
     /// Judges the answer to `head?have=` with the length of our head, at our clock's `now` in Unix milliseconds.
     ///
     /// # Errors

@@ -331,3 +331,27 @@ fn stale_mirror_is_no_fork_and_its_records_count() {
         Verdict::Accepted(_)
     ));
 }
+
+#[test]
+fn feed_is_taken_up_again_by_its_head_alone() {
+    let mut author = AuthorLog::new(secret());
+    let mut kept = Memory::default();
+    grow(&mut author, &mut kept, 100, "a");
+    let head = kept.head().unwrap().clone();
+    let prove = |have| chain::prove_head(&head, have, &kept).unwrap().unwrap();
+    let mut log = FollowedLog::new(author.feed(), None);
+    // Without the first hash it could be the head of a list that it denies.
+    assert!(log.accept_kept(&prove(0)).is_err() && log.head().is_none());
+    let batch = log.accept_kept(&prove(1)).unwrap();
+    assert_eq!(batch.head(), Some(&head));
+    assert_eq!(log.head(), Some(&head));
+    assert!(batch.records().is_empty());
+    let mut again = Memory::default();
+    again.commit(&batch);
+    let bundle = kept.bundle(40..60).unwrap();
+    let judged = log.accept_bundle(&bundle, &(40..60), &again).unwrap();
+    assert!(matches!(judged, Verdict::Accepted(batch) if batch.records().len() == 20));
+    let other =
+        FollowedLog::new(FeedSecret::from_bytes(&[5; 32]).feed_key(), None).accept_kept(&prove(1));
+    assert!(other.is_err());
+}

@@ -94,6 +94,9 @@ pub struct Rebuilt {
     pub set_aside: Option<PathBuf>,
     /// Own feeds made again from their authors' files.
     pub own: Vec<RebuiltFeed>,
+    /// Records that were taken over from stores that were set aside.
+    #[serde(default)]
+    pub taken: u64,
     /// Followed feeds, as far as peers had them.
     pub followed: Vec<RebuiltFeed>,
     /// Blobs found on disk as files.

@@ -7,6 +7,7 @@
 //! Keys begin with a feed's number, four bytes big-endian, given out on first sight.
 
 mod apply;
+mod around;
 mod begin;
 mod close;
 mod commit;
@@ -20,6 +21,7 @@ mod notes;
 mod pieces;
 mod records;
 mod rows;
+mod salvage;
 mod small;
 #[cfg(test)]
 mod spoil;
@@ -42,9 +44,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
+pub use around::Readable;
 pub use drop::Dropped;
 pub use ledger::Entry;
 pub use pieces::ListPieces;
+pub use salvage::Salvage;
 pub use uses::Due;
 
 /// Bytes of one keyspace's memory table; there are thirteen keyspaces.
@@ -102,6 +106,7 @@ impl Disk {
     /// # Errors
     /// As `open`.
     pub fn open_with(path: &Path, cache_bytes: Option<u64>) -> Result<Self, StoreError> {
+        salvage::sweep(path)?;
         begin::begin(path, |making| {
             Self::open_at(making, cache_bytes)?.make_durable()
         })?;
@@ -246,32 +251,6 @@ impl Disk {
             .records
             .get(&key(number, index))?
             .map(|record| record.to_vec()))
-    }
-
-    /// Records of a range that are held, in order, until `visit` says to stop.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn records(
-        &self,
-        feed: &FeedKey,
-        range: Range<u64>,
-        visit: &mut dyn FnMut(u64, &[u8]) -> bool,
-    ) -> Result<(), StoreError> {
-        let Some((number, held)) = self.held_within(feed, range.clone()) else {
-            return Ok(());
-        };
-        let records = self
-            .records
-            .range(key(number, range.start), key(number, range.end));
-        for entry in records {
-            let (key, value) = entry?;
-            let index = index_in(&key).ok_or_else(|| self.damaged("the key of a record"))?;
-            if held.contains(index) && !visit(index, &value) {
-                break;
-            }
-        }
-        Ok(())
     }
 
     /// The hash list of a feed, as far as it is held.

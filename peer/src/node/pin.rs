@@ -23,6 +23,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
+pub(in crate::node) use applied::Claims;
+
 /// Records looked at together.
 const PAGE_RECORDS: u64 = 1_000;
 /// Told blobs that a page of records names, and where the next page begins.

@@ -1,8 +1,13 @@
 //! `rebuild`: a store that is lost or damaged is set aside, and everything is made again: own feeds from their authors' files,
-//! blobs from their files, what is followed from peers. No head older than one that was verified before is believed.
+//! what the old store still has from there, blobs from their files, and the rest of what is followed from peers. No peer's head
+//! that is older than one that was verified before is believed.
 //!
 //! Nothing is removed: the old store stays under another name until the person removes it. A rebuild that is killed has made
-//! a store like any other; the same command begins again beside it.
+//! a store like any other; the same command begins again beside it, and looks at all that were set aside.
+
+mod taken;
+#[cfg(test)]
+mod tests;
 
 use super::author::look_at_file;
 use super::replay;
@@ -19,6 +24,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
+/// What the name of a store that was set aside begins with; a date comes behind it.
+const SET_ASIDE: &str = "store.broken-";
+
 /// Sets the store aside and makes it again.
 pub(super) async fn rebuild(
     options: &Options,
@@ -30,9 +38,7 @@ pub(super) async fn rebuild(
         check_files(&opening)?;
         let mended = mend_files(&opening)?;
         let set_aside = set_aside(&opening)?;
-        let node = Node::open(&opening)?;
-        node.adopt()?;
-        Ok::<_, Failure>((mended, set_aside, node))
+        Ok::<_, Failure>((mended, set_aside, Node::open(&opening)?))
     });
     let (mended, set_aside, node) = opened
         .await
@@ -45,9 +51,21 @@ pub(super) async fn rebuild(
         set_aside,
         ..Rebuilt::default()
     };
-    let working = node.clone();
-    let own = tokio::task::spawn_blocking(move || own_feeds(&working)).await;
-    rebuilt.own = own.map_err(|_| Failure::new(Code::Failed, "the work ended unexpectedly"))??;
+    let (working, telling, stopping) = (node.clone(), events.clone(), stop.clone());
+    let here = tokio::task::spawn_blocking(move || {
+        let mut own = own_feeds(&working)?;
+        let taken = taken::take_over(&working, &telling, &stopping)?;
+        for feed in own.iter_mut().filter(|feed| feed.error.is_some()) {
+            feed.records = working.disk.held(&feed.feed).count();
+        }
+        working.adopt()?;
+        Ok::<_, Failure>((own, taken))
+    });
+    let (own, taken) = here
+        .await
+        .map_err(|_| Failure::new(Code::Failed, "the work ended unexpectedly"))??;
+    rebuilt.own = own;
+    rebuilt.taken = taken.records;
     let done = followed(&node, &mut rebuilt, events, &stop).await;
     let closing = node.clone();
     let counted = tokio::task::spawn_blocking(move || {
@@ -123,7 +141,7 @@ fn set_aside(options: &Options) -> Result<Option<PathBuf>, Failure> {
 fn free_name(store: &Path) -> PathBuf {
     let now = i64::try_from(clock::now_ms()).unwrap_or(0);
     let date = DateTime::from_timestamp_millis(now).unwrap_or_default();
-    let named = format!("store.broken-{}", date.format("%Y-%m-%d"));
+    let named = format!("{SET_ASIDE}{}", date.format("%Y-%m-%d"));
     let mut to = store.with_file_name(&named);
     let mut number = 2;
     while std::fs::symlink_metadata(&to).is_ok() {

@@ -40,14 +40,14 @@ impl Disk {
         let mut write = self.db.batch();
         for (leaf, bytes) in batch.leaves() {
             let key = key(number, *leaf);
-            let held = self.leaves.get(key)?;
-            // A leaf only grows: a shorter one is of an older head.
+            // A leaf only grows: a shorter one is of an older head. One that cannot be read is written again.
+            let held = self.leaves.get(key).unwrap_or(None);
             if held.is_none_or(|held| held.len() < bytes.len()) {
                 write.insert(&self.leaves, key, bytes.as_slice());
             }
         }
         for (node, hash) in batch.nodes() {
-            if self.is_worth_keeping(number, *node)? {
+            if self.is_worth_keeping(number, *node) {
                 write.insert(&self.nodes, pieces::node_key(number, *node), hash.0);
             }
         }
@@ -90,16 +90,11 @@ impl Disk {
     }
 
     /// Chaining values below 16 KiB are hashed again when asked for, if their leaves are held.
-    fn is_worth_keeping(&self, number: u32, node: Node) -> Result<bool, StoreError> {
+    fn is_worth_keeping(&self, number: u32, node: Node) -> bool {
         if node.level >= levada_feed::tree::STORED_LEVEL {
-            return Ok(true);
+            return true;
         }
-        let leaves = node.index << node.level..(node.index + 1) << node.level;
-        for leaf in leaves {
-            if !self.leaves.contains_key(key(number, leaf))? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let mut leaves = node.index << node.level..(node.index + 1) << node.level;
+        leaves.any(|leaf| !self.leaves.contains_key(key(number, leaf)).unwrap_or(false))
     }
 }

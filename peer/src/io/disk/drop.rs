@@ -52,13 +52,22 @@ impl Disk {
         let number = state.number;
         let mut write = self.db.batch();
         let mut end = range.end;
-        let mut count = 0;
+        let (mut next, mut count) = (range.start, 0);
         let records = self
             .records
             .range(key(number, range.start), key(number, range.end));
         for entry in records {
-            let (name, bytes) = entry?;
+            let Ok((name, bytes)) = entry else {
+                // What cannot be read is removed unread: a page of it, and then what lies behind is looked at.
+                let last = state.held.iter().next_back().map_or(0, |run| run.end);
+                let known = range.end.min(last.max(next));
+                end = known.min(next.saturating_add(PAGE_RECORDS as u64));
+                (next..end).for_each(|index| self.records.remove(&mut write, &key(number, index)));
+                dropped.next = (end < known).then_some(end);
+                break;
+            };
             let index = index_in(&name).ok_or_else(|| self.damaged("the key of a record"))?;
+            next = index + 1;
             if count == PAGE_RECORDS {
                 end = index;
                 dropped.next = Some(index);
@@ -68,7 +77,7 @@ impl Disk {
             self.unname_blobs(&mut write, number, index, &named);
             dropped.bytes += u64::try_from(bytes.len()).unwrap_or(0);
             count += 1;
-            self.records.remove(&mut write, &name)?;
+            self.records.remove(&mut write, &name);
         }
         let mut held = state.held.clone();
         held.remove(range.start..end);
@@ -100,11 +109,11 @@ impl Disk {
         let mut write = self.db.batch();
         for index in indexes.iter().copied() {
             let name = key(number, index);
-            if let Some(bytes) = self.records.get(&name)? {
+            if let Ok(Some(bytes)) = self.records.get(&name) {
                 let (_, named) = query::changes(&bytes, index);
                 self.unname_blobs(&mut write, number, index, &named);
-                self.records.remove(&mut write, &name)?;
             }
+            self.records.remove(&mut write, &name);
             held.remove(index..index + 1);
             gone.insert(index..index + 1);
         }

@@ -70,4 +70,26 @@ impl Disk {
         let value = first.value()?;
         Ok(value.as_ref().try_into().ok().map(u64::from_be_bytes))
     }
+
+    /// Notes when heads of a feed were first seen here: their lengths, each with a time in Unix milliseconds. An earlier time
+    /// that is known stays.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn put_seen(&self, feed: &FeedKey, seen: &[(u64, u64)]) -> Result<(), StoreError> {
+        let Some(number) = self.number(feed) else {
+            return Ok(());
+        };
+        let mut write = self.db.batch();
+        for (length, time) in seen {
+            let name = key(number, *length);
+            let known = self.seen.get(name)?;
+            let known =
+                known.and_then(|known| known.as_ref().try_into().ok().map(u64::from_be_bytes));
+            if known.is_none_or(|known| known > *time) {
+                write.insert(&self.seen, name, time.to_be_bytes());
+            }
+        }
+        self.apply(write)
+    }
 }

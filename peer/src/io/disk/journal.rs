@@ -127,7 +127,7 @@ fn take_mark(store: &Path) -> Result<bool, StoreError> {
 }
 
 /// The files of the journal, the newest last. Other names are the database's to refuse.
-fn files(store: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
+pub(super) fn files(store: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     let entries = match std::fs::read_dir(store) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -146,15 +146,16 @@ fn files(store: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
 
 /// What one file holds.
 #[derive(Debug, PartialEq, Eq)]
-struct Found {
+pub(super) struct Found {
     /// The number of the newest batch.
     last: Option<u64>,
     /// From where on there is something else than batches, whole and as they were written: zeros aside, since files are as long
     /// as they will be from the beginning.
-    broken_at: Option<u64>,
+    pub(super) broken_at: Option<u64>,
 }
 
-fn read(path: &Path) -> io::Result<Found> {
+/// Reads a file up to the first place that is no batch as it was written.
+pub(super) fn read(path: &Path) -> io::Result<Found> {
     let mut reading = Reading::open(path)?;
     let mut last = None;
     loop {

@@ -3,7 +3,8 @@
 use super::{Disk, key};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
-use levada_feed::tree::{Node, Pieces};
+use levada_feed::key::FeedKey;
+use levada_feed::tree::{Changed, Node, Pieces};
 
 /// The stored hash list of one feed.
 pub struct ListPieces<'a> {
@@ -31,6 +32,23 @@ impl Pieces for ListPieces<'_> {
             .leaves
             .get(key(number, index))?
             .map(|leaf| leaf.to_vec()))
+    }
+}
+
+impl Disk {
+    /// Writes pieces of a feed's list over what is there.
+    pub(super) fn put_pieces(&self, feed: &FeedKey, pieces: Changed) -> Result<(), StoreError> {
+        let Some(number) = self.number(feed) else {
+            return Ok(());
+        };
+        let mut write = self.db.batch();
+        for (leaf, bytes) in pieces.leaves {
+            write.insert(&self.leaves, key(number, leaf), bytes);
+        }
+        for (node, hash) in pieces.nodes {
+            write.insert(&self.nodes, node_key(number, node), hash.0);
+        }
+        self.apply(write)
     }
 }
 

@@ -1,0 +1,134 @@
+//! Reading around what cannot be read: a block of a table that a disk got wrong takes nothing with it but what was in it.
+//!
+//! The database reads a range block by block and ends at one that does not have its checksum. What lies behind it is found by
+//! its key. So is a record that came again since: its newest bytes are elsewhere, and the old block is not looked at.
+
+use super::{Disk, ListPieces, index_in, key};
+use crate::runs::Runs;
+use crate::store::StoreError;
+use levada_feed::hash::Hash;
+use levada_feed::key::FeedKey;
+use levada_feed::tree::{Node, Pieces};
+use std::ops::Range;
+
+/// Records that are looked up each by its key before the range is read on.
+const APART: u64 = 512;
+
+/// What becomes of a record that is held and cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unread {
+    /// The reading ends with the error.
+    Fails,
+    /// It is left out.
+    LeftOut,
+}
+
+/// A feed's hash list in which a piece that cannot be read is as one that is not here.
+pub struct Readable<'a>(ListPieces<'a>);
+
+impl Pieces for Readable<'_> {
+    type Error = StoreError;
+
+    fn node(&self, node: Node) -> Result<Option<Hash>, StoreError> {
+        Ok(self.0.node(node).unwrap_or(None))
+    }
+
+    fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.leaf(index).unwrap_or(None))
+    }
+}
+
+impl Disk {
+    /// Records of a range that are held, in order, until `visit` says to stop.
+    ///
+    /// # Errors
+    /// Those of the database, when a record of the range cannot be read.
+    pub fn records(
+        &self,
+        feed: &FeedKey,
+        range: Range<u64>,
+        visit: &mut dyn FnMut(u64, &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        self.read(feed, range, Unread::Fails, visit)
+    }
+
+    /// The same without those that cannot be read.
+    ///
+    /// # Errors
+    /// `Damaged`, when there is something else than records.
+    pub fn records_around(
+        &self,
+        feed: &FeedKey,
+        range: Range<u64>,
+        visit: &mut dyn FnMut(u64, &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        self.read(feed, range, Unread::LeftOut, visit)
+    }
+
+    /// A feed's hash list, without what cannot be read of it.
+    #[must_use]
+    pub fn pieces_around(&self, feed: &FeedKey) -> Readable<'_> {
+        Readable(self.pieces(feed))
+    }
+
+    fn read(
+        &self,
+        feed: &FeedKey,
+        range: Range<u64>,
+        unread: Unread,
+        visit: &mut dyn FnMut(u64, &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        let Some((number, held)) = self.held_within(feed, range.clone()) else {
+            return Ok(());
+        };
+        let mut next = range.start;
+        loop {
+            let records = self
+                .records
+                .range(key(number, next), key(number, range.end));
+            let mut is_whole = true;
+            for entry in records {
+                let Ok((key, value)) = entry else {
+                    is_whole = false;
+                    break;
+                };
+                let index = index_in(&key).ok_or_else(|| self.damaged("the key of a record"))?;
+                next = index + 1;
+                if held.contains(index) && !visit(index, &value) {
+                    return Ok(());
+                }
+            }
+            if is_whole {
+                return Ok(());
+            }
+            let behind = held.within(next..range.end);
+            let Some(first) = behind.iter().next() else {
+                return Ok(());
+            };
+            let apart = behind.within(first.start..first.start.saturating_add(APART));
+            next = apart.iter().next_back().map_or(range.end, |run| run.end);
+            if !self.read_apart(number, &apart, unread, visit)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Looks records up each by its key; says whether to go on.
+    fn read_apart(
+        &self,
+        number: u32,
+        indexes: &Runs,
+        unread: Unread,
+        visit: &mut dyn FnMut(u64, &[u8]) -> bool,
+    ) -> Result<bool, StoreError> {
+        for index in indexes.iter().flatten() {
+            match self.records.get(&key(number, index)) {
+                Ok(Some(value)) if !visit(index, &value) => return Ok(false),
+                Ok(_) => {}
+                Err(error) if unread == Unread::Fails => return Err(error.into()),
+                Err(_) => {}
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,323 @@
+//! Takes over what stores that were set aside still have: records and small blobs, each proven before it is believed.
+//!
+//! All stores beside this one are looked at, the newest first: a rebuild that was killed has set one aside that had less than
+//! the one before it. What is here already is not read again.
+
+use super::SET_ASIDE;
+use crate::api::{Event, Progress};
+use crate::io::disk::{Disk, Salvage};
+use crate::node::pin::Claims;
+use crate::node::{Node, Stop};
+use crate::runs::Runs;
+use crate::store::{FeedStore, StoreError};
+use chrono::NaiveDate;
+use levada_feed::bundle::{self, Slot};
+use levada_feed::chain;
+use levada_feed::fork::ForkProof;
+use levada_feed::hash::Hash;
+use levada_feed::head::Head;
+use levada_feed::key::FeedKey;
+use levada_feed::limits::BUNDLE_BYTES_TARGET;
+use levada_feed::log::{Batch, FollowedLog, Verdict};
+use levada_feed::tree::{self, Shape};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Records read together: at most 32 MiB.
+const WINDOW_RECORDS: u64 = 512;
+
+/// What was taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Taken {
+    pub(super) records: u64,
+    /// Small blobs.
+    pub(super) files: u64,
+}
+
+/// Takes over from all stores that were set aside. One that cannot be read is told and does not stop the others. Blocks.
+pub(super) fn take_over(
+    node: &Arc<Node>,
+    events: &mpsc::Sender<Event>,
+    stop: &Stop,
+) -> Result<Taken, StoreError> {
+    let mut taken = Taken::default();
+    for aside in set_aside_stores(&node.dirs.store()) {
+        if *stop.borrow() {
+            break;
+        }
+        let warn = |what: &str| {
+            let message = format!("{}: {what}", aside.display());
+            // Nobody listens any more: the work goes on all the same.
+            let _ = events.blocking_send(Event::Warning {
+                message,
+                hint: Some("the rest comes from authors' files and peers".to_owned()),
+            });
+        };
+        let salvage = match Salvage::open(&aside, &|feed| node.remembered(feed)) {
+            Ok(Some(salvage)) => salvage,
+            Ok(None) => {
+                warn("nothing of it can be read");
+                continue;
+            }
+            Err(error) if error.is_full() => return Err(error),
+            Err(error) => {
+                warn(&error.to_string());
+                continue;
+            }
+        };
+        if !salvage.lost().is_empty() {
+            warn(&format!("cannot be read: {}", salvage.lost().join(", ")));
+        }
+        for feed in salvage.disk().feeds() {
+            let mut taking = Taking {
+                node,
+                salvage: &salvage,
+                feed,
+                claims: node.claims(),
+                is_mended: false,
+                taken: &mut taken,
+            };
+            taking.feed(events, stop)?;
+        }
+        salvage.end()?;
+    }
+    Ok(taken)
+}
+
+/// The stores that were set aside, the newest first.
+pub(super) fn set_aside_stores(store: &Path) -> Vec<PathBuf> {
+    let entries = store.parent().map(std::fs::read_dir);
+    let mut found: Vec<(NaiveDate, u64, PathBuf)> = Vec::new();
+    for entry in entries.into_iter().flatten().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(named) = name.to_str().and_then(|name| name.strip_prefix(SET_ASIDE)) else {
+            continue;
+        };
+        // DATE, or DATE-2.
+        let (date, number) = match named.match_indices('-').nth(2) {
+            Some((at, _)) => (named.get(..at), named.get(at + 1..)),
+            None => (Some(named), Some("1")),
+        };
+        let number = number.and_then(|number| number.parse().ok());
+        let date = date.and_then(|date| date.parse().ok());
+        found.extend(
+            date.zip(number)
+                .map(|(date, number)| (date, number, entry.path())),
+        );
+    }
+    found.sort();
+    found.into_iter().rev().map(|(.., path)| path).collect()
+}
+
+/// One feed of one store.
+struct Taking<'a> {
+    node: &'a Arc<Node>,
+    salvage: &'a Salvage,
+    feed: FeedKey,
+    claims: Claims,
+    /// Its list was made again from what is left of it, or cannot be.
+    is_mended: bool,
+    taken: &'a mut Taken,
+}
+
+impl Taking<'_> {
+    fn old(&self) -> &Disk {
+        self.salvage.disk()
+    }
+
+    fn feed(&mut self, events: &mpsc::Sender<Event>, stop: &Stop) -> Result<(), StoreError> {
+        // What cannot be read of it is not there.
+        let Ok(Some(theirs)) = self.old().head(&self.feed) else {
+            return Ok(());
+        };
+        if self.node.disk.head(&self.feed)?.is_none() && !self.start(&theirs)? {
+            return Ok(());
+        }
+        let Some(ours) = self.node.disk.head(&self.feed)? else {
+            return Ok(());
+        };
+        // Of two heads the shorter one: the list of the longer one proves it too.
+        let longer = theirs.body().length > ours.body().length;
+        let head = if longer { &ours } else { &theirs };
+        let (here, there) = (self.node.disk.held(&self.feed), self.old().held(&self.feed));
+        let mut due = Runs::new();
+        here.missing(0..head.body().length)
+            .for_each(|run| due.insert(run));
+        for run in due.common(&there).iter() {
+            let mut next = run.start;
+            while next < run.end {
+                if *stop.borrow() {
+                    return Ok(());
+                }
+                let end = run.end.min(next.saturating_add(WINDOW_RECORDS));
+                self.window(head, next..end)?;
+                next = end;
+                let progress = Progress {
+                    what: "records".into(),
+                    of: self.node.nickname(&self.feed),
+                    count: self.taken.records,
+                    ..Progress::default()
+                };
+                // A report that finds no room is one of many.
+                let _ = events.try_send(Event::Progress(progress));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the feed up at the head that the store had; says whether that could be done.
+    fn start(&mut self, head: &Head) -> Result<bool, StoreError> {
+        if !self.is_allowed(head)? {
+            return Ok(false);
+        }
+        let Some(batch) = self.started(head) else {
+            return Ok(false);
+        };
+        let feed = self.feed;
+        let seen = self.salvage.seen(&feed);
+        let node = self.node;
+        let named = node.judging(&feed, |_| {
+            let named = node.disk.commit(&batch)?;
+            node.disk.put_seen(&feed, &seen)?;
+            node.remember_head(batch.head())?;
+            Ok(named)
+        })?;
+        self.came(&batch, &named)?;
+        Ok(true)
+    }
+
+    /// Whether this head is of the history that was verified here before, as far as that can be told. It may be shorter than
+    /// what is remembered: then the store was behind before it was set aside.
+    fn is_allowed(&self, head: &Head) -> Result<bool, StoreError> {
+        let Some(remembered) = self.node.remembered(&self.feed) else {
+            return Ok(true);
+        };
+        if let Some(proof) = ForkProof::of_heads(&remembered, head) {
+            self.node.keep_fork(&proof)?;
+            return Ok(false);
+        }
+        let known = remembered.body();
+        if head.body().length <= known.length {
+            return Ok(true);
+        }
+        let pieces = self.old().pieces_around(&self.feed);
+        let root = tree::root(&pieces, Shape::of_list(known.length));
+        Ok(root.is_ok_and(|root| root == Some(known.root)))
+    }
+
+    /// The ends of the list, which prove the head.
+    fn started(&mut self, head: &Head) -> Option<Batch> {
+        self.try_twice(head, &mut |taking| {
+            let pieces = taking.old().pieces_around(&taking.feed);
+            let answer = chain::prove_head(head, 1, &pieces).ok()??;
+            let mut log = FollowedLog::new(taking.feed, None);
+            log.accept_kept(&answer).ok()
+        })
+    }
+
+    /// Records of a range, as far as they can be read and proven.
+    fn window(&mut self, head: &Head, range: Range<u64>) -> Result<(), StoreError> {
+        let records = self.read(range);
+        for run in records.chunk_by(|(one, _), (next, _)| one + 1 == *next) {
+            let mut rest = run;
+            while !rest.is_empty() {
+                let mut bytes = 0;
+                let fits = rest.iter().take_while(|(_, record)| {
+                    bytes += record.len();
+                    bytes <= BUNDLE_BYTES_TARGET
+                });
+                let (now, later) = rest.split_at(fits.count().max(1));
+                self.records(head, now)?;
+                rest = later;
+            }
+        }
+        Ok(())
+    }
+
+    /// Records in a row; what cannot be proven together may be proven apart.
+    fn records(&mut self, head: &Head, records: &[(u64, Vec<u8>)]) -> Result<(), StoreError> {
+        let Some((first, _)) = records.first() else {
+            return Ok(());
+        };
+        let range = *first..first + u64::try_from(records.len()).unwrap_or(0);
+        let slots: Vec<Slot<'_>> = records
+            .iter()
+            .map(|(_, bytes)| Slot::Record(bytes))
+            .collect();
+        let accepted = self.try_twice(head, &mut |taking| {
+            let pieces = taking.old().pieces_around(&taking.feed);
+            let wire = bundle::prove(head, range.start, &slots, &pieces).ok()??;
+            let (node, feed) = (taking.node, taking.feed);
+            let accepted = node.judging(&feed, |store| {
+                let log = FollowedLog::new(feed, store.head()?);
+                let Ok(Verdict::Accepted(batch)) = log.accept_bundle(&wire, &range, &*store) else {
+                    return Ok(None);
+                };
+                let named = node.disk.commit(&batch)?;
+                Ok(Some((batch, named)))
+            });
+            accepted.transpose()
+        });
+        match accepted.transpose()? {
+            Some((batch, named)) => self.came(&batch, &named),
+            None if records.len() == 1 => Ok(()),
+            None => {
+                let (left, right) = records.split_at(records.len() / 2);
+                self.records(head, left)?;
+                self.records(head, right)
+            }
+        }
+    }
+
+    /// Once more with the list made again, if it did not prove anything as it is.
+    fn try_twice<T>(
+        &mut self,
+        head: &Head,
+        attempt: &mut dyn FnMut(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        if let Some(done) = attempt(self) {
+            return Some(done);
+        }
+        if std::mem::replace(&mut self.is_mended, true) {
+            return None;
+        }
+        // The head of the store that was set aside, whose list it is.
+        let theirs = self.old().head(&self.feed).ok().flatten();
+        let theirs = theirs.as_deref().unwrap_or(head);
+        match self.salvage.mend_list(theirs) {
+            Ok(true) => attempt(self),
+            Ok(false) | Err(_) => None,
+        }
+    }
+
+    fn read(&self, range: Range<u64>) -> Vec<(u64, Vec<u8>)> {
+        let mut records = Vec::new();
+        // What is no record ends it: what came before that is proven all the same.
+        let _ = self
+            .old()
+            .records_around(&self.feed, range, &mut |index, bytes| {
+                records.push((index, bytes.to_vec()));
+                true
+            });
+        records
+    }
+
+    /// Records are here: the small blobs that they name come along.
+    fn came(&mut self, batch: &Batch, named: &[Hash]) -> Result<(), StoreError> {
+        self.taken.records += u64::try_from(batch.records().len()).unwrap_or(0);
+        for hash in named {
+            if self.node.disk.small(hash)?.is_none()
+                && let Ok(Some(bytes)) = self.old().small(hash)
+                && Hash::of(&bytes) == *hash
+            {
+                self.node.disk.put_small([(*hash, bytes.as_slice())])?;
+                self.taken.files += 1;
+            }
+            let class = self.node.class_of(&self.claims, hash)?;
+            self.node.raise(std::slice::from_ref(hash), class)?;
+        }
+        Ok(())
+    }
+}
