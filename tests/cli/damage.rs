@@ -4,6 +4,7 @@
 //! What a follower has lost comes from the author; what an author has lost comes from the author's file, the store or the
 //! published files, or the remedy is named.
 
+mod block;
 mod evidence;
 mod own;
 mod read_only;

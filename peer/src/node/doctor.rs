@@ -8,7 +8,7 @@ mod reach;
 
 pub(super) use reach::{note_lacking, note_reached, note_unreached};
 
-use super::verify::WHOLE;
+use super::verify::{UNREADABLE, WHOLE};
 use super::words::{REBUILD, short};
 use super::{Node, Options, tell};
 use crate::api::{Answer, Code, Damaged, Diagnosis, Event, Failure, Finding};
@@ -130,6 +130,7 @@ pub(super) fn findings(node: &Node) -> Result<Vec<Finding>, Failure> {
         disputed(node, &feed, &mut found)?;
     }
     index(node, &mut found)?;
+    unreadable(node, &mut found)?;
     for source in node.sources()?.list() {
         reach::source(node, source, &mut found)?;
     }
@@ -137,6 +138,22 @@ pub(super) fn findings(node: &Node) -> Result<Vec<Finding>, Failure> {
     unverified(node, &mut found)?;
     retracted(node, &mut found)?;
     Ok(found)
+}
+
+fn unreadable(node: &Node, found: &mut Vec<Finding>) -> Result<(), Failure> {
+    if let Some(names) = node.disk.note(UNREADABLE)? {
+        found.push(finding(
+            "store-unreadable",
+            format!(
+                "{}: a part cannot be read: {}",
+                node.dirs.store().display(),
+                String::from_utf8_lossy(&names)
+            ),
+            "what was in it is missing or was fetched again, and the store will fail when its tables are merged",
+            REBUILD,
+        ));
+    }
+    Ok(())
 }
 
 fn damaged(node: &Node, found: &mut Vec<Finding>) -> Result<(), Failure> {

@@ -308,7 +308,8 @@ async fn sync(
                 Outcome::Nothing
             }
         }
-        Err(failure) if failure.code == api::Code::NotVerified => {
+        // What is said once is enough; that nobody answers is no news.
+        Err(failure) if matches!(failure.code, api::Code::NotVerified | api::Code::Failed) => {
             let api::Failure { message, hint, .. } = failure;
             let before = lock(seen).warned.insert(*feed, message.clone());
             if before.as_ref() != Some(&message) {

@@ -3,7 +3,8 @@
 mod media;
 mod records;
 
-use super::records::SyncError;
+use super::records::{SyncError, blocking};
+use super::words::REBUILD;
 use super::{Node, Stop, doctor};
 use crate::api::{Code, Event, Failure, Synced};
 use crate::io::client::{AskError, Remote, Unreachable};
@@ -47,7 +48,11 @@ pub(super) async fn sync_all(
     stop: Stop,
 ) -> Result<(Synced, bool), Failure> {
     let started = clock::tick();
-    let done = sync_once(node, source, look, events, stop).await;
+    let mut done = sync_once(node, source, look, events.clone(), stop.clone()).await;
+    let is_of_store = |failure: &Failure| failure.hint.as_deref() == Some(REBUILD);
+    if done.as_ref().is_err_and(is_of_store) && let_go(node, source, &events).await? {
+        done = sync_once(node, source, look, events, stop).await;
+    }
     let ms = clock::since(started).as_millis();
     let feed = super::words::short(&source.feed);
     match &done {
@@ -63,6 +68,26 @@ pub(super) async fn sync_all(
         Err(failure) => tracing::debug!(feed, ms, why = ?failure.message, "not synced"),
     }
     done
+}
+
+/// Records that the store cannot read any more are asked for again; says whether there were any.
+async fn let_go(
+    node: &Arc<Node>,
+    source: &Source,
+    events: &mpsc::Sender<Event>,
+) -> Result<bool, Failure> {
+    let (looking, feed) = (node.clone(), source.feed);
+    let lost = blocking(move || looking.disk.let_go_unreadable(&feed)).await;
+    let lost = lost.map_err(|error| failure(source, &error))?;
+    if lost > 0 {
+        let message = format!(
+            "{}: {lost} records cannot be read from the store any more, and are fetched again",
+            source.nickname
+        );
+        let hint = Some(REBUILD.to_owned());
+        super::tell(events, Event::Warning { message, hint }).await;
+    }
+    Ok(lost > 0)
 }
 
 async fn sync_once(

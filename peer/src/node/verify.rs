@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-pub(super) use notes::WHOLE;
+pub(super) use notes::{UNREADABLE, WHOLE};
 
 /// Something that was found damaged.
 #[derive(Debug)]
@@ -36,8 +36,12 @@ enum Wrong {
     Blob { hash: Hash, damage: Damage },
     /// A blob in the store.
     Small(Hash),
-    /// The bytes of a record.
-    Record { feed: FeedKey, index: u64 },
+    /// The bytes of a record, which may be unreadable.
+    Record {
+        feed: FeedKey,
+        index: u64,
+        is_read: bool,
+    },
     /// A leaf of a list, and held records that nothing proves without it.
     List {
         feed: FeedKey,

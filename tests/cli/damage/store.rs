@@ -64,10 +64,16 @@ impl Scene {
             assert!(ran.err.contains("levada rebuild"), "{at}: {}", ran.err);
             machine.done(REBUILD);
         }
-        for command in [then, VERIFY] {
-            let ran = machine.run(command);
-            assert_eq!(ran.code, Some(0), "{at}: {command:?}: {}", ran.err);
+        let ran = machine.run(then);
+        assert_eq!(ran.code, Some(0), "{at}: {then:?}: {}", ran.err);
+        let ran = machine.run(VERIFY);
+        if ran.code == Some(5) {
+            // All that was lost is here again, and the block is still wrong.
+            assert!(ran.err.contains("levada rebuild"), "{at}: {}", ran.err);
+            machine.done(REBUILD);
         }
+        let ran = machine.run(VERIFY);
+        assert_eq!(ran.code, Some(0), "{at}: {}", ran.err);
         assert_eq!(machine.items().len(), self.files.len(), "{at}");
     }
 }

@@ -11,7 +11,7 @@ use levada_feed::key::FeedKey;
 use levada_feed::tree::{Node, Pieces};
 use std::ops::Range;
 
-/// Records that are looked up each by its key before the range is read on.
+/// Records that are looked up each by its key before the range is read on; entries read before it is asked whether to stop.
 const APART: u64 = 512;
 
 /// What becomes of a record that is held and cannot be read.
@@ -69,6 +69,57 @@ impl Disk {
     #[must_use]
     pub fn pieces_around(&self, feed: &FeedKey) -> Readable<'_> {
         Readable(self.pieces(feed))
+    }
+
+    /// Records of a feed that cannot be read are not held any more, so that they are asked for again. Nothing is removed. Gives
+    /// how many. Reads all records of the feed.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn let_go_unreadable(&self, feed: &FeedKey) -> Result<u64, StoreError> {
+        let held = self.held(feed);
+        let mut readable = Runs::new();
+        self.records_around(feed, 0..u64::MAX, &mut |index, _| {
+            readable.insert(index..index + 1);
+            true
+        })?;
+        let mut lost = Runs::new();
+        for run in held.iter() {
+            readable.missing(run).for_each(|run| lost.insert(run));
+        }
+        if lost.is_empty() {
+            return Ok(0);
+        }
+        let mut known = self.known();
+        let Some(state) = known.get_mut(feed) else {
+            return Ok(0);
+        };
+        let mut held = state.held.clone();
+        lost.iter().for_each(|run| held.remove(run));
+        let mut write = self.db.batch();
+        self.write_held(&mut write, feed, state.number, &held);
+        self.apply(write)?;
+        state.held = held;
+        Ok(lost.count())
+    }
+
+    /// Reads all of every table; gives the names of those of which a part cannot be read. `None`: it was stopped.
+    #[must_use]
+    pub fn unreadable(&self, is_stopped: &dyn Fn() -> bool) -> Option<Vec<String>> {
+        let [_, runs] = self.records.keyspaces();
+        let mut unreadable = Vec::new();
+        for table in self.journaled().into_iter().chain([runs]) {
+            for (entry, nth) in table.iter().zip(0_u64..) {
+                if entry.into_inner().is_err() {
+                    unreadable.push(table.name().to_string());
+                    break;
+                }
+                if nth.is_multiple_of(APART) && is_stopped() {
+                    return None;
+                }
+            }
+        }
+        Some(unreadable)
     }
 
     fn read(

@@ -124,7 +124,13 @@ impl Disk {
         Ok(())
     }
 
-    fn write_held(&self, write: &mut OwnedWriteBatch, feed: &FeedKey, number: u32, held: &Runs) {
+    pub(super) fn write_held(
+        &self,
+        write: &mut OwnedWriteBatch,
+        feed: &FeedKey,
+        number: u32,
+        held: &Runs,
+    ) {
         let mut value = number.to_be_bytes().to_vec();
         value.extend_from_slice(&held.to_bytes());
         write.insert(&self.feeds, feed.as_bytes(), value);

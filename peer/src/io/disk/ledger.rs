@@ -10,6 +10,7 @@ use crate::keep::{Class, Kept, Totals};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::MutexGuard;
 
 const TOTALS: &[u8] = b"t";
@@ -218,6 +219,29 @@ impl Disk {
         self.apply(write)?;
         sums.totals = totals;
         Ok(())
+    }
+
+    /// Blobs of which anything is kept after a hash, in order; at most so many.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) fn kept_after(
+        &self,
+        after: Option<&Hash>,
+        most: usize,
+    ) -> Result<Vec<Hash>, StoreError> {
+        let start = after.map_or(Bound::Included(vec![b'b']), |hash| {
+            Bound::Excluded(entry_key(hash).to_vec())
+        });
+        let mut hashes = Vec::new();
+        for entry in self
+            .ledger
+            .range((start, Bound::Excluded(vec![b'b' + 1])))
+            .take(most)
+        {
+            hashes.extend(entry.key()?.get(1..).and_then(Hash::from_slice));
+        }
+        Ok(hashes)
     }
 
     /// Blobs in the order in which they go: cache, then followed, the least recently used first.

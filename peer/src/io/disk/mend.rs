@@ -6,6 +6,8 @@ use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
 use std::ops::{Bound, Range};
 
+/// Small blobs that are looked up each by its hash before they are read on in order.
+const APART: usize = 512;
 /// Records whose rows are made in one write: at most 32 MiB.
 const RECORDS_AT_ONCE: usize = 512;
 
@@ -14,24 +16,54 @@ fn unfinished_name(feed: &FeedKey) -> Vec<u8> {
 }
 
 impl Disk {
-    /// Small blobs after a hash, in order, until `visit` says to stop. They are not hashed again here.
+    /// Small blobs after a hash, in order, until `visit` says to stop; without bytes when they cannot be read. They are not
+    /// hashed again here.
     ///
     /// # Errors
     /// Those of the database.
     pub fn small_after(
         &self,
         after: Option<&Hash>,
-        visit: &mut dyn FnMut(Hash, &[u8]) -> bool,
+        visit: &mut dyn FnMut(Hash, Option<&[u8]>) -> bool,
     ) -> Result<(), StoreError> {
-        let start = after.map_or(Bound::Unbounded, |hash| Bound::Excluded(hash.0));
-        for entry in self.small.range((start, Bound::Unbounded)) {
-            let (name, value) = entry.into_inner()?;
-            let hash = Hash::from_slice(&name).ok_or_else(|| self.damaged("the key of a blob"))?;
-            if !visit(hash, &value) {
-                break;
+        let mut after = after.copied();
+        loop {
+            let start = |after: &Option<Hash>| {
+                after.map_or(Bound::Unbounded, |hash| Bound::Excluded(hash.0))
+            };
+            let mut is_whole = true;
+            for entry in self.small.range((start(&after), Bound::Unbounded)) {
+                let Ok((name, value)) = entry.into_inner() else {
+                    is_whole = false;
+                    break;
+                };
+                let hash =
+                    Hash::from_slice(&name).ok_or_else(|| self.damaged("the key of a blob"))?;
+                after = Some(hash);
+                if !visit(hash, Some(&value)) {
+                    return Ok(());
+                }
             }
+            if is_whole {
+                return Ok(());
+            }
+            // Which ones there should be behind it, the ledger knows.
+            let due = self.kept_after(after.as_ref(), APART)?;
+            let Some(last) = due.last().copied() else {
+                return Ok(());
+            };
+            for hash in due {
+                let goes_on = match self.small.get(hash.0) {
+                    Ok(None) => true,
+                    Ok(Some(bytes)) => visit(hash, Some(&bytes)),
+                    Err(_) => visit(hash, None),
+                };
+                if !goes_on {
+                    return Ok(());
+                }
+            }
+            after = Some(last);
         }
-        Ok(())
     }
 
     /// Makes the rows of a feed again from its records; `progress` is told how many were read. Gives how many.

@@ -109,6 +109,7 @@ pub(super) fn came(machine: &Machine, shown: &[Head], at: &str) -> Came {
     let mut small = BTreeSet::new();
     node.disk
         .small_after(None, &mut |hash, bytes| {
+            let bytes = bytes.unwrap();
             assert_eq!(levada_feed::hash::Hash::of(bytes), hash);
             small.insert(hash.to_string())
         })

@@ -72,8 +72,15 @@ impl Mender {
                     let named = named.get(&hash).unwrap_or(&none);
                     mended += u64::from(self.small(hash, named).await?);
                 }
-                Wrong::Record { feed, index } => {
-                    let why = "its bytes do not have its link hash";
+                Wrong::Record {
+                    feed,
+                    index,
+                    is_read,
+                } => {
+                    let why = match is_read {
+                        true => "its bytes do not have its link hash",
+                        false => "it cannot be read from the store",
+                    };
                     let told = self.of_record(feed, index, why);
                     records.entry(feed).or_default().push(InStore {
                         told,

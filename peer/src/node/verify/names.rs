@@ -27,7 +27,8 @@ pub(super) fn names(
         return Ok(named);
     }
     for feed in node.disk.feeds() {
-        node.disk.records(&feed, 0..u64::MAX, &mut |index, bytes| {
+        let all = 0..u64::MAX;
+        node.disk.records_around(&feed, all, &mut |index, bytes| {
             let Ok(record) = record::read(bytes, index) else {
                 return true;
             };

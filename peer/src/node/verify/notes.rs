@@ -31,8 +31,11 @@ pub(super) enum Phase {
     Records,
     Small,
     Large,
+    Tables,
 }
 
+/// Tables of the store of which a part could not be read in the last round, by name; absent when all could be.
+pub(in crate::node) const UNREADABLE: &[u8] = b"verify/unreadable";
 /// When the last whole round began.
 pub(in crate::node) const WHOLE: &[u8] = b"verify/whole";
 

@@ -46,7 +46,8 @@ fn proven(
     leaves: &Range<u64>,
 ) -> Result<Option<Proven>, StoreError> {
     let body = head.body();
-    let pieces = node.disk.pieces(feed);
+    // A piece that cannot be read is one that is wrong.
+    let pieces = node.disk.pieces_around(feed);
     let (shape, ranges) = (Shape::of_list(body.length), [leaves.clone()]);
     let Some(pairs) = tree::prove(&pieces, shape, &ranges)? else {
         return Ok(None);
@@ -90,11 +91,15 @@ fn look_at_run(
     found: &mut Vec<Wrong>,
 ) -> Result<(), StoreError> {
     let mut due = run.start;
-    let mut wrong = |index: u64| {
-        found.push(Wrong::Record { feed: *feed, index });
+    let mut wrong = |index: u64, is_read: bool| {
+        found.push(Wrong::Record {
+            feed: *feed,
+            index,
+            is_read,
+        });
     };
-    node.disk.records(feed, run.clone(), &mut |index, bytes| {
-        (due..index).for_each(&mut wrong);
+    let visit = &mut |index: u64, bytes: &[u8]| {
+        (due..index).for_each(|index| wrong(index, false));
         due = index + 1;
         let before = index
             .checked_sub(1)
@@ -103,10 +108,11 @@ fn look_at_run(
             chain::check_record(feed, index, before.as_ref(), &link, bytes).is_ok()
         });
         if !is_good {
-            wrong(index);
+            wrong(index, true);
         }
         true
-    })?;
-    (due..run.end).for_each(wrong);
+    };
+    node.disk.records_around(feed, run.clone(), visit)?;
+    (due..run.end).for_each(|index| wrong(index, false));
     Ok(())
 }

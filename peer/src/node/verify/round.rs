@@ -1,13 +1,16 @@
-//! One round over all that is held, or over one feed: records, then small blobs, then large ones. How far it is, is noted as it
-//! goes, within a large blob too, so that a killed or ended run costs nothing; a new round begins when the last one was whole.
+//! One round over all that is held, or over one feed: records, small blobs, large ones, then whether the rest of the store can
+//! be read. How far it is, is noted as it goes, within a large blob too, so that a killed or ended run costs nothing; a new
+//! round begins when the last one was whole.
 
 use super::notes::{
-    Cursor, Phase, UnderWay, WHOLE, left_damaged, name, note_damage, note_verified, verified_at,
+    Cursor, Phase, UNREADABLE, UnderWay, WHOLE, left_damaged, name, note_damage, note_verified,
+    verified_at,
 };
 use super::{Wrong, records};
 use crate::api::{Event, Progress, Verified};
 use crate::io::blobs::{Look, Looked};
 use crate::io::clock;
+use crate::node::words::REBUILD;
 use crate::node::{Node, Stop};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
@@ -98,6 +101,7 @@ impl Round {
                 Phase::Records => self.records(&mut found)?,
                 Phase::Small => self.small(&mut found)?,
                 Phase::Large => self.large(&mut found)?,
+                Phase::Tables => self.tables()?,
             }
         }
         self.came.bytes = self.bytes.load(Ordering::Relaxed);
@@ -169,23 +173,27 @@ impl Round {
         found: &mut Vec<Wrong>,
     ) -> Result<bool, StoreError> {
         let (mut small, mut large) = (BTreeSet::new(), BTreeSet::new());
-        self.node.disk.records(feed, range, &mut |index, bytes| {
-            if let Ok(record) = record::read(bytes, index)
-                && let Body::Item(item) = record.body
-            {
-                for file in item.files {
-                    if file.size <= INLINE_BYTES_MAX {
-                        small.insert(file.hash);
-                    } else {
-                        large.insert(file.hash);
+        self.node
+            .disk
+            .records_around(feed, range, &mut |index, bytes| {
+                if let Ok(record) = record::read(bytes, index)
+                    && let Body::Item(item) = record.body
+                {
+                    for file in item.files {
+                        if file.size <= INLINE_BYTES_MAX {
+                            small.insert(file.hash);
+                        } else {
+                            large.insert(file.hash);
+                        }
                     }
                 }
-            }
-            true
-        })?;
+                true
+            })?;
         for hash in &small {
-            if let Some(bytes) = self.node.disk.small(hash)? {
-                self.look_at_small(*hash, &bytes, found);
+            match self.node.disk.small(hash) {
+                Ok(None) => {}
+                Ok(Some(bytes)) => self.look_at_small(*hash, &bytes, found),
+                Err(_) => found.push(Wrong::Small(*hash)),
             }
         }
         let mut large = large.into_iter();
@@ -216,8 +224,8 @@ impl Round {
         let mut bytes = 0;
         let mut wrong = Vec::new();
         disk.small_after(self.cursor.small.as_ref(), &mut |hash, value| {
-            bytes += u64::try_from(value.len()).unwrap_or(0);
-            if Hash::of(value) != hash {
+            bytes += value.map_or(0, |value| u64::try_from(value.len()).unwrap_or(0));
+            if value.is_none_or(|value| Hash::of(value) != hash) {
                 wrong.push(Wrong::Small(hash));
             }
             some.push(hash);
@@ -250,12 +258,36 @@ impl Round {
                 }
             }
             if some.is_empty() {
-                return self.end();
+                self.cursor.phase = Phase::Tables;
+                return self.note();
             }
             if !self.look_at(&some, found)? || found.len() >= WRONG_MAX {
                 return Ok(());
             }
         }
+    }
+
+    /// What else the store holds: whether it can be read. What was mended has other bytes by now; the old ones are still where
+    /// the database will meet them.
+    fn tables(&mut self) -> Result<(), StoreError> {
+        let disk = &self.node.disk;
+        let Some(unreadable) = disk.unreadable(&|| self.until.is_now()) else {
+            return Ok(());
+        };
+        if unreadable.is_empty() {
+            disk.drop_note(UNREADABLE)?;
+            return self.end();
+        }
+        let names = unreadable.join(", ");
+        disk.put_notes([(UNREADABLE.to_vec(), names.clone().into_bytes())])?;
+        self.came.damaged += u64::try_from(unreadable.len()).unwrap_or(0);
+        let store = self.node.dirs.store();
+        // Nobody listens any more: the work goes on all the same.
+        let _ = self.events.blocking_send(Event::Warning {
+            message: format!("{}: a part cannot be read: {names}", store.display()),
+            hint: Some(REBUILD.to_owned()),
+        });
+        self.end()
     }
 
     /// Looks at some blobs side by side; says whether it came to the end of them.

@@ -7,6 +7,7 @@ use crate::judge::{self, BundleJudged};
 use crate::node::records::{blocking, limit};
 use crate::node::verify::failed;
 use crate::node::{own, replay, tell};
+use crate::runs::Runs;
 use crate::store::StoreError;
 use levada_feed::key::FeedKey;
 use std::ops::Range;
@@ -80,23 +81,48 @@ impl Mender {
             dropped.await.map_err(|error| failed(&error))?;
             self.tell(told).await;
         }
-        let is_replayed = self.replay(feed).await?.is_some();
+        let mut by = self
+            .replay(feed)
+            .await?
+            .map(|()| "the author's file".to_owned());
+        if by.is_none() {
+            let mut due = Runs::new();
+            damaged
+                .iter()
+                .for_each(|damaged| due.insert(damaged.records.clone()));
+            for run in due.iter() {
+                by = self.bundles(feed, run).await?.or(by);
+            }
+        }
+        let held = self.node.disk.held(&feed);
         let mut mended = 0;
         for InStore { told, records, .. } in damaged {
-            let by = if is_replayed {
-                Some("the author's file".to_owned())
-            } else {
-                self.bundle(feed, records.clone()).await?
-            };
-            if let Some(by) = by.filter(|_| {
-                let held = self.node.disk.held(&feed);
-                held.contains_all(records)
-            }) {
-                self.mended(&told, &by).await;
+            if let Some(by) = by.as_ref().filter(|_| held.contains_all(records)) {
+                self.mended(&told, by).await;
                 mended += 1;
             }
         }
         Ok(mended)
+    }
+
+    /// Asks for records in a row again, as often as it helps; gives who had some.
+    async fn bundles(&self, feed: FeedKey, run: Range<u64>) -> Result<Option<String>, Failure> {
+        let mut by = None;
+        let mut next = run.start;
+        while next < run.end && !*self.stop.borrow() {
+            let Some(peer) = self.bundle(feed, next..run.end).await? else {
+                break;
+            };
+            by = Some(peer);
+            let held = self.node.disk.held(&feed);
+            let lacking = held.missing(run.clone()).next();
+            let first = lacking.map_or(run.end, |lacking| lacking.start);
+            if first <= next {
+                break;
+            }
+            next = first;
+        }
+        Ok(by)
     }
 
     /// Asks for a few records again.
