@@ -174,6 +174,8 @@ fn without_times(line: &str) -> String {
             ("YYYY-MM-DD hh:mm:ss", 19)
         } else if is_form(rest, "dddd-dd-dd dd:dd") {
             ("YYYY-MM-DD hh:mm", 16)
+        } else if shown.ends_with("store.broken-") && is_form(rest, "dddd-dd-dd") {
+            ("YYYY-MM-DD", 10)
         } else if is_form(rest, "ddddddddddddd") && is_time(&shown, rest) {
             ("<time>", TIME_DIGITS)
         } else {

@@ -18,7 +18,7 @@ pub(crate) struct Verify {
 /// `rebuild`.
 #[derive(Debug, Args)]
 pub(crate) struct Rebuild {
-    /// Set the store aside and make it again from the authors' files, the blobs on disk and peers [the default]
+    /// Set the store aside and make it again from what it still has, the authors' files, the blobs on disk and peers [the default]
     #[arg(long)]
     pub(crate) store: bool,
     /// Only the lists of items, from the records in the store

@@ -126,7 +126,7 @@ pub(super) fn store_stopped(dirs: &Dirs) -> Failure {
 }
 
 /// What helps when the store is damaged.
-pub(super) const REBUILD: &str = "`levada rebuild` sets it aside and makes it again from the authors' files, the blobs on disk and peers";
+pub(super) const REBUILD: &str = "`levada rebuild` sets it aside and makes it again from what it still has, the authors' files, the blobs on disk and peers";
 
 /// What helps when the file system of the node is read-only.
 const READ_ONLY: &str = "the file system is read-only; use another --data-dir";

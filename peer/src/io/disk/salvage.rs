@@ -76,11 +76,14 @@ impl Salvage {
                 opened = copying.open(&good, false)?;
             }
         }
-        let Some(disk) = opened else {
+        if let Some(disk) = &opened {
+            disk.load_readable(remembered);
+        }
+        let has_some = |disk: &Disk| lost.is_empty() || !disk.feeds().is_empty();
+        let Some(disk) = opened.filter(has_some) else {
             sweep(aside)?;
             return Ok(None);
         };
-        disk.load_readable(remembered);
         let copy = copying.copy;
         Ok(Some(Self { disk, copy, lost }))
     }
@@ -208,9 +211,8 @@ fn places(disk: &Disk, store: &Path) -> Vec<PathBuf> {
 
 /// Puts a folder of the store into the copy, as far as it is there.
 fn put(from: &Path, to: &Path, is_unchanging: bool) -> io::Result<()> {
-    let entries = match fs::read_dir(from) {
-        Ok(entries) => entries,
-        Err(_) => return Ok(()),
+    let Ok(entries) = fs::read_dir(from) else {
+        return Ok(());
     };
     fs::create_dir_all(to)?;
     for entry in entries.flatten() {

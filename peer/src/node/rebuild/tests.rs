@@ -18,6 +18,12 @@ const FILES: u64 = 60;
 const RUN: u64 = 600;
 const RECORDS: u64 = 1 + FILES + RUN;
 
+/// In memory: here whole stores are copied again and again.
+fn folder() -> TempDir {
+    let made = tempfile::tempdir_in("/dev/shm");
+    made.or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 fn options(data: &Path) -> Options {
     Options {
         data_dir: Some(data.to_owned()),
@@ -51,7 +57,7 @@ fn run(options: &Options, asked: Call) -> (Answer, Vec<String>) {
 
 /// A store with a feed of which neither the key nor the author's file is here: as a follower has it.
 fn held() -> (TempDir, FeedKey) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let options = options(&folder.path().join("data"));
     let files = folder.path().join("files");
     fs::create_dir(&files).unwrap();
@@ -262,7 +268,7 @@ fn rebuild_takes_over_from_a_journal_up_to_its_damage() {
     fs::write(&journal, bytes).unwrap();
     rebuilt(&data);
     let (records, files) = whole(&data, &feed);
-    assert!(records >= 1 + FILES && files == FILES, "{records} {files}");
+    assert!(records > FILES && files == FILES, "{records} {files}");
 }
 
 #[test]
@@ -285,7 +291,7 @@ fn rebuild_that_was_killed_takes_over_from_the_store_before_too() {
 
 #[test]
 fn stores_that_were_set_aside_are_looked_at_from_the_newest_on() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let names = [
         "2026-11-29-2",
         "2026-11-29-10",
@@ -323,7 +329,7 @@ fn append_to(log: &mut AuthorLog, title: &str) -> Batch {
 
 /// A node that had verified these batches, and then lost its store.
 fn remembering(batches: &[Batch]) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let node = Node::open(&options(folder.path())).unwrap();
     for batch in batches {
         node.remember_head(batch.head()).unwrap();
