@@ -142,8 +142,14 @@ pub(super) fn key_gone(path: &Path) -> Failure {
         "{}: this key is not here, and its author's file is",
         path.display()
     );
+    let public = std::fs::read_to_string(path.with_extension("pub")).ok();
+    let feed = public.and_then(|text| text.trim().parse::<FeedKey>().ok());
+    // What is here of it is shown and served to whoever follows it, with its author's file here or not.
+    let follow = feed.map_or_else(String::new, |feed| {
+        format!(", and keep the feed as a follower does: levada follow {feed} --keep all")
+    });
     Failure::new(Code::Denied, message).hint(format!(
-        "put the key back from its backup: levada key restore FILE --name {name}; or, if there is none, move {name}.feed elsewhere"
+        "put the key back from its backup: levada key restore FILE --name {name}; or, if there is none, move {name}.feed elsewhere{follow}"
     ))
 }
 

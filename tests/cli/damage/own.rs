@@ -185,6 +185,16 @@ fn key_that_is_gone_is_named_and_comes_back_with_all_of_its_feed() {
     );
     let ran = author.run(REBUILD);
     assert_eq!(ran.code, Some(7), "{}", ran.err);
+    // What is said for somebody who has no backup: all that is here is shown again.
+    assert_eq!(author.items().len(), 0);
+    let (_, follow) = said.split_once("levada follow ").unwrap();
+    let feed = follow.split_whitespace().next().unwrap();
+    let ran = author.run(&["follow", feed, "--keep", "all"]);
+    assert!(ran.err.contains("it is followed"), "{}", ran.err);
+    let items = author.items();
+    assert_eq!(items.len(), scene.files.len());
+    let path = items[0]["body"]["path"].as_str().unwrap();
+    assert!(author.get(&items[0]) == scene.files[path], "{path}");
     author.done(&["key", "restore", "backup.pem"]);
     assert_eq!(author.items().len(), scene.files.len());
     author.write("folder/more.bin", &noise(7, 90));

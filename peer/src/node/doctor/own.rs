@@ -30,7 +30,7 @@ pub(super) fn key_gone(path: &Path) -> Finding {
     finding(
         "key-gone",
         gone.message,
-        "its feed is not shown or served, nothing is published in it, and nothing is evicted: it may be one's own",
+        "its feed is not shown or served unless it is followed, nothing is published in it, and nothing is evicted: it may be one's own",
         gone.hint.unwrap_or_default(),
     )
 }
