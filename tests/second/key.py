@@ -9,6 +9,12 @@ import hashlib
 
 from codec import Refused, require
 
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+except ImportError:
+    Ed25519PublicKey = None
+
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P
@@ -130,8 +136,20 @@ def check_signature(key, context, body, signature):
     k = int.from_bytes(hashlib.sha512(r + key + context + body).digest(), "little") % L
     require(s < L, "key-7", "S is not below L")
     p = add(multiply(s, B), negate(multiply(k, a)))
+    holds = encode_point(p) == r
+    # Where the package is, each equation is held against it: it has the same one, and no rule about small orders.
+    if Ed25519PublicKey is not None:
+        assert holds == _package_holds(key, context + body, signature), "the package cryptography says otherwise"
     require(not is_neutral(multiply(8, p)), "key-7", "P has small order")
-    require(encode_point(p) == r, "key-7", "P is not R")
+    require(holds, "key-7", "P is not R")
+
+
+def _package_holds(key, message, signature):
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
 
 
 # Signing, for tests (RFC 8032, 5.1.5 and 5.1.6)
