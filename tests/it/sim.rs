@@ -17,6 +17,8 @@ use world::World;
 
 /// Seeds of followers and liars.
 const SEEDS: u64 = 1_400;
+/// Seeds of many feeds with slow peers.
+const CROWDED_SEEDS: u64 = 60;
 /// Seeds of one blob and its peers.
 const BLOB_SEEDS: u64 = 2_000;
 
@@ -55,10 +57,12 @@ fn play_part(part: u64) {
         Some(seed) if part == 0 => {
             let mut world = World::new(seed);
             world.is_told = true;
-            invariants::play(world);
+            let _ = invariants::play(world);
         }
         Some(_) => {}
-        None => play(part, SEEDS, |seed| invariants::play(World::new(seed))),
+        None => play(part, SEEDS, |seed| {
+            let _ = invariants::play(World::new(seed));
+        }),
     }
 }
 
@@ -87,5 +91,23 @@ fn simulated_blob_comes_whole_and_right_from_whoever_has_it() {
     match one_seed() {
         Some(seed) => blob::play(seed),
         None => (0..4).for_each(|part| play(part, BLOB_SEEDS, blob::play)),
+    }
+}
+
+/// Syncs that take long are ended when others wait, and all feeds come to their turn.
+#[test]
+fn simulated_followers_of_many_feeds_with_slow_peers_converge() {
+    let ended = std::cell::Cell::new(0);
+    let play_one = |seed, is_told| {
+        let mut world = World::crowded(seed);
+        world.is_told = is_told;
+        ended.set(ended.get() + invariants::play(world));
+    };
+    match one_seed() {
+        Some(seed) => play_one(seed, true),
+        None => {
+            (0..4).for_each(|part| play(part, CROWDED_SEEDS, |seed| play_one(seed, false)));
+            assert!(ended.get() > CROWDED_SEEDS, "{} were ended", ended.get());
+        }
     }
 }

@@ -36,9 +36,11 @@ pub(super) enum Lie {
     /// On streams it tells of the newest head again and again, in a form that proves nothing to who has an older one, and
     /// never gives it.
     Teases,
+    /// All that it says is right, and comes late and a little at a time.
+    Slow,
 }
 
-pub(super) const LIES: [Lie; 12] = [
+pub(super) const LIES: [Lie; 13] = [
     Lie::Bit,
     Lie::Cut,
     Lie::More,
@@ -51,7 +53,28 @@ pub(super) const LIES: [Lie; 12] = [
     Lie::Silent,
     Lie::OtherRange,
     Lie::Teases,
+    Lie::Slow,
 ];
+
+/// Records in one answer of a slow one.
+const SLOW_SLOTS: u64 = 2;
+
+/// What a slow peer makes of a question.
+pub(super) fn slowly(ask: &Ask) -> Ask {
+    match ask.clone() {
+        Ask::Bundle { feed, from, to, at } => Ask::Bundle {
+            feed,
+            from,
+            to: to.min(from + SLOW_SLOTS),
+            at,
+        },
+        Ask::Latest { feed, count } => Ask::Latest {
+            feed,
+            count: count.min(SLOW_SLOTS),
+        },
+        ask => ask,
+    }
+}
 
 /// What an honest peer with this store answers. `None`: it does not have that.
 pub(super) fn honest(store: &Memory, ask: &Ask) -> Option<Vec<u8>> {
@@ -105,6 +128,7 @@ pub(super) fn lied(lie: Lie, ask: &Ask, answer: Vec<u8>, dice: &mut Dice) -> Opt
         | Lie::KeepsBack
         | Lie::Withholds
         | Lie::OtherRange
+        | Lie::Slow
         | Lie::Silent => {}
     }
     Some(bytes)

@@ -108,6 +108,8 @@ pub(super) struct Follower {
     pub(super) firsts: BTreeMap<FeedKey, First>,
     /// The length of each feed when it was synced last.
     synced: BTreeMap<FeedKey, u64>,
+    /// Syncs that were ended because others waited.
+    pub(super) ended: u64,
 }
 
 pub(super) fn name(peer: usize) -> String {
@@ -138,6 +140,7 @@ impl Follower {
             tags: BTreeMap::new(),
             firsts: BTreeMap::new(),
             synced: BTreeMap::new(),
+            ended: 0,
         }
     }
 
@@ -199,7 +202,7 @@ impl Follower {
                     Purpose::Poll(feed, peer, have),
                 );
             }
-            Action::EndSync { .. } => panic!("one or two feeds leave places free"),
+            Action::EndSync { feed } => self.end_sync(feed, now),
             Action::Sync { feed, peer, order } => {
                 let order = order.iter().map(|peer| number(peer)).collect();
                 self.sync(feed, peer, order, now);

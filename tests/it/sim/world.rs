@@ -1,6 +1,7 @@
 //! The world of one seed: authors, followers, liars, the network between them, and one clock.
 
 mod faults;
+mod people;
 mod publish;
 mod serve;
 
@@ -10,8 +11,6 @@ use super::dice::Dice;
 use super::follower::{Follower, Now, Request, Said, What};
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
-use levada_feed::link::First;
-use levada_peer::session::Wanted;
 use levada_peer::store::MemoryFeed;
 use serve::{Waiter, Watcher};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +24,7 @@ const EPOCH: u64 = 1_767_225_600_000;
 /// Time after which a question without an answer is given up.
 const STALL: u64 = 15_000;
 
-/// What happens in one world at most; a tenth of it is usual.
+/// What happens in one world for each feed at most; a tenth of it is usual.
 const HAPPENINGS_MAX: u64 = 100_000;
 
 /// What happens at some time.
@@ -114,10 +113,31 @@ impl World {
         }
     }
 
+    /// One feed or two.
     pub(super) fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let authors: Vec<Author> = (0..1 + u64::from(dice.happens(30)))
-            .map(|number| Author::new(seed.wrapping_mul(4).wrapping_add(number), EPOCH))
+        let feeds = 1 + u64::from(dice.happens(30));
+        let (followers, liars) = (dice.place(3) + 2, dice.place(4));
+        let lies = |dice: &mut Dice| {
+            (0..=dice.place(3))
+                .map(|_| LIES[dice.place(LIES.len())])
+                .collect()
+        };
+        let liars = (0..liars).map(|_| lies(&mut dice)).collect();
+        Self::of(seed, dice, feeds, followers, liars)
+    }
+
+    /// More feeds than syncs run at a time, and peers that are slow for all of them.
+    pub(super) fn crowded(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let feeds = dice.within(10..18);
+        let liars = vec![vec![Lie::Slow]; 1 + dice.place(2)];
+        Self::of(seed, dice, feeds, 2, liars)
+    }
+
+    fn of(seed: u64, mut dice: Dice, feeds: u64, followers: usize, liars: Vec<Vec<Lie>>) -> Self {
+        let authors: Vec<Author> = (0..feeds)
+            .map(|number| Author::new(seed.wrapping_mul(32).wrapping_add(number), EPOCH))
             .collect();
         let mut world = Self {
             seed,
@@ -132,7 +152,7 @@ impl World {
             is_told: false,
             dice: dice.clone(),
         };
-        world.people(&mut dice);
+        world.people(followers, liars, &mut dice);
         world.dice = dice;
         for node in 0..world.nodes.len() {
             if let Role::Follower(_) = world.nodes[node].role {
@@ -147,82 +167,9 @@ impl World {
         world
     }
 
-    /// Authors first, then followers and liars. Each follower knows an honest one that comes before it and has what it
-    /// wants, and chance adds others.
-    fn people(&mut self, dice: &mut Dice) {
-        let authors = self.authors.len();
-        let followers = dice.place(3) + 2;
-        let liars = dice.place(4);
-        for number in 0..authors + followers + liars {
-            let role = if number < authors {
-                Role::Author
-            } else if number < authors + followers {
-                Role::Follower(Box::new(self.follower(number, followers, liars, dice)))
-            } else {
-                let lies = (0..=dice.place(3)).map(|_| LIES[dice.place(LIES.len())]);
-                Role::Liar(lies.collect())
-            };
-            let minutes = i64::try_from(dice.within(0..40)).unwrap() - 20;
-            self.nodes.push(Node {
-                role,
-                skew: if dice.happens(50) {
-                    0
-                } else {
-                    minutes * 60_000
-                },
-                asleep_until: 0,
-                life: 0,
-                due: 0,
-                knows_streams: dice.happens(75),
-                knows_to_wait: dice.happens(80),
-                durable: BTreeMap::new(),
-                stored: BTreeMap::new(),
-                disputed: BTreeSet::new(),
-                came: BTreeMap::new(),
-                taken: BTreeMap::new(),
-            });
-        }
-    }
-
-    fn follower(&self, number: usize, followers: usize, liars: usize, dice: &mut Dice) -> Follower {
-        let authors = self.authors.len();
-        let wanted = match dice.place(3) {
-            0 => Wanted::Items(20),
-            _ => Wanted::All,
-        };
-        let gives = |before: &usize| match &self.nodes[*before].role {
-            Role::Follower(follower) => follower.wanted == Wanted::All,
-            _ => false,
-        };
-        let givers: Vec<usize> = (authors..number).filter(gives).collect();
-        let mut peers = BTreeMap::new();
-        for (at, author) in self.authors.iter().enumerate() {
-            let before: Vec<usize> = givers.iter().copied().chain([at]).collect();
-            let mut known = vec![before[dice.place(before.len())]];
-            for other in authors..authors + followers + liars {
-                if other != number && dice.happens(60) && !known.contains(&other) {
-                    known.push(other);
-                }
-            }
-            for at in (1..known.len()).rev() {
-                known.swap(at, dice.place(at + 1));
-            }
-            peers.insert(author.feed, known);
-        }
-        let mut follower = Follower::new(wanted, peers);
-        for author in &self.authors {
-            if dice.happens(50) {
-                let head = author.histories[0].store.head().unwrap();
-                let first = First::of(&head.body().first);
-                follower.firsts.insert(author.feed, first);
-            }
-        }
-        follower
-    }
-
     fn at(&mut self, after: u64, what: Happening) {
         self.count += 1;
-        let is_endless = self.count >= HAPPENINGS_MAX;
+        let is_endless = self.count >= HAPPENINGS_MAX * self.authors.len() as u64;
         assert!(!is_endless, "seed {}: it never ends", self.seed);
         self.queue.insert((self.now + after, self.count), what);
     }

@@ -184,6 +184,14 @@ impl Follower {
         }
     }
 
+    /// The engine ends a sync: it takes its questions back, and what was verified stays.
+    pub(super) fn end_sync(&mut self, feed: FeedKey, now: Now) {
+        self.ended += 1;
+        self.pending
+            .retain(|_, (_, purpose)| !matches!(purpose, Purpose::Sync(of) if *of == feed));
+        self.over(feed, Outcome::Failed, now);
+    }
+
     fn end(&mut self, feed: FeedKey, now: Now) {
         let round = &self.syncs[&feed].round;
         let outcome = match (round.is_answered(), round.is_whole()) {

@@ -1,12 +1,15 @@
 //! What passes between nodes: questions, answers, streams, and what is lost on the way.
 
 use super::{Happening, Role, STALL, World};
-use crate::sim::answers::{Lie, honest, lied};
+use crate::sim::answers::{Lie, honest, lied, slowly};
 use crate::sim::follower::{Request, Said, What};
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::log::Memory;
 use levada_peer::frame::{self, Ask, News};
+
+/// How late a slow peer answers: within the patience of who asks.
+const SLOW: u64 = STALL - 1_000;
 
 /// A stream, as the one who tells sees it.
 pub(super) struct Watcher {
@@ -95,7 +98,11 @@ impl World {
     fn answer(&mut self, waiter: &Waiter, said: Said) {
         let (to, id, life) = (waiter.by, waiter.id, waiter.life);
         if let Some(way) = self.way(waiter.at, to) {
-            self.at(way, Happening::Answered { to, id, life, said });
+            let late = match &self.nodes[waiter.at].role {
+                Role::Liar(lies) if lies.contains(&Lie::Slow) => SLOW,
+                _ => 0,
+            };
+            self.at(way + late, Happening::Answered { to, id, life, said });
         }
     }
 
@@ -173,6 +180,7 @@ impl World {
         let ask = match lie {
             Some(Lie::OtherFeed) => about(ask, self.authors[0].feed),
             Some(Lie::OtherRange) => beside(ask),
+            Some(Lie::Slow) => slowly(ask),
             _ => ask.clone(),
         };
         let store = self.store(at, by, &feed_of(&ask));
