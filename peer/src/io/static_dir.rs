@@ -127,9 +127,9 @@ impl StaticDir {
         let mut made = made.map_err(failed())?;
         fault::step(&path, || made.write_all(bytes)).map_err(failed())?;
         if let Some(old) = old.and_then(|old| old.modified().ok()) {
-            later_second(made.as_file(), old).map_err(failed())?;
+            later_second(&path, made.as_file(), old).map_err(failed())?;
         }
-        fault::step(&path, || made.as_file().sync_all()).map_err(failed())?;
+        fault::sync_all(&path, made.as_file()).map_err(failed())?;
         fault::step(&path, || made.persist(&path).map_err(std::io::Error::from))
             .map_err(failed())?;
         self.written.files += 1;
@@ -171,7 +171,7 @@ impl StaticDir {
         });
         if placed.is_err() {
             // On a full disk it would take the room of everybody; one that stays goes with the next export.
-            let _ = std::fs::remove_file(&made);
+            let _ = fault::step(&made, || std::fs::remove_file(&made));
         }
         placed?;
         self.written.files += 1;
@@ -296,13 +296,14 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
 }
 
 /// Web hosts tell by the second of a file's last change whether it is another one: so it gets a later one than before.
-fn later_second(file: &File, before: SystemTime) -> std::io::Result<()> {
+fn later_second(path: &Path, file: &File, before: SystemTime) -> std::io::Result<()> {
     let second = |time: SystemTime| {
         time.duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs())
     };
     if second(file.metadata()?.modified()?) <= second(before) {
-        file.set_modified(UNIX_EPOCH + Duration::from_secs(second(before) + 1))?;
+        let later = UNIX_EPOCH + Duration::from_secs(second(before) + 1);
+        fault::step(path, || file.set_modified(later))?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@
 mod check;
 mod machine;
 mod operations;
+mod order;
 
 use crate::io::fault::{Form, Plan};
 use check::{Came, came};

@@ -287,9 +287,9 @@ impl Partial {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
-        fault::step(&self.paths.data, || self.data.sync_data())
+        fault::sync_data(&self.paths.data, &self.data)
             .map_err(StoreError::file(&self.paths.data, "writing"))?;
-        fault::step(&self.paths.outboard, || self.outboard.sync_data())
+        fault::sync_data(&self.paths.outboard, &self.outboard)
             .map_err(StoreError::file(&self.paths.outboard, "writing"))?;
         self.paths.sync_folder()
     }
