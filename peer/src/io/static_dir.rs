@@ -307,3 +307,31 @@ fn later_second(path: &Path, file: &File, before: SystemTime) -> std::io::Result
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::fault::Plan;
+
+    #[test]
+    fn files_are_on_the_disk_before_they_have_their_name_and_the_names_once_settled() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut dir = StaticDir::open(folder.path()).unwrap();
+        let name = StaticFile::Marker.to_string();
+        let (file, synced) = (name.as_str(), format!("sync {name}"));
+        for (bytes, is_later) in [(b"one", false), (b"two", true)] {
+            let counted = Plan::count(folder.path());
+            assert!(dir.put(&StaticFile::Marker, bytes).unwrap());
+            dir.settle().unwrap();
+            // Begun and written; one that takes the place of another gets a later time.
+            let mut expected = vec![file; 2 + usize::from(is_later)];
+            expected.extend([synced.as_str(), file, "sync "]);
+            assert_eq!(counted.order(), expected);
+            // Not yet past when the next is written.
+            let path = dir.path(&StaticFile::Marker);
+            let written = File::options().write(true).open(path).unwrap();
+            let later = UNIX_EPOCH + Duration::from_secs(4_000_000_000);
+            written.set_modified(later).unwrap();
+        }
+    }
+}

@@ -1,6 +1,8 @@
-//! The way of an own head to others: nobody has it before everything that it speaks of is on the disk.
+//! The way of an own head to others: nobody has it before everything that it speaks of is on the disk. And that of a large blob
+//! to this node: what is noted of it as synced was.
 
 use super::machine::{Machine, folder};
+use super::operations::{OPERATIONS, Scene};
 use crate::api::{Answer, Call, Publish};
 use crate::io::fault::{Form, Plan};
 use std::path::{Path, PathBuf};
@@ -106,4 +108,55 @@ fn own_head_that_could_not_be_synced_is_told_to_nobody() {
         );
         assert_eq!(after, before, "{form:?}");
     }
+}
+
+#[test]
+fn large_blob_is_noted_on_its_way_and_synced_before_a_note_says_so() {
+    let scene = Scene::new();
+    let machine = Machine::new();
+    let large = OPERATIONS.iter().find(|one| one.name == "large").unwrap();
+    (large.before)(&scene, &machine);
+    (large.meanwhile)(&scene);
+    let counted = Plan::count(machine.root());
+    for call in (large.calls)(&scene, &machine) {
+        machine.call(call).unwrap();
+    }
+    let order = counted.order();
+    let note = order.iter().find(|step| step.ends_with(".part")).unwrap();
+    let data = note.strip_suffix(".part").unwrap();
+    let at = |what: &str| -> Vec<usize> {
+        let steps = order.iter().enumerate();
+        steps
+            .filter(|(_, step)| *step == what)
+            .map(|(at, _)| at)
+            .collect()
+    };
+    let (written, notes) = (at(data), at(note));
+    let synced = at(&format!("sync {data}"));
+    assert!(synced.len() >= 3, "on its way and at its end: {order:#?}");
+    let between = |from: usize, to: usize, of: &[usize]| {
+        of.iter().filter(|at| (from..to).contains(*at)).count()
+    };
+    // Each note is written and renamed.
+    assert!(between(written[0], synced[0], &notes) >= 4, "{order:#?}");
+    assert!(between(synced[0], synced[1], &notes) >= 2, "{order:#?}");
+    assert!(between(synced[0], synced[1], &written) >= 1, "{order:#?}");
+    assert_eq!(order[synced[0] + 1], format!("sync {data}.obao"));
+}
+
+#[test]
+fn part_of_a_file_is_on_the_disk_before_it_has_its_name() {
+    let (machine, files) = machine_and_files();
+    machine.call(publish(files.path().to_owned())).unwrap();
+    let to = files.path().join("out");
+    let counted = Plan::count(&to);
+    let get = machine.call(Call::Get {
+        target: "main/1".into(),
+        file: None,
+        range: Some((0, Some(0))),
+        output: Some(to.clone()),
+    });
+    assert!(matches!(get, Ok(Answer::Written(_))), "{get:?}");
+    assert_eq!(counted.order(), ["", "", "sync ", ""]);
+    assert_eq!(std::fs::read(to).unwrap().len(), 1);
 }
