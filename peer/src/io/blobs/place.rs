@@ -64,11 +64,16 @@ impl Blobs {
     }
 }
 
-/// Copies a file, never into one that is there: a link that failed may have been made all the same, as over a network, and
+/// Copies a file, durably, never into one that is there: a link that failed may have been made all the same, as over a network, and
 /// then both names are the same bytes.
-fn copy_new(from: &Path, to: &Path) -> io::Result<u64> {
+fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
     let mut bytes = File::open(from)?;
-    fault::step(to, || io::copy(&mut bytes, &mut File::create_new(to)?))
+    let made = fault::step(to, || {
+        let mut made = File::create_new(to)?;
+        io::copy(&mut bytes, &mut made)?;
+        Ok::<_, io::Error>(made)
+    })?;
+    fault::sync_data(to, &made)
 }
 
 /// Makes a file that shares its blocks with another, or is another name of it.

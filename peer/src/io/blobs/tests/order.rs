@@ -1,7 +1,7 @@
 //! What is made durable before what: nothing has its name before its bytes are on the disk, and no leaf is believed without.
 
 use super::*;
-use crate::io::fault::Plan;
+use crate::io::fault::{Form, Plan};
 
 /// What was done to the files of one blob, in order: `F` is its folder and `B` its name.
 fn order_of(place: &Place, hash: &Hash, work: impl FnOnce()) -> Vec<String> {
@@ -106,4 +106,21 @@ fn outboard_that_is_made_again_is_on_the_disk_before_it_has_its_name() {
         assert_eq!(made.unwrap(), original.hash);
     });
     assert_eq!(order, ["sync F/B.obao", "F/B.obao"]);
+}
+
+#[test]
+fn outboard_that_cannot_be_linked_is_on_the_disk_before_it_is_given_out() {
+    let place = Place::new();
+    let original = Original::new(100_000);
+    let path = place.file("file", &original.bytes);
+    place.import(&path, Mode::Copy).unwrap();
+    let to = place.folder.path().join("placed");
+    // The link, or the name of shared blocks, is the first step there.
+    let planned = Plan::fail(&to, 0, Form::NotWritten);
+    let placed = place
+        .blobs
+        .place_outboard(&original.hash, original.shape, &to);
+    placed.unwrap();
+    assert_eq!(planned.order(), ["", "", "sync "]);
+    assert_eq!(fs::read(&to).unwrap(), original.outboard);
 }
