@@ -2,7 +2,6 @@
 //! behind, and the same command goes on once there is room. What `disk` does in turn on one machine is not done again here.
 //!
 //! Each is tried with no room at all and then with a little more, so that another write of it fails each time.
-//! `LEVADA_DISK=all` tries each with every amount; without it each is tried with a third of them.
 
 use crate::disk::{Disk, fill_but, says};
 use crate::machine::{Machine, Serving};
@@ -166,17 +165,8 @@ const ROWS: &[Row] = &[
 ];
 
 fn run(name: &str) {
-    let (at, row) = ROWS
-        .iter()
-        .enumerate()
-        .find(|(_, row)| row.name == name)
-        .unwrap();
-    let is_all = std::env::var_os("LEVADA_DISK").is_some_and(|which| which == "all");
-    for (number, free) in FREE.into_iter().enumerate() {
-        // Another third for the next command.
-        if !is_all && number % 3 != at % 3 {
-            continue;
-        }
+    let row = ROWS.iter().find(|row| row.name == name).unwrap();
+    for free in FREE {
         let Some(scene) = Scene::new() else {
             return;
         };

@@ -1,9 +1,9 @@
 //! Interrupted and killed at any moment: nothing durable is lost, nothing is done twice, and the same command goes on.
 
 use crate::machine::Machine;
+use crate::told::{Files, Told};
 use levada_tests::noise;
 use rustix::process::Signal;
-use std::collections::BTreeSet;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -24,23 +24,23 @@ fn delay(seed: u64) -> Duration {
 fn author_killed_at_any_moment_loses_nothing_publishes_nothing_twice_and_makes_no_fork() {
     let (author, follower) = (Machine::new(), Machine::new());
     author.done(&["init"]);
-    let mut paths = BTreeSet::new();
+    let (mut files, mut told) = (Files::new(), Told::default());
     for round in 0..KILLS {
         for file in 0..FILES_EACH {
             let path = format!("{round}/{file}.bin");
             // Every tenth is too large for the author's file.
             let size = if file % 10 == 0 { 100_000 } else { 500 };
-            author.write(
-                &format!("folder/{path}"),
-                &noise(round * 1_000 + file, size),
-            );
-            paths.insert(path);
+            let bytes = noise(round * 1_000 + file, size);
+            author.write(&format!("folder/{path}"), &bytes);
+            files.insert(path, bytes);
         }
         let mut publishing = author.start(&["publish", "folder", "--json"]);
         // Nothing is ever sent: this is the moment of the kill, not a wait for something.
         let (_open, moment) = channel::<()>();
         let _ = moment.recv_timeout(delay(round));
         publishing.kill();
+        told.publish(&publishing.end(), &files);
+        told.check(&author, "main", &files, &format!("round {round}"));
         if round % 4 == 3 {
             // What was signed until now is what a follower has seen: later heads must extend it.
             let serving = author.serve();
@@ -50,7 +50,7 @@ fn author_killed_at_any_moment_loses_nothing_publishes_nothing_twice_and_makes_n
     author.done(&["publish", "folder"]);
     let again = author.done(&["publish", "folder", "--json"]).events();
     let summary = again.last().unwrap();
-    assert_eq!(summary["unchanged"], paths.len() as u64);
+    assert_eq!(summary["unchanged"], files.len() as u64);
     assert_eq!(
         (&summary["published"], &summary["edited"]),
         (&0.into(), &0.into())
@@ -64,16 +64,42 @@ fn author_killed_at_any_moment_loses_nothing_publishes_nothing_twice_and_makes_n
     assert_eq!(synced["is_disputed"], false);
     assert_eq!(synced["error"], serde_json::Value::Null);
     let items = follower.items();
-    let found: BTreeSet<String> = items
-        .iter()
-        .map(|item| item["body"]["path"].as_str().unwrap().to_owned())
-        .collect();
-    assert_eq!(items.len(), paths.len(), "an item is there twice");
-    assert_eq!(found, paths);
+    assert_eq!(items.len(), files.len(), "an item is there twice");
+    let mut of_follower = Told::default();
+    of_follower.sync(&follower, "main", &files);
+    of_follower.check(&follower, "main", &files, "the follower");
     for item in items.iter().step_by(37) {
         let path = item["body"]["path"].as_str().unwrap();
-        let expected = std::fs::read(author.home().join("folder").join(path)).unwrap();
-        assert!(follower.get(item) == expected, "{path}");
+        assert!(follower.get(item) == files[path], "{path}");
+    }
+}
+
+#[test]
+fn what_was_told_as_published_is_there_when_the_node_is_killed_at_once_and_its_store_lost() {
+    let author = Machine::new();
+    let (mut files, mut told) = (Files::new(), Told::default());
+    author.done(&["init"]);
+    for round in 0..6_u64 {
+        for (file, size) in [(0, 500), (1, 16_000), (2, 100_000)] {
+            // The same three files again, or three more.
+            let path = format!("{}/{file}.bin", round / 2);
+            let bytes = noise(round * 10 + file, size);
+            author.write(&format!("folder/{path}"), &bytes);
+            files.insert(path, bytes);
+        }
+        let mut serving = author.serve();
+        // Carried out by the one that serves, which tells before it closes anything.
+        let ran = author.done(&["publish", "folder", "--json"]);
+        serving.running.kill();
+        told.publish(&ran, &files);
+        assert!(told.is_something(), "{ran:?}");
+        let at = format!("round {round}");
+        told.check(&author, "main", &files, &at);
+        if round % 2 == 1 {
+            std::fs::remove_dir_all(author.home().join(".local/share/levada/store")).unwrap();
+            author.done(&["rebuild"]);
+            told.check(&author, "main", &files, &format!("{at}, made again"));
+        }
     }
 }
 

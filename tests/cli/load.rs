@@ -5,8 +5,8 @@
 //! `LEVADA_KILLS_SEED` where they begin.
 
 use crate::machine::{Machine, Ran, Running, Serving};
+use crate::told::{Files, Told};
 use levada_tests::noise;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -17,6 +17,7 @@ const KILLS: u64 = 15;
 const DELAY_MS_MAX: u64 = 450;
 /// Rounds after which every byte is compared.
 const DEEP: u64 = 8;
+const PUBLISH: [&str; 3] = ["publish", "folder", "--json"];
 
 fn number(name: &str, otherwise: u64) -> u64 {
     let given = std::env::var(name).ok();
@@ -56,8 +57,11 @@ struct Scene {
     witness: Machine,
     address: String,
     link: String,
-    files: BTreeMap<String, Vec<u8>>,
+    files: Files,
     length: u64,
+    /// What the author and the follower told as done.
+    by_author: Told,
+    by_follower: Told,
 }
 
 impl Scene {
@@ -65,7 +69,9 @@ impl Scene {
         let (author, follower) = (Machine::new(), Machine::new());
         let witness = Machine::new();
         author.write("folder/first.bin", b"first");
-        author.done(&["publish", "folder"]);
+        let files = Files::from([("first.bin".to_owned(), b"first".to_vec())]);
+        let mut by_author = Told::default();
+        by_author.publish(&author.done(&PUBLISH), &files);
         let serving = author.serve();
         let (address, link) = (serving.address.clone(), serving.link().to_owned());
         follower.done(&["follow", &link, "--keep", "all"]);
@@ -77,8 +83,10 @@ impl Scene {
             witness,
             address,
             link,
-            files: BTreeMap::from([("first.bin".to_owned(), b"first".to_vec())]),
+            files,
             length: 2,
+            by_author,
+            by_follower: Told::default(),
         }
     }
 
@@ -108,24 +116,25 @@ impl Scene {
     fn round(&mut self, seed: u64) -> &'static str {
         let mut dice = Dice::of(seed);
         self.write_files(seed, &mut dice);
-        let publish = ["publish", "folder", "--json"];
         match dice.below(6) {
             0 => {
-                let mut publishing = self.author.start(&publish);
+                let mut publishing = self.author.start(&PUBLISH);
                 dice.wait();
                 publishing.kill();
+                self.by_author.publish(&publishing.end(), &self.files);
                 "publish"
             }
             1 => {
                 let mut serving = self.serve();
-                let publishing = self.author.start(&publish);
+                let publishing = self.author.start(&PUBLISH);
                 dice.wait();
                 serving.running.kill();
-                publishing.end();
+                self.by_author.publish(&publishing.end(), &self.files);
                 "serve of the author while it publishes"
             }
             2 => {
-                self.author.done(&publish);
+                let ran = self.author.done(&PUBLISH);
+                self.by_author.publish(&ran, &self.files);
                 let _serving = self.serve();
                 let mut syncing = self.follower.start(&["sync"]);
                 dice.wait();
@@ -135,10 +144,10 @@ impl Scene {
             3 => {
                 let _serving = self.serve();
                 let mut following = self.follower.serve_at("127.0.0.1:0");
-                let publishing = self.author.start(&publish);
+                let publishing = self.author.start(&PUBLISH);
                 dice.wait();
                 following.running.kill();
-                publishing.end();
+                self.by_author.publish(&publishing.end(), &self.files);
                 "serve of the follower while it follows"
             }
             4 => {
@@ -162,10 +171,22 @@ impl Scene {
         "rebuild"
     }
 
+    /// What was told is there, before anything is published or synced again.
+    fn check_told(&self, at: &str) {
+        let feed = self.feed();
+        self.by_author.check(&self.author, &feed, &self.files, at);
+        self.by_follower
+            .check(&self.follower, &feed, &self.files, at);
+        let shown = self.witness.done(&["show", &feed, "--json"]).json();
+        let length = shown["head"]["length"].as_u64().unwrap();
+        assert!(length >= self.length, "{at}: the witness was not killed");
+    }
+
     /// Everything goes on as if nothing had happened.
     fn check(&mut self, at: &str, is_deep: bool) {
-        let ran = self.author.run(&["publish", "folder", "--json"]);
+        let ran = self.author.run(&PUBLISH);
         is_done(&ran, at);
+        self.by_author.publish(&ran, &self.files);
         let serving = self.serve();
         for machine in [&self.witness, &self.follower] {
             is_done(&machine.run(&["sync"]), at);
@@ -180,6 +201,8 @@ impl Scene {
         }
         let shown = self.witness.done(&["show", &self.feed(), "--json"]).json();
         self.length = shown["head"]["length"].as_u64().unwrap();
+        self.by_follower
+            .sync(&self.follower, &self.feed(), &self.files);
         if !is_deep {
             return;
         }
@@ -248,6 +271,7 @@ fn killed_at_random_moments_under_load_nothing_is_lost_and_no_second_history_is_
         let what = scene.round(seed);
         let at = format!("LEVADA_KILLS_SEED={seed}: kill of {what}");
         let is_deep = (seed - first) % DEEP == DEEP - 1 || seed + 1 == first + rounds;
+        scene.check_told(&at);
         scene.check(&at, is_deep);
         println!("{at}: {} records", scene.length);
     }

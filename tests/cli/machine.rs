@@ -35,6 +35,15 @@ impl Ran {
         text.lines().map(read_json).collect()
     }
 
+    /// The lines of JSON that were told in whole: a kill may have come in the middle of one.
+    pub(crate) fn told(&self) -> Vec<Value> {
+        let text = String::from_utf8_lossy(&self.out);
+        let whole = text
+            .split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'));
+        whole.map(read_json).collect()
+    }
+
     /// Standard output as one document of JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.out).expect("--json prints JSON")

@@ -32,6 +32,8 @@ mod pages;
 mod readme;
 mod shown;
 mod terminal;
+#[cfg(test)]
+mod told;
 mod transcript;
 #[cfg(test)]
 mod travel;

@@ -1,6 +1,8 @@
 //! Rules of layout that a machine can check: how long files are, what they are called, and what may use what.
 //!
-//! The floors of the crates are in ARCHITECTURE.md.
+//! The floors of the crates are in ARCHITECTURE.md. Which calls change files is `changes`'s.
+
+mod changes;
 
 use std::path::{Path, PathBuf};
 

@@ -209,7 +209,7 @@ impl AuthorFile {
             });
         }
         // What was written but not synced before a crash is in memory only, and its heads are about to leave the process.
-        fault::step(path, || file.sync_data()).map_err(failed(path, "syncing"))?;
+        fault::sync_data(path, &file).map_err(failed(path, "syncing"))?;
         if !give(Scan::at(path, feed, &file, start)?, feed, last, visit)? {
             return Err(foreign());
         }

@@ -3,7 +3,7 @@
 //! What a note says is for people; which bytes are missing is told by the blob's own files (spec/store.md, Damage). A note that
 //! cannot be read says that something is damaged, and not what.
 
-use crate::io::whole;
+use crate::io::{fault, whole};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use std::io::{self, Read};
@@ -24,7 +24,8 @@ impl DamageNotes {
     /// # Errors
     /// Those of the file system.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder).map_err(StoreError::file(folder, "making the folder"))?;
+        fault::step(folder, || std::fs::create_dir_all(folder))
+            .map_err(StoreError::file(folder, "making the folder"))?;
         whole::sweep(folder).map_err(StoreError::file(folder, "reading"))?;
         Ok(Self {
             folder: folder.to_owned(),
@@ -60,7 +61,7 @@ impl DamageNotes {
     /// Those of the file system.
     pub fn remove(&self, hash: &Hash) -> Result<(), StoreError> {
         let path = self.path(hash);
-        match std::fs::remove_file(&path) {
+        match fault::step(&path, || std::fs::remove_file(&path)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(StoreError::file(&path, "removing")(error))
             }

@@ -128,8 +128,9 @@ impl Dirs {
     /// Which folder could not be made.
     pub fn create_all(&self) -> Result<(), FolderError> {
         let make = |path: &Path, mode| {
-            let make = || DirBuilder::new().recursive(true).mode(mode).create(path);
-            let made = fault::step(path, make);
+            let made = fault::step(path, || {
+                DirBuilder::new().recursive(true).mode(mode).create(path)
+            });
             made.map_err(|source| FolderError {
                 path: path.to_owned(),
                 source,
@@ -206,12 +207,14 @@ impl Lock {
             path: path.clone(),
             source,
         };
-        let opened = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path);
+        let opened = fault::step(&path, || {
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)
+        });
         let mut file = opened.map_err(failed)?;
         match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}

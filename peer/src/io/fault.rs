@@ -5,8 +5,33 @@
 //! environment reaches it. Plans belong to a folder, so that tests beside each other do not meet. Reading is no step: what
 //! a disk gives back wrong is the damage table's question.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
+
+/// Makes the bytes of a file durable: a step that a unit test tells from all others.
+#[cfg_attr(test, track_caller)]
+pub(crate) fn sync_data(path: &Path, file: &File) -> io::Result<()> {
+    sync(path, || file.sync_data())
+}
+
+/// The same, with all that the file system knows of it; of a folder: the names in it.
+#[cfg_attr(test, track_caller)]
+pub(crate) fn sync_all(path: &Path, file: &File) -> io::Result<()> {
+    sync(path, || file.sync_all())
+}
+
+/// Makes the names in a folder durable.
+#[cfg_attr(test, track_caller)]
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    sync(folder, || File::open(folder)?.sync_all())
+}
+
+#[cfg(not(test))]
+#[inline(always)]
+fn sync(path: &Path, work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    step(path, work)
+}
 
 /// Does work that changes what is at a path; a unit test may have planned that it fails.
 #[cfg(not(test))]
@@ -18,6 +43,8 @@ pub(crate) fn step<T, E: From<io::Error>>(
     work()
 }
 
+#[cfg(test)]
+use plan::sync;
 #[cfg(test)]
 pub(crate) use plan::{Form, Plan, step};
 
@@ -122,6 +149,13 @@ mod plan {
                 .expect("nobody panics while holding this lock")
                 .clone()
         }
+
+        /// What they did to which file, in order: `sync NAME` made it durable, and all others changed it.
+        pub(crate) fn order(&self) -> Vec<String> {
+            let steps = self.steps();
+            let without_place = |step: &String| step.split_once(' ').map(|(_, what)| what.into());
+            steps.iter().filter_map(without_place).collect()
+        }
     }
 
     impl Drop for Planned {
@@ -135,6 +169,20 @@ mod plan {
         path: &Path,
         work: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
+        meet("", path, work)
+    }
+
+    #[track_caller]
+    pub(super) fn sync(path: &Path, work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        meet("sync ", path, work)
+    }
+
+    #[track_caller]
+    fn meet<T, E: From<io::Error>>(
+        what: &str,
+        path: &Path,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         let plan = plans()
             .iter()
             .find(|plan| path.starts_with(&plan.folder))
@@ -142,7 +190,8 @@ mod plan {
         let at = Location::caller();
         let fails = plan.and_then(|plan| {
             let name = path.strip_prefix(&plan.folder).unwrap_or(path);
-            plan.meet(format!("{}:{} {}", at.file(), at.line(), name.display()))
+            let (file, line, name) = (at.file(), at.line(), name.display());
+            plan.meet(format!("{file}:{line} {what}{name}"))
         });
         let Some(form) = fails else {
             return work();
@@ -151,5 +200,36 @@ mod plan {
             work()?;
         }
         Err(io::Error::other(format!("{form:?} as planned")).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What cannot be synced says so: whoever is asked to sync and asks nobody would not.
+    #[test]
+    fn sync_asks_the_file_system() {
+        let path = Path::new("/dev/null");
+        let file = File::open(path).unwrap();
+        for synced in [
+            sync_data(path, &file),
+            sync_all(path, &file),
+            sync_folder(path),
+        ] {
+            assert_eq!(synced.unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        }
+    }
+
+    #[test]
+    fn order_tells_what_was_made_durable_from_what_was_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let counted = Plan::count(folder.path());
+        let file = step(&path, || File::create(&path)).unwrap();
+        sync_all(&path, &file).unwrap();
+        sync_folder(folder.path()).unwrap();
+        assert_eq!(counted.order(), ["a", "sync a", "sync "]);
+        assert!(counted.steps()[1].starts_with(file!()));
     }
 }

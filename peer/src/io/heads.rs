@@ -49,12 +49,14 @@ impl HeadsFile {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let folder = whole::folder_of(path);
         whole::sweep(folder).map_err(StoreError::file(folder, "reading"))?;
-        let opened = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path);
+        let opened = fault::step(path, || {
+            OpenOptions::new()
+                .read(true)
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(path)
+        });
         let file = opened.map_err(StoreError::file(path, "opening"))?;
         let mut highest: BTreeMap<String, Line> = BTreeMap::new();
         let (mut lines, mut is_torn) = (0, false);

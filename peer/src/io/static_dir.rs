@@ -127,9 +127,9 @@ impl StaticDir {
         let mut made = made.map_err(failed())?;
         fault::step(&path, || made.write_all(bytes)).map_err(failed())?;
         if let Some(old) = old.and_then(|old| old.modified().ok()) {
-            later_second(made.as_file(), old).map_err(failed())?;
+            later_second(&path, made.as_file(), old).map_err(failed())?;
         }
-        fault::step(&path, || made.as_file().sync_all()).map_err(failed())?;
+        fault::sync_all(&path, made.as_file()).map_err(failed())?;
         fault::step(&path, || made.persist(&path).map_err(std::io::Error::from))
             .map_err(failed())?;
         self.written.files += 1;
@@ -171,7 +171,7 @@ impl StaticDir {
         });
         if placed.is_err() {
             // On a full disk it would take the room of everybody; one that stays goes with the next export.
-            let _ = std::fs::remove_file(&made);
+            let _ = fault::step(&made, || std::fs::remove_file(&made));
         }
         placed?;
         self.written.files += 1;
@@ -296,13 +296,42 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
 }
 
 /// Web hosts tell by the second of a file's last change whether it is another one: so it gets a later one than before.
-fn later_second(file: &File, before: SystemTime) -> std::io::Result<()> {
+fn later_second(path: &Path, file: &File, before: SystemTime) -> std::io::Result<()> {
     let second = |time: SystemTime| {
         time.duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs())
     };
     if second(file.metadata()?.modified()?) <= second(before) {
-        file.set_modified(UNIX_EPOCH + Duration::from_secs(second(before) + 1))?;
+        let later = UNIX_EPOCH + Duration::from_secs(second(before) + 1);
+        fault::step(path, || file.set_modified(later))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::fault::Plan;
+
+    #[test]
+    fn files_are_on_the_disk_before_they_have_their_name_and_the_names_once_settled() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut dir = StaticDir::open(folder.path()).unwrap();
+        let name = StaticFile::Marker.to_string();
+        let (file, synced) = (name.as_str(), format!("sync {name}"));
+        for (bytes, is_later) in [(b"one", false), (b"two", true)] {
+            let counted = Plan::count(folder.path());
+            assert!(dir.put(&StaticFile::Marker, bytes).unwrap());
+            dir.settle().unwrap();
+            // Begun and written; one that takes the place of another gets a later time.
+            let mut expected = vec![file; 2 + usize::from(is_later)];
+            expected.extend([synced.as_str(), file, "sync "]);
+            assert_eq!(counted.order(), expected);
+            // Not yet past when the next is written.
+            let path = dir.path(&StaticFile::Marker);
+            let written = File::options().write(true).open(path).unwrap();
+            let later = UNIX_EPOCH + Duration::from_secs(4_000_000_000);
+            written.set_modified(later).unwrap();
+        }
+    }
 }

@@ -72,7 +72,7 @@ pub(crate) fn end(file: NamedTempFile, path: &Path) -> io::Result<File> {
 pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     let mut file = begin(path, mode)?;
     fault::step(path, || file.write_all(bytes))?;
-    fault::step(path, || file.as_file().sync_all())?;
+    fault::sync_all(path, file.as_file())?;
     Ok(file)
 }
 
@@ -88,8 +88,9 @@ pub(crate) fn sweep(folder: &Path) -> io::Result<()> {
             .as_encoded_bytes()
             .starts_with(UNFINISHED.as_bytes())
         {
+            let path = entry.path();
             // A file that stays costs room and harms nothing.
-            let _ = std::fs::remove_file(entry.path());
+            let _ = fault::step(&path, || std::fs::remove_file(&path));
         }
     }
     Ok(())
@@ -100,7 +101,7 @@ pub(crate) fn sweep(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// Those of the file system.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    fault::step(folder, || File::open(folder)?.sync_all())
+    fault::sync_folder(folder)
 }
 
 /// The folder that a file is in.
@@ -118,6 +119,7 @@ pub(crate) fn name_of(path: &Path) -> &OsStr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::fault::Plan;
 
     fn mode(path: &Path) -> u32 {
         std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -136,6 +138,21 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"three");
         assert_eq!(mode(&path) & 0o640, mode(&path));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn files_are_synced_before_they_have_their_name_and_the_name_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        // Begun, written, synced, named; then the folder.
+        let order = ["a", "a", "sync a", "a", "sync "];
+        let counted = Plan::count(folder.path());
+        create(&path, b"one", 0o600).unwrap();
+        assert_eq!(counted.order(), order);
+        drop(counted);
+        let counted = Plan::count(folder.path());
+        replace(&path, b"two", 0o600).unwrap();
+        assert_eq!(counted.order(), order);
     }
 
     #[test]

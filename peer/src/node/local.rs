@@ -3,8 +3,8 @@
 use super::{Node, Options, Stop, find_dirs, limits};
 use crate::api::pipe::Request;
 use crate::api::{Answer, Call, Code, Event, Failure};
-use crate::io::clock;
 use crate::io::local::{self, Calls, NotAnswered};
+use crate::io::{clock, fault};
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio::net::UnixListener;
@@ -12,9 +12,9 @@ use tokio::sync::mpsc;
 
 /// Listens for calls in the node's own folder.
 pub(super) fn listen(node: &Node) -> Result<UnixListener, Failure> {
-    let path = node.dirs.socket();
     // Whoever left it is gone: the lock is ours.
-    let _ = std::fs::remove_file(&path);
+    forget(node);
+    let path = node.dirs.socket();
     local::listen(&path).map_err(|error| {
         let path = path.display();
         Failure::new(
@@ -23,6 +23,13 @@ pub(super) fn listen(node: &Node) -> Result<UnixListener, Failure> {
         )
         .hint("while this runs, other commands need another --data-dir")
     })
+}
+
+/// Removes the socket, if it is there: nobody listens.
+pub(super) fn forget(node: &Node) {
+    let path = node.dirs.socket();
+    // One that stays is removed by the next who listens.
+    let _ = fault::step(&path, || std::fs::remove_file(&path));
 }
 
 /// What a call is called: nothing of what it says.

@@ -6,6 +6,7 @@ use super::words::file_failure;
 use super::{Node, Stop};
 use crate::api::{Code, Event, Failure};
 use crate::io::blobs::{BlobReader, Held, ReadError};
+use crate::io::fault;
 use levada_feed::hash::Hash;
 use std::io::Write;
 use std::ops::Range;
@@ -121,20 +122,24 @@ pub(super) fn write_range(
     let failed = |error: std::io::Error| file_failure(path, &error);
     // Like any new file of this person, not a private temporary one.
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    let mut file = tempfile::Builder::new()
-        .permissions(mode)
-        .tempfile_in(folder)
-        .map_err(failed)?;
+    let made = fault::step(path, || {
+        tempfile::Builder::new()
+            .permissions(mode)
+            .tempfile_in(folder)
+    });
+    let mut file = made.map_err(failed)?;
     for part in parts(&range) {
         if *stop.borrow() {
             return Err(interrupted());
         }
         let bytes = reader.read(part).map_err(read_failure)?;
-        file.write_all(&bytes).map_err(failed)?;
+        fault::step(path, || file.write_all(&bytes)).map_err(failed)?;
     }
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist_noclobber(path)
-        .map_err(|error| failed(error.error))?;
+    fault::sync_all(path, file.as_file()).map_err(failed)?;
+    fault::step(path, || {
+        file.persist_noclobber(path).map_err(std::io::Error::from)
+    })
+    .map_err(failed)?;
     Ok(range.end - range.start)
 }
 

@@ -117,11 +117,11 @@ pub async fn serve(
     service::stopping();
     if let Some(failure) = failed {
         serving.shutdown().await;
-        let _ = std::fs::remove_file(node.dirs.socket());
+        super::local::forget(&node);
         return Err(failure);
     }
     while serving.join_next().await.is_some() {}
-    let _ = std::fs::remove_file(node.dirs.socket());
+    super::local::forget(&node);
     let closed = tokio::task::spawn_blocking(move || node.close()).await;
     closed
         .map_err(|_| Failure::new(Code::Failed, "the store was not closed"))?

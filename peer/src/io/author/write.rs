@@ -10,7 +10,7 @@ use levada_feed::hash::Hash;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::{HASH_BYTES, INLINE_BYTES_MAX, RECORD_BYTES_MAX};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -65,7 +65,7 @@ impl Writer<'_> {
 
     fn sync(&mut self) -> Result<(), AuthorError> {
         self.flush()?;
-        fault::step(self.path, || self.file.sync_data())
+        fault::sync_data(self.path, self.file)
             .map_err(failed(self.path, "syncing the author's file"))
     }
 
@@ -132,7 +132,7 @@ impl AuthorFile {
         self.is_poisoned = true;
         self.cut()?;
         fault::step(&self.path, || self.file.write_all_at(&bytes, self.end))
-            .and_then(|()| fault::step(&self.path, || self.file.sync_data()))
+            .and_then(|()| fault::sync_data(&self.path, &self.file))
             .map_err(failed(&self.path, "writing the author's file"))?;
         self.is_poisoned = false;
         self.end += u64::try_from(bytes.len()).unwrap_or(0);
@@ -206,9 +206,8 @@ impl AuthorFile {
             .map(|number| path.with_extension(format!("damaged-{number}")))
             .find(|kept| std::fs::symlink_metadata(kept).is_err())
             .unwrap_or_else(|| path.with_extension("damaged"));
-        let open = || OpenOptions::new().read(true).open(&kept)?.sync_all();
         fault::step(&kept, || std::fs::copy(path, &kept))
-            .and_then(|_| fault::step(&kept, open))
+            .and_then(|_| fault::sync_all(&kept, &File::open(&kept)?))
             .map_err(failed(&kept, "keeping the damaged file"))?;
         Ok(kept)
     }

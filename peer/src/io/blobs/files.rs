@@ -219,7 +219,9 @@ pub(super) fn size_of(path: &Path) -> Result<Option<u64>, StoreError> {
 
 /// A copy that shares its blocks with the file at `from`. Fails where the file system cannot, or not between these places.
 pub(super) fn reflink(from: &Path, folder: &Path) -> io::Result<TempPath> {
-    let made = tempfile::Builder::new().make_in(folder, |to| reflink_copy::reflink(from, to))?;
+    let made = fault::step(folder, || {
+        tempfile::Builder::new().make_in(folder, |to| reflink_copy::reflink(from, to))
+    })?;
     Ok(made.into_temp_path())
 }
 

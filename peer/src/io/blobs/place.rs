@@ -43,7 +43,7 @@ impl Blobs {
             });
         }
         if !share(&path, to) {
-            fault::step(to, || copy_new(&path, to)).map_err(StoreError::file(to, "writing"))?;
+            copy_new(&path, to).map_err(StoreError::file(to, "writing"))?;
         }
         Ok(())
     }
@@ -64,19 +64,24 @@ impl Blobs {
     }
 }
 
-/// Copies a file, never into one that is there: a link that failed may have been made all the same, as over a network, and
+/// Copies a file, durably, never into one that is there: a link that failed may have been made all the same, as over a network, and
 /// then both names are the same bytes.
-fn copy_new(from: &Path, to: &Path) -> io::Result<u64> {
+fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
     let mut bytes = File::open(from)?;
-    io::copy(&mut bytes, &mut File::create_new(to)?)
+    let made = fault::step(to, || {
+        let mut made = File::create_new(to)?;
+        io::copy(&mut bytes, &mut made)?;
+        Ok::<_, io::Error>(made)
+    })?;
+    fault::sync_data(to, &made)
 }
 
 /// Makes a file that shares its blocks with another, or is another name of it.
 fn share(from: &Path, to: &Path) -> bool {
     let folder = crate::io::whole::folder_of(to);
     if let Ok(shared) = files::reflink(from, folder) {
-        let named = || shared.persist_noclobber(to).map_err(io::Error::from);
-        return fault::step(to, named).is_ok();
+        let named = fault::step(to, || shared.persist_noclobber(to).map_err(io::Error::from));
+        return named.is_ok();
     }
     fault::step(to, || std::fs::hard_link(from, to)).is_ok()
 }

@@ -227,18 +227,22 @@ pub(super) fn export(
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let placed = |error: tempfile::PathPersistError| output(error.error);
     if matches!(reader.from, From::Copy(..))
         && let Ok(shared) = files::reflink(&paths.data, folder)
     {
-        shared.persist_noclobber(to).map_err(placed)?;
+        fault::step(to, || {
+            shared.persist_noclobber(to).map_err(std::io::Error::from)
+        })
+        .map_err(output)?;
         return Ok(reader.size);
     }
     // Like any new file of this person, not a private temporary one.
-    let mut file = tempfile::Builder::new()
-        .permissions(PermissionsExt::from_mode(0o666))
-        .tempfile_in(folder)
-        .map_err(output)?;
+    let made = fault::step(to, || {
+        tempfile::Builder::new()
+            .permissions(PermissionsExt::from_mode(0o666))
+            .tempfile_in(folder)
+    });
+    let mut file = made.map_err(output)?;
     let mut at = 0;
     while at < reader.size {
         if stop() {
@@ -249,7 +253,7 @@ pub(super) fn export(
         let bytes = reader.read(part)?;
         fault::step(to, || file.write_all(&bytes)).map_err(output)?;
     }
-    fault::step(to, || file.as_file().sync_data()).map_err(output)?;
+    fault::sync_data(to, file.as_file()).map_err(output)?;
     fault::step(to, || {
         file.persist_noclobber(to).map_err(std::io::Error::from)
     })

@@ -1,8 +1,8 @@
 //! What is tested where: `import` (copies and files in place), `receive` (verified windows, resume after a crash),
-//! `roots` (several folders). Here: what
-//! both need, and what concerns all blobs.
+//! `roots` (several folders), `order` (what is durable before what). Here: what all need, and what concerns all blobs.
 
 mod import;
+mod order;
 mod receive;
 mod roots;
 mod verify;

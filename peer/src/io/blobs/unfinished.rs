@@ -48,8 +48,9 @@ pub(super) fn open_temporary(root: &Path) -> Result<(), StoreError> {
         .map_err(StoreError::file(&folder, "reading"))?
         .flatten()
     {
+        let path = entry.path();
         // A file that stays costs room and harms nothing.
-        let _ = std::fs::remove_file(entry.path());
+        let _ = fault::step(&path, || std::fs::remove_file(&path));
     }
     Ok(())
 }
@@ -67,7 +68,7 @@ pub(super) fn temporary(root: &Path) -> Result<NamedTempFile, StoreError> {
 
 /// Makes what was written to a file durable, before it gets the name at `path`.
 pub(super) fn sync(file: &NamedTempFile, path: &Path) -> Result<(), StoreError> {
-    fault::step(path, || file.as_file().sync_data()).map_err(StoreError::file(path, "writing"))
+    fault::sync_data(path, file.as_file()).map_err(StoreError::file(path, "writing"))
 }
 
 /// Gives a file that is finished its name.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::io::fault::Plan;
 use levada_feed::head::HeadBody;
 use levada_feed::key::FeedSecret;
 use std::os::unix::fs::PermissionsExt;
@@ -137,4 +138,24 @@ fn head_that_could_not_be_written_is_not_noted() {
     heads.put(&head(1, 5)).unwrap();
     let reopened = HeadsFile::open(&path).unwrap();
     assert_eq!(reopened.get(&feed(1)), Some(head(1, 5)));
+}
+
+#[test]
+fn file_that_is_written_anew_is_synced_before_it_takes_the_place_of_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut heads = HeadsFile::open(&folder.path().join("heads")).unwrap();
+    let counted = Plan::count(folder.path());
+    let spare = SPARE_LINES as u64 + 2;
+    for length in 1..=spare {
+        heads.put(&head(1, length)).unwrap();
+    }
+    // One write for each line, without a sync (spec/store.md, Heads file).
+    let order = counted.order();
+    assert_eq!(order[..SPARE_LINES + 2], vec!["heads"; SPARE_LINES + 2]);
+    drop(counted);
+    let counted = Plan::count(folder.path());
+    heads.put(&head(1, spare + 1)).unwrap();
+    let anew = ["heads", "heads", "sync heads", "heads", "sync "];
+    assert_eq!(counted.order()[..1], ["heads"]);
+    assert_eq!(counted.order()[1..], anew);
 }

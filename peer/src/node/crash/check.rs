@@ -70,6 +70,23 @@ fn files(root: &Path, folder: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
+/// The files of blobs.
+pub(super) fn blobs(machine: &Machine) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    files(machine.root(), &machine.data().join("blobs"), &mut found);
+    found
+}
+
+/// Lets go of what may go, and of what may make room for a file that is a little larger than what is free.
+pub(super) fn want_room(machine: &Machine) {
+    let node = machine.open();
+    node.sweep(&|| false).unwrap();
+    let room = node.room().unwrap();
+    let free = room.free.saturating_sub(room.reserve());
+    node.has_room_for_own(free + 20_000).unwrap();
+    node.close().unwrap();
+}
+
 /// What the machine holds now; every head that was shown before has to be part of it.
 pub(super) fn came(machine: &Machine, shown: &[Head], at: &str) -> Came {
     let node = machine.open();

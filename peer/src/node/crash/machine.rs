@@ -102,13 +102,17 @@ impl Machine {
 
     /// The same of a node that is open already.
     pub(super) fn ask(&self, node: &Arc<Node>, call: Call) -> Answer {
+        self.try_ask(node, call).unwrap()
+    }
+
+    pub(super) fn try_ask(&self, node: &Arc<Node>, call: Call) -> Result<Answer, Failure> {
         self.runtime.block_on(async {
             let (_stop, stopped) = watch::channel(false);
             let (sender, mut events) = mpsc::channel(1);
             let node = node.clone();
             let working = tokio::spawn(async move { node.run(call, &sender, stopped).await });
             while events.recv().await.is_some() {}
-            working.await.unwrap().unwrap()
+            working.await.unwrap()
         })
     }
 

@@ -5,6 +5,9 @@ use crate::api::{Answer, Call, ExportStatic, Publish, Rebuild};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
+/// The operation whose feed nobody answers for: what is lacking is told, and is there once somebody does.
+pub(super) const ALONE: &str = "rebuild alone";
+
 /// One line of the table.
 pub(super) struct Operation {
     pub(super) name: &'static str,
@@ -57,7 +60,7 @@ impl Scene {
         self.files.path().join(name)
     }
 
-    fn follow(&self) -> Call {
+    pub(super) fn follow(&self) -> Call {
         Call::Follow {
             feed: self.server.link.clone(),
             via: Vec::new(),
@@ -206,6 +209,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         calls: |_, _| vec![sync()],
     },
     Operation {
+        name: "large",
+        before: follower,
+        // Noted on its way, synced on its way, and noted again after that (io::blobs, partial).
+        meanwhile: |scene| {
+            write(&scene.file("large/e.bin"), 5, 100 * 16_384 - 7);
+            let published = scene.author.call(publish(vec![scene.file("large")]));
+            published.unwrap();
+        },
+        calls: |_, _| vec![sync()],
+    },
+    Operation {
         name: "evict",
         before: |scene, machine| {
             settings(machine, "[quota]\nsize = \"65KiB\"\nreserve = \"0\"\n");
@@ -282,6 +296,23 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "rebuild",
         before: follower,
+        meanwhile: nothing,
+        calls: |_, _| vec![Call::Rebuild(Rebuild { only_index: false })],
+    },
+    Operation {
+        name: ALONE,
+        before: |scene, machine| {
+            follower(scene, machine);
+            let pinned = machine.call(Call::Pin {
+                target: format!("{}/1", scene.feed()),
+            });
+            pinned.unwrap();
+            let path = machine.dirs().sources();
+            let sources = std::fs::read_to_string(&path).unwrap();
+            let nobody = sources.replace(&scene.server.url, "http://127.0.0.1:9");
+            assert_ne!(nobody, sources);
+            std::fs::write(path, nobody).unwrap();
+        },
         meanwhile: nothing,
         calls: |_, _| vec![Call::Rebuild(Rebuild { only_index: false })],
     },

@@ -4,6 +4,7 @@
 
 use crate::api::{Code, Event, Failure, Progress, Publish};
 use crate::io::blobs::{ImportError, Imported, Mode};
+use crate::io::fault;
 use crate::io::media::{self, Facts};
 use crate::io::strip::Plan;
 use crate::io::walk::Found;
@@ -210,9 +211,10 @@ impl Reader<'_> {
         let folder = self.node.dirs.cache();
         let unwritable =
             |error| Trouble::Skip(format!("{}: {}", folder.display(), io_words(&error)));
-        let mut copy = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
-        plan.write(copy.as_file_mut())
-            .map_err(|error| skip(&error))?;
+        let made = fault::step(folder, || tempfile::NamedTempFile::new_in(folder));
+        let mut copy = made.map_err(unwritable)?;
+        let to = copy.path().to_owned();
+        fault::step(&to, || plan.write(copy.as_file_mut())).map_err(|error| skip(&error))?;
         self.import(copy.path(), Mode::Copy, found, facts.clone(), true)
             .map(Some)
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::io::author::Frame;
+use crate::io::fault::Plan;
 use levada_feed::key::FeedSecret;
 use levada_feed::log::{AuthorLog, Batch};
 use levada_feed::record::{self, Body, Profile, Record};
@@ -160,4 +161,54 @@ fn append_after_a_failed_one_waits_until_the_file_was_opened_again() {
     let again = file.append_many(head, |to| put_all(&batch, to));
     assert!(matches!(again, Err(AuthorError::Poisoned { .. })));
     assert_eq!(replay(&path).unwrap().0.length(), 0);
+}
+
+#[test]
+fn whatever_is_written_is_synced_before_its_head_is_given_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.feed");
+    let mut log = AuthorLog::new(secret());
+    let mut file = AuthorFile::create(&path, &secret().feed_key()).unwrap();
+
+    let counted = Plan::count(folder.path());
+    let batch = grow(&mut log, 3);
+    let records: Vec<&[u8]> = batch
+        .records()
+        .iter()
+        .map(|(_, bytes)| &bytes[..])
+        .collect();
+    file.append(&records, &[], batch.head().unwrap()).unwrap();
+    assert_eq!(counted.order(), ["a.feed", "sync a.feed"]);
+    drop(counted);
+
+    let counted = Plan::count(folder.path());
+    let batch = grow(&mut log, 100);
+    let head = batch.head().unwrap();
+    file.append_many(head, |to| put_all(&batch, to)).unwrap();
+    // The head last, over what is there already.
+    let twice = ["a.feed", "sync a.feed", "a.feed", "sync a.feed"];
+    assert_eq!(counted.order(), twice);
+    drop(counted);
+
+    // What a killed process wrote may be in memory only.
+    let counted = Plan::count(folder.path());
+    assert_eq!(replay(&path).unwrap().0.length(), 103);
+    assert_eq!(counted.order(), ["sync a.feed"]);
+}
+
+#[test]
+fn file_that_is_made_again_is_synced_before_it_takes_the_place_of_the_damaged_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, ..) = taken_over(folder.path());
+    let mut log = AuthorLog::new(secret());
+    let batch = grow(&mut log, 200);
+    let (head, feed) = (batch.head().unwrap(), secret().feed_key());
+    let counted = Plan::count(folder.path());
+    AuthorFile::keep_damaged(&path).unwrap();
+    AuthorFile::make_again(&path, &feed, head, |to| put_all(&batch, to)).unwrap();
+    let order = counted.order();
+    assert_eq!(order[..2], ["a.damaged-1", "sync a.damaged-1"]);
+    let made = ["a.feed", "a.feed", "sync a.feed", "a.feed", "sync a.feed"];
+    assert_eq!(order[2..7], made);
+    assert_eq!(order[7..], ["a.feed", "sync "], "renamed, and its name");
 }
