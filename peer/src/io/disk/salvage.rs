@@ -177,29 +177,31 @@ impl<'a> Copying<'a> {
     /// Makes the copy with some keyspaces of the store and, if wanted, its journal, and opens it. `None`: the database refuses.
     fn open(&self, which: &[usize], with_journal: bool) -> Result<Option<Disk>, StoreError> {
         let store = self.copy.join(STORE);
-        let made = fault::step(&self.copy, || {
-            if store.exists() {
-                fs::remove_dir_all(&store)?;
-            }
-            put(&self.copy.join(EMPTY), &store, false)?;
-            for place in which.iter().filter_map(|which| self.places.get(*which)) {
-                let (from, to) = (self.aside.join(place), store.join(place));
-                if from.is_dir() {
-                    fs::remove_dir_all(&to)?;
-                    put(&from, &to, false)?;
-                }
-            }
-            if with_journal {
-                put_journal(self.aside, &store)?;
-            }
-            Ok::<_, io::Error>(())
-        });
+        let made = fault::step(&self.copy, || self.fill(&store, which, with_journal));
         made.map_err(StoreError::file(&self.copy, "making a copy"))?;
         // Damaged bytes meet assertions of the database too.
         let opening = AssertUnwindSafe(|| Disk::open_tables(&store, None));
         let opened = catch_unwind(opening).ok().and_then(Result::ok);
         // A keyspace that the database thinks unfinished is thrown away by it, and made again with a number of its own.
         Ok(opened.filter(|disk| places(disk, &store) == self.places))
+    }
+
+    fn fill(&self, store: &Path, which: &[usize], with_journal: bool) -> io::Result<()> {
+        if store.exists() {
+            fs::remove_dir_all(store)?;
+        }
+        put(&self.copy.join(EMPTY), store, false)?;
+        for place in which.iter().filter_map(|which| self.places.get(*which)) {
+            let (from, to) = (self.aside.join(place), store.join(place));
+            if from.is_dir() {
+                fs::remove_dir_all(&to)?;
+                put(&from, &to, false)?;
+            }
+        }
+        if with_journal {
+            put_journal(self.aside, store)?;
+        }
+        Ok(())
     }
 }
 
@@ -223,11 +225,26 @@ fn put(from: &Path, to: &Path, is_unchanging: bool) -> io::Result<()> {
                 put(&from, &to, UNCHANGING.iter().any(|known| name == *known))?;
             }
             Ok(kind) if kind.is_file() && is_unchanging && fs::hard_link(&from, &to).is_ok() => {}
-            Ok(kind) if kind.is_file() => fs::copy(&from, &to).map(drop)?,
+            Ok(kind) if kind.is_file() => copied(fs::copy(&from, &to))?,
             _ => {}
         }
     }
     Ok(())
+}
+
+/// What cannot be read is not there; what cannot be written ends the work.
+fn copied(copied: io::Result<u64>) -> io::Result<()> {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let of_writing = [
+        PermissionDenied,
+        QuotaExceeded,
+        ReadOnlyFilesystem,
+        StorageFull,
+    ];
+    match copied {
+        Err(error) if of_writing.contains(&error.kind()) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Puts the journal into the copy, each file up to the first batch that is not whole.
@@ -237,8 +254,10 @@ fn put_journal(aside: &Path, copy: &Path) -> io::Result<()> {
     }
     for (number, path) in journal::files(aside).map_err(io::Error::other)? {
         let to = copy.join(format!("{number}.jnl"));
-        fs::copy(&path, &to)?;
-        if let Some(at) = journal::read(&to)?.broken_at {
+        copied(fs::copy(&path, &to))?;
+        if to.exists()
+            && let Some(at) = journal::read(&to)?.broken_at
+        {
             File::options().write(true).open(&to)?.set_len(at)?;
         }
     }
