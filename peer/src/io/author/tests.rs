@@ -204,7 +204,7 @@ fn longest_head_behind_damage_is_named_wherever_it_stands() {
     // A copy of the whole file is a blob of a shorter one, behind damage and a whole head.
     let (start, rest) = whole.split_at(marks[0].offset as usize);
     let mut copy = Vec::new();
-    scan::put_frame(&mut copy, BLOB, &whole);
+    put_frame(&mut copy, BLOB, &whole);
     let second = &rest[..(marks[1].offset - marks[0].offset) as usize];
     std::fs::write(&path, [start, &[0], second, &copy].concat()).unwrap();
     match replay(&path, None) {
