@@ -15,7 +15,7 @@ pub(super) fn feed() -> FeedKey {
     secret().feed_key()
 }
 
-fn secret() -> FeedSecret {
+pub(super) fn secret() -> FeedSecret {
     FeedSecret::from_bytes(&[4; 32])
 }
 

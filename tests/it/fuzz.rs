@@ -16,9 +16,32 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Names of the files in a folder without their endings, in order.
+fn names(folder: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let stem = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    files(&folder).into_iter().map(stem).collect()
+}
+
 fn seeds((name, _): &Target) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
     files(&folder.join(name))
+}
+
+#[test]
+fn every_target_is_given_to_the_fuzzer_and_described() {
+    let targets: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names("../fuzz/fuzz_targets"), targets);
+    assert_eq!(names("../fuzz/seeds"), targets);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    for name in targets {
+        let file = std::fs::read_to_string(root.join(format!("fuzz_targets/{name}.rs"))).unwrap();
+        assert!(file.contains(&format!("fuzz::run(\"{name}\", bytes)")));
+        assert!(manifest.contains(&format!("name = \"{name}\"\n")));
+        assert!(readme.contains(&format!("\n| `{name}` | ")), "{name}");
+    }
 }
 
 #[test]

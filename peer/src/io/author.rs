@@ -167,8 +167,9 @@ impl AuthorFile {
         };
         match scan.next()? {
             Next::Frame(HEADER) if scan.payload == header(feed) => {}
+            Next::Frame(HEADER) => return Err(foreign()),
             // No header at all: of a file whose name is that of an own feed this is damage.
-            Next::Torn | Next::End => {
+            Next::Frame(_) | Next::Torn | Next::End => {
                 let head = longest_head(path, feed, &file, 0, size)?;
                 return Err(AuthorError::Damaged {
                     path: path.to_owned(),
@@ -176,7 +177,6 @@ impl AuthorFile {
                     head: head.map(Box::new),
                 });
             }
-            Next::Frame(_) => return Err(foreign()),
         }
         let body = scan.offset;
         let start = from.map_or(body, |mark| mark.offset);

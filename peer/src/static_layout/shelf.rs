@@ -137,6 +137,7 @@ impl Shelf {
     /// # Errors
     /// As for the answer to `head?have=0`: wire-1, list-3, and those of heads and slices.
     pub fn open(feed: &FeedKey, answer: &[u8]) -> Result<Self, Fault> {
+        check_begun(answer)?;
         let proven = chain::check_head(feed, answer, 0).map_err(fault)?;
         Ok(Self {
             feed: *feed,
@@ -365,6 +366,7 @@ impl Shelf {
 /// # Errors
 /// See `Fault`.
 pub fn check_latest<'a>(feed: &FeedKey, bytes: &'a [u8]) -> Result<Vec<bundle::Bundle<'a>>, Fault> {
+    check_begun(bytes)?;
     let mut rest = bytes;
     for _ in 0..2 {
         match codec::first_value(rest) {
@@ -376,6 +378,14 @@ pub fn check_latest<'a>(feed: &FeedKey, bytes: &'a [u8]) -> Result<Vec<bundle::B
     let bundles = frame::split_bundles(bytes)?;
     let checked = bundles.into_iter().map(|wire| bundle::check(feed, wire));
     checked.collect::<Result<_, _>>().map_err(fault)
+}
+
+/// A file that is empty, or ends before its version, is still being uploaded as well.
+fn check_begun(bytes: &[u8]) -> Result<(), Fault> {
+    match (bytes, codec::check(bytes.get(..2).unwrap_or(bytes), 2)) {
+        ([] | [_], Err(Reject::Truncated)) => Err(Fault::NotYet),
+        _ => Ok(()),
+    }
 }
 
 /// A file that ends in the middle of a value is still being uploaded.

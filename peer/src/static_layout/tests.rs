@@ -1,3 +1,5 @@
+mod upload;
+
 use super::*;
 use levada_feed::chain::{self, link_first, link_next};
 use levada_feed::head::{Head, HeadBody};
@@ -323,52 +325,6 @@ fn changed_file_is_refused_by_its_name() {
         let mut wrong = head.clone();
         wrong[at] ^= 1;
         assert!(Shelf::open(&feed, &wrong).is_err(), "head: byte {at}");
-    }
-}
-
-#[test]
-fn host_between_two_states_is_not_yet_and_never_a_liar() {
-    let mut host = Host::of(3 * 512 + 100);
-    let old = host.shelf();
-    host.grow(4 * 512 + 50);
-    let new = host.shelf();
-    let before = Host::of(3 * 512 + 100);
-    let wants = [
-        Want::Records(3 * 512 + 90..u64::MAX),
-        Want::Records(3 * 512..u64::MAX),
-        Want::Records(0..10),
-        Want::Head { have: 3 * 512 + 20 },
-        Want::Head { have: 5 },
-    ];
-    for want in wants {
-        // The head is old and the files are new: everything is there.
-        let mut shelf = Shelf::open(&host.feed(), old.answer()).unwrap();
-        assert!(answer(&mut shelf, &want, &host).0.is_some(), "{want:?}");
-        // The head came before the files: what is there is used, what is short is not yet.
-        let mut shelf = Shelf::open(&host.feed(), new.answer()).unwrap();
-        while let Next::Read(file) = shelf.next(&want) {
-            if let Err(fault) = shelf.take(&file, &before.file(&file)) {
-                assert_eq!(fault, Fault::NotYet, "{file}");
-                break;
-            }
-        }
-    }
-}
-
-#[test]
-fn cut_file_is_not_yet() {
-    let host = Host::of(2 * 512 + 40);
-    let feed = host.feed();
-    let files = [
-        StaticFile::Page { feed, page: 2 },
-        StaticFile::List { feed, page: 2 },
-        StaticFile::Latest { feed },
-    ];
-    for file in files {
-        let whole = host.file(&file);
-        let mut shelf = host.shelf();
-        let cut = &whole[..whole.len() / 64 * 32];
-        assert_eq!(shelf.take(&file, cut), Err(Fault::NotYet), "{file}");
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) const PREFIX_BYTES: usize = 5;
 pub(super) const CHECK_BYTES: usize = 8;
 /// Bytes of a frame around its payload: tag, length, check.
 pub(super) const FRAME_BYTES: usize = PREFIX_BYTES + CHECK_BYTES;
+/// Bytes that are tried at a time, behind damage.
+const TRIED_BYTES: usize = 64 << 10;
 
 pub(super) fn put_frame(to: &mut Vec<u8>, tag: u8, payload: &[u8]) {
     let start = to.len();
@@ -177,7 +179,8 @@ pub(super) fn longest_head(
 ) -> Result<Option<Head>, AuthorError> {
     let mut longest: Option<Head> = None;
     let mut at = from;
-    let mut window = vec![0; 64 << 10];
+    // A frame that begins at the end of what is tried reaches into what was read beyond it.
+    let mut window = vec![0; TRIED_BYTES + FRAME_BYTES + HEAD_BYTES_MAX];
     while at < size {
         let wanted = usize::try_from(size - at)
             .unwrap_or(usize::MAX)
@@ -185,49 +188,35 @@ pub(super) fn longest_head(
         let part = window.get_mut(..wanted).unwrap_or_default();
         file.read_exact_at(part, at)
             .map_err(failed(path, "reading"))?;
-        let mut next = at + u64::try_from(wanted).unwrap_or(u64::MAX);
-        for (found, _) in part.iter().enumerate().filter(|(_, byte)| **byte == HEAD) {
-            let offset = at + u64::try_from(found).unwrap_or(0);
-            // A head is short: nearly every other byte 3 is told apart by the length behind it.
-            let mut length = [0; 4];
-            let is_short = file.read_exact_at(&mut length, offset + 1).is_ok()
-                && usize::try_from(u32::from_le_bytes(length))
-                    .is_ok_and(|length| length <= HEAD_BYTES_MAX);
-            if is_short && let Some(end) = follow(path, feed, file, offset, &mut longest)? {
-                next = end;
-                break;
+        let tried = wanted.min(TRIED_BYTES);
+        for start in 0..tried {
+            if let Some(head) = head_in(feed, part.get(start..).unwrap_or_default())
+                && longest
+                    .as_ref()
+                    .is_none_or(|known| known.body().length <= head.body().length)
+            {
+                longest = Some(head);
             }
         }
-        at = next;
+        at += u64::try_from(tried).unwrap_or(u64::MAX);
     }
     Ok(longest)
 }
 
-/// Reads on from where a head may stand; tells where frames end again, if one does.
-fn follow(
-    path: &Path,
-    feed: &FeedKey,
-    file: &File,
-    offset: u64,
-    longest: &mut Option<Head>,
-) -> Result<Option<u64>, AuthorError> {
-    let mut scan = Scan::at(path, feed, file, offset)?;
-    let mut is_first = true;
-    loop {
-        match scan.next()? {
-            Next::Frame(HEAD) => {
-                if let Ok(head) = Head::check_of(feed, &scan.payload)
-                    && longest
-                        .as_ref()
-                        .is_none_or(|known| known.body().length <= head.body().length)
-                {
-                    *longest = Some(head);
-                }
-            }
-            Next::Frame(_) => {}
-            Next::End | Next::Torn if is_first => return Ok(None),
-            Next::End | Next::Torn => return Ok(Some(scan.offset)),
-        }
-        is_first = false;
+/// The head whose frame these bytes begin with.
+fn head_in(feed: &FeedKey, bytes: &[u8]) -> Option<Head> {
+    let [HEAD, size @ ..] = bytes.first_chunk::<PREFIX_BYTES>()? else {
+        return None;
+    };
+    let size = usize::try_from(u32::from_le_bytes(*size)).ok()?;
+    // A head is short: nearly every other byte 3 is told apart by the length behind it.
+    if size > HEAD_BYTES_MAX {
+        return None;
     }
+    let (covered, rest) = bytes.split_at_checked(PREFIX_BYTES + size)?;
+    let check = rest.first_chunk::<CHECK_BYTES>()?;
+    if !blake3::hash(covered).as_bytes().starts_with(check) {
+        return None;
+    }
+    Head::check_of(feed, covered.get(PREFIX_BYTES..)?).ok()
 }

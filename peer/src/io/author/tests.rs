@@ -196,6 +196,26 @@ fn head_far_behind_damage_stops_signing() {
 }
 
 #[test]
+fn longest_head_behind_damage_is_named_wherever_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.feed");
+    let marks = sample(&path);
+    let whole = std::fs::read(&path).unwrap();
+    // A copy of the whole file is a blob of a shorter one, behind damage and a whole head.
+    let (start, rest) = whole.split_at(marks[0].offset as usize);
+    let mut copy = Vec::new();
+    put_frame(&mut copy, BLOB, &whole);
+    let second = &rest[..(marks[1].offset - marks[0].offset) as usize];
+    std::fs::write(&path, [start, &[0], second, &copy].concat()).unwrap();
+    match replay(&path, None) {
+        Err(AuthorError::Damaged { head, .. }) => {
+            assert_eq!(head.unwrap().body().length, marks[2].length);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn header_in_the_middle_is_damage() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.feed");
@@ -348,7 +368,14 @@ fn file_without_its_header_is_damaged_from_there_on() {
     let mut wrong = whole.clone();
     wrong[3] ^= 1;
     let zeros = vec![0; whole.len()];
-    for (bytes, has_head) in [(wrong, true), (zeros, false), (Vec::new(), false)] {
+    let body = MAGIC.len() + 32 + PREFIX_BYTES + CHECK_BYTES;
+    let bare = whole[body..].to_vec();
+    for (bytes, has_head) in [
+        (wrong, true),
+        (bare, true),
+        (zeros, false),
+        (Vec::new(), false),
+    ] {
         std::fs::write(&path, &bytes).unwrap();
         match replay(&path, None) {
             Err(AuthorError::Damaged {

@@ -1,12 +1,12 @@
 //! Taking files onto a shelf: each is checked against what is proven of the head's list before anything of it is kept
 //! (spec/static.md, Checking).
 
-use super::{Fault, Known, Latest, Shelf, check_latest, fault};
+use super::{Fault, Known, Latest, Shelf, check_begun, check_latest, fault};
 use crate::frame;
 use crate::static_layout::{
     Page, StaticFile, read_hashes, read_page, row_level, row_values, write_page,
 };
-use levada_feed::bundle;
+use levada_feed::bundle::{self, Slot};
 use levada_feed::chain;
 use levada_feed::hash::Hash;
 use levada_feed::limits::{PAGE_RECORDS, TILE_VALUES};
@@ -72,7 +72,8 @@ impl Shelf {
         usize::try_from(hashes.min(PAGE_RECORDS)).unwrap_or(0)
     }
 
-    fn take_page(&mut self, page: u64, bytes: &[u8]) -> Result<(), Fault> {
+    fn take_page<'a>(&mut self, page: u64, bytes: &'a [u8]) -> Result<(), Fault> {
+        check_begun(bytes)?;
         let Page { before, slots } = read_page(page, bytes).map_err(fault)?;
         // The host may be ahead of the head that we know: what is past it stays out.
         let Some(slots) = slots.get(..self.page_hashes(page)) else {
@@ -86,7 +87,15 @@ impl Shelf {
         }
         let links = bundle::links(&self.feed, before, slots);
         self.take_list(page, &links)?;
-        let bytes = write_page(page, before.as_ref(), slots);
+        // The page may have been written anew for a record that was taken back after our head was signed.
+        let known = |(slot, index): (&Slot<'a>, u64)| match slot {
+            Slot::Retracted(link, hint) if !(index + 1..self.length()).contains(hint) => {
+                Slot::Withheld(*link)
+            }
+            slot => slot.clone(),
+        };
+        let slots: Vec<Slot<'_>> = slots.iter().zip(page * PAGE_RECORDS..).map(known).collect();
+        let bytes = write_page(page, before.as_ref(), &slots);
         self.pages.insert(page, bytes);
         Ok(())
     }
