@@ -1,5 +1,6 @@
 //! A peer that lies: it passes requests on to an honest one, and changes the answers that it was told to change.
 
+mod bomb;
 mod lied;
 
 use lied::lied;

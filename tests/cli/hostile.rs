@@ -56,6 +56,8 @@ const SOME_LIES: &[Lie] = &[
 const CASES_MAX: usize = 8;
 const SMALL_BYTES: usize = 500;
 const LARGE_BYTES: usize = 300_000;
+/// Memory that a command holds at a time, of a build that was not optimized.
+const MEMORY_BYTES_MAX: u64 = 100 << 20;
 /// What is taken of answers that never end: some limits and socket buffers, whatever the peer sends.
 const TAKEN_BYTES_MAX: u64 = 96 << 20;
 
@@ -127,6 +129,16 @@ fn names(ran: &Ran, liar: &Liar) {
     assert!(ran.err.contains(&liar.address), "{}", ran.err);
 }
 
+/// Runs a command that meets a lie: its memory stays bounded, whatever came.
+fn bounded(follower: &Machine, lie: Lie, command: &[&str]) -> Ran {
+    let (ran, memory) = follower.measured(command);
+    assert!(
+        memory < MEMORY_BYTES_MAX,
+        "{lie:?}: {memory} bytes at a time"
+    );
+    ran
+}
+
 /// `status` names the peer and says whether it lied.
 fn is_noted(machine: &Machine, liar: &Liar, has_lied: bool) {
     let status = machine.done(&["status", "--json"]).json().to_string();
@@ -143,7 +155,7 @@ fn records_alone(is_about: fn(&str) -> bool) {
         let follower = Machine::new();
         let link = link.replace(address, &liar.address);
         let code = if is_wrong_answer(lie) { 5 } else { 4 };
-        let ran = follower.run(&["follow", &link]);
+        let ran = bounded(&follower, lie, &["follow", &link]);
         assert_eq!(ran.code, Some(code), "{lie:?}: {}", ran.err);
         names(&ran, &liar);
         assert!(follower.items().is_empty(), "{lie:?}");
@@ -159,7 +171,7 @@ fn media_alone(is_about: fn(&str) -> bool, title: &str, lies: impl Iterator<Item
         let liar = Liar::start(address, is_about, lie);
         let follower = Machine::new();
         let link = link.replace(address, &liar.address);
-        let ran = follower.run(&["follow", &link]);
+        let ran = bounded(&follower, lie, &["follow", &link]);
         assert_eq!(ran.code, Some(3), "{lie:?}: {}", ran.err);
         if lie == Lie::NotThere {
             assert!(ran.err.contains("nobody who was asked has"), "{}", ran.err);
@@ -241,7 +253,7 @@ fn lies_about_heads_are_not_believed_and_honest_peers_beside_are_enough() {
     author.done(&["publish", "folder"]);
     each(followers, |(lie, liar, follower)| {
         let code = if is_wrong_answer(lie) { 5 } else { 4 };
-        let ran = follower.run(&["sync"]);
+        let ran = bounded(&follower, lie, &["sync"]);
         assert_eq!(ran.code, Some(code), "{lie:?}: {}", ran.err);
         names(&ran, &liar);
         assert!(is_here(&follower), "{lie:?}: what was verified stays");

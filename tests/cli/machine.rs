@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use tempfile::TempDir;
+use wait4::Wait4 as _;
 
 /// What a command came to.
 #[derive(Debug)]
@@ -117,6 +118,28 @@ impl Machine {
             out: output.stdout,
             err: String::from_utf8(output.stderr).expect("messages are UTF-8"),
         }
+    }
+
+    /// Runs it to its end; gives also the most memory that it held at a time, in bytes.
+    pub(crate) fn measured(&self, args: &[&str]) -> (Ran, u64) {
+        let mut command = self.command(args);
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().expect("levada can be run");
+        let mut said = child.stderr.take().expect("it is piped");
+        let said = std::thread::spawn(move || {
+            let mut err = String::new();
+            said.read_to_string(&mut err).expect("messages are UTF-8");
+            err
+        });
+        let (mut out, mut written) = (Vec::new(), child.stdout.take().expect("it is piped"));
+        written.read_to_end(&mut out).expect("it can be read");
+        let ended = child.wait4().expect("it ends");
+        let ran = Ran {
+            code: ended.status.code(),
+            out,
+            err: said.join().expect("it was read"),
+        };
+        (ran, ended.rusage.maxrss)
     }
 
     /// Runs it, and it must succeed.

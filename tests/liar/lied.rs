@@ -1,6 +1,9 @@
 //! Whole answers with a lie in them.
 
-use super::Lie;
+use super::{Lie, bomb};
+
+/// Bytes of a compressed answer once it is unpacked.
+const BOMB_BYTES: usize = 512 << 20;
 
 /// A whole answer with a lie in it.
 pub(super) fn lied(lie: Lie, head: &str, body: &[u8], path: &str) -> Vec<u8> {
@@ -28,7 +31,10 @@ pub(super) fn lied(lie: Lie, head: &str, body: &[u8], path: &str) -> Vec<u8> {
         Lie::HugeLength => length = Some(1 << 60),
         Lie::TwoLengths => more = format!("content-length: {}\r\n", whole + 1),
         Lie::HeaderFlood => more = (0..5_000).map(|n| format!("x-{n}: 1\r\n")).collect(),
-        Lie::Compressed => "content-encoding: gzip\r\n".clone_into(&mut more),
+        Lie::Compressed => {
+            body = bomb::zeros(BOMB_BYTES);
+            "content-encoding: gzip\r\n".clone_into(&mut more);
+        }
         Lie::Instead(other) => other.clone_into(&mut body),
         Lie::OtherHost => return moved(&format!("http://127.0.0.2:9{path}")),
         Lie::Circle => return moved(path),
