@@ -57,7 +57,7 @@ const CASES_MAX: usize = 8;
 const SMALL_BYTES: usize = 500;
 const LARGE_BYTES: usize = 300_000;
 /// Memory that a command holds at a time, of a build that was not optimized.
-const MEMORY_BYTES_MAX: u64 = 100 << 20;
+const MEMORY_BYTES_MAX: u64 = 64 << 20;
 /// What is taken of answers that never end: some limits and socket buffers, whatever the peer sends.
 const TAKEN_BYTES_MAX: u64 = 96 << 20;
 
