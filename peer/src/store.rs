@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 
 pub use memory::MemoryFeed;
 
+/// What the system says when the disk itself cannot read a place.
+const EIO: i32 = 5;
+
 /// Our disk failed or lies. Stop writing, keep what was durable, tell the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -57,6 +60,19 @@ impl StoreError {
             path,
             doing,
             source,
+        }
+    }
+
+    /// Whether what is stored is wrong or gone, and not only out of reach at this moment.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::File { source, .. } => {
+                let is_cut = source.kind() == std::io::ErrorKind::UnexpectedEof;
+                is_cut || source.raw_os_error() == Some(EIO)
+            }
+            _ => false,
         }
     }
 

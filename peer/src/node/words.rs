@@ -166,7 +166,11 @@ pub(super) fn store_failure(error: &StoreError) -> Failure {
             }
             .hint(READ_ONLY)
         }
-        StoreError::Damaged { path, .. } if path.ends_with("store") => failure.hint(REBUILD),
+        StoreError::Damaged { path, .. } | StoreError::File { path, .. }
+            if error.is_damage() && path.ends_with("store") =>
+        {
+            failure.hint(REBUILD)
+        }
         StoreError::Damaged { path, .. } => match evidence_hint(path) {
             Some(hint) => failure.hint(hint),
             None => failure,

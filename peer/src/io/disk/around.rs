@@ -30,11 +30,21 @@ impl Pieces for Readable<'_> {
     type Error = StoreError;
 
     fn node(&self, node: Node) -> Result<Option<Hash>, StoreError> {
-        Ok(self.0.node(node).unwrap_or(None))
+        unless_damaged(self.0.node(node))
     }
 
     fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.0.leaf(index).unwrap_or(None))
+        unless_damaged(self.0.leaf(index))
+    }
+}
+
+/// What is damaged is as if it were not here; what is out of reach for another reason is an error.
+pub(super) fn unless_damaged<T, E: Into<StoreError>>(
+    read: Result<Option<T>, E>,
+) -> Result<Option<T>, StoreError> {
+    match read.map_err(Into::into) {
+        Err(error) if error.is_damage() => Ok(None),
+        read => read,
     }
 }
 
@@ -55,7 +65,7 @@ impl Disk {
     /// The same without those that cannot be read.
     ///
     /// # Errors
-    /// `Damaged`, when there is something else than records.
+    /// Those that are no damage to a record; `Damaged`, when there is something else than records.
     pub fn records_around(
         &self,
         feed: &FeedKey,
@@ -104,22 +114,27 @@ impl Disk {
     }
 
     /// Reads all of every table; gives the names of those of which a part cannot be read. `None`: it was stopped.
-    #[must_use]
-    pub fn unreadable(&self, is_stopped: &dyn Fn() -> bool) -> Option<Vec<String>> {
+    ///
+    /// # Errors
+    /// Those that are no damage.
+    pub fn unreadable(
+        &self,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<Option<Vec<String>>, StoreError> {
         let [_, runs] = self.records.keyspaces();
         let mut unreadable = Vec::new();
         for table in self.journaled().into_iter().chain([runs]) {
             for (entry, nth) in table.iter().zip(0_u64..) {
-                if entry.into_inner().is_err() {
+                if unless_damaged(entry.into_inner().map(Some))?.is_none() {
                     unreadable.push(table.name().to_string());
                     break;
                 }
                 if nth.is_multiple_of(APART) && is_stopped() {
-                    return None;
+                    return Ok(None);
                 }
             }
         }
-        Some(unreadable)
+        Ok(Some(unreadable))
     }
 
     fn read(
@@ -139,7 +154,7 @@ impl Disk {
                 .range(key(number, next), key(number, range.end));
             let mut is_whole = true;
             for entry in records {
-                let Ok((key, value)) = entry else {
+                let Some((key, value)) = unless_damaged(entry.map(Some))? else {
                     is_whole = false;
                     break;
                 };
@@ -173,11 +188,13 @@ impl Disk {
         visit: &mut dyn FnMut(u64, &[u8]) -> bool,
     ) -> Result<bool, StoreError> {
         for index in indexes.iter().flatten() {
-            match self.records.get(&key(number, index)) {
-                Ok(Some(value)) if !visit(index, &value) => return Ok(false),
-                Ok(_) => {}
-                Err(error) if unread == Unread::Fails => return Err(error.into()),
-                Err(_) => {}
+            let read = self.records.get(&key(number, index));
+            let read = match unread {
+                Unread::Fails => read?,
+                Unread::LeftOut => unless_damaged(read)?,
+            };
+            if read.is_some_and(|value| !visit(index, &value)) {
+                return Ok(false);
             }
         }
         Ok(true)

@@ -3,6 +3,7 @@
 //! Records go a page at a time, each page in one write with what follows from them (`uses`): after a crash a page is here
 //! whole or gone whole.
 
+use super::around::unless_damaged;
 use super::{Disk, index_in, key};
 use crate::query;
 use crate::runs::Runs;
@@ -57,7 +58,7 @@ impl Disk {
             .records
             .range(key(number, range.start), key(number, range.end));
         for entry in records {
-            let Ok((name, bytes)) = entry else {
+            let Some((name, bytes)) = unless_damaged(entry.map(Some))? else {
                 // What cannot be read is removed unread: a page of it, and then what lies behind is looked at.
                 let last = state.held.iter().next_back().map_or(0, |run| run.end);
                 let known = range.end.min(last.max(next));

@@ -1,5 +1,6 @@
 //! What mending needs of the store: small blobs in order, and pieces of a list that are wrong taken out.
 
+use super::around::unless_damaged;
 use super::{Disk, key, rows};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
@@ -33,7 +34,7 @@ impl Disk {
             };
             let mut is_whole = true;
             for entry in self.small.range((start(&after), Bound::Unbounded)) {
-                let Ok((name, value)) = entry.into_inner() else {
+                let Some((name, value)) = unless_damaged(entry.into_inner().map(Some))? else {
                     is_whole = false;
                     break;
                 };
@@ -53,10 +54,11 @@ impl Disk {
                 return Ok(());
             };
             for hash in due {
-                let goes_on = match self.small.get(hash.0) {
+                let goes_on = match self.small.get(hash.0).map_err(StoreError::from) {
                     Ok(None) => true,
                     Ok(Some(bytes)) => visit(hash, Some(&bytes)),
-                    Err(_) => visit(hash, None),
+                    Err(error) if error.is_damage() => visit(hash, None),
+                    Err(error) => return Err(error),
                 };
                 if !goes_on {
                     return Ok(());

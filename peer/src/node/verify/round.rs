@@ -193,7 +193,8 @@ impl Round {
             match self.node.disk.small(hash) {
                 Ok(None) => {}
                 Ok(Some(bytes)) => self.look_at_small(*hash, &bytes, found),
-                Err(_) => found.push(Wrong::Small(*hash)),
+                Err(error) if error.is_damage() => found.push(Wrong::Small(*hash)),
+                Err(error) => return Err(error),
             }
         }
         let mut large = large.into_iter();
@@ -271,7 +272,7 @@ impl Round {
     /// the database will meet them.
     fn tables(&mut self) -> Result<(), StoreError> {
         let disk = &self.node.disk;
-        let Some(unreadable) = disk.unreadable(&|| self.until.is_now()) else {
+        let Some(unreadable) = disk.unreadable(&|| self.until.is_now())? else {
             return Ok(());
         };
         if unreadable.is_empty() {
