@@ -162,3 +162,20 @@ pub trait FeedStore: Pieces {
     /// The disk's.
     fn keep_fork(&mut self, proof: &ForkProof) -> Result<bool, Self::Error>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_out_of_reach_for_a_moment_is_no_damage() {
+        let of_system = |code| {
+            let source = std::io::Error::from_raw_os_error(code);
+            StoreError::file(Path::new("store"), "reading")(source)
+        };
+        // Too many open files, no memory, and a place that the disk cannot read.
+        let found = [24, 12, EIO].map(|code| of_system(code).is_damage());
+        assert_eq!(found, [false, false, true]);
+        assert!(!StoreError::Database("a write failed before".into()).is_damage());
+    }
+}
