@@ -44,11 +44,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
-pub use around::Readable;
+pub use around::{Readable, TableRead};
 pub use drop::Dropped;
 pub use ledger::Entry;
 pub use pieces::ListPieces;
-pub use salvage::Salvage;
+pub use salvage::{Salvage, SalvagedPieces};
 pub use uses::Due;
 
 /// Bytes of one keyspace's memory table; there are thirteen keyspaces.

@@ -5,6 +5,7 @@
 //! Nothing is removed: the old store stays under another name until the person removes it. A rebuild that is killed has made
 //! a store like any other; the same command begins again beside it, and looks at all that were set aside.
 
+mod before;
 mod taken;
 #[cfg(test)]
 mod tests;

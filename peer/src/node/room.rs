@@ -287,7 +287,8 @@ impl Node {
             let stored = self.disk.head(&key.feed)?;
             let length = |head: Option<u64>| head.unwrap_or(0);
             let stored = length(stored.map(|head| head.body().length));
-            if length(signed.map(|head| head.body().length)) > stored {
+            let is_behind = length(signed.map(|head| head.body().length)) > stored;
+            if is_behind || self.lacking_before(&key.feed)? > 0 {
                 return Ok(None);
             }
             feeds.push(key.feed);

@@ -23,6 +23,17 @@ enum Unread {
     LeftOut,
 }
 
+/// What the reading of a whole table came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TableRead {
+    /// All of it can be read.
+    Whole,
+    /// A part of the table with this name cannot be read.
+    Damaged(String),
+    /// It was stopped before the end.
+    Stopped,
+}
+
 /// A feed's hash list in which a piece that cannot be read is as one that is not here.
 pub struct Readable<'a>(ListPieces<'a>);
 
@@ -75,6 +86,21 @@ impl Disk {
         self.read(feed, range, Unread::LeftOut, visit)
     }
 
+    /// The first record from an index on of which there are bytes.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn next_record(&self, feed: &FeedKey, from: u64) -> Result<Option<u64>, StoreError> {
+        let Some(number) = self.number(feed) else {
+            return Ok(None);
+        };
+        let mut records = self.records.range(key(number, from), key(number, u64::MAX));
+        match records.next() {
+            Some(entry) => Ok(index_in(&entry?.0)),
+            None => Ok(None),
+        }
+    }
+
     /// A feed's hash list, without what cannot be read of it.
     #[must_use]
     pub fn pieces_around(&self, feed: &FeedKey) -> Readable<'_> {
@@ -113,28 +139,30 @@ impl Disk {
         Ok(lost.count())
     }
 
-    /// Reads all of every table; gives the names of those of which a part cannot be read. `None`: it was stopped.
+    /// Reads all of a table, by its place among all of them: its name, and whether all of it can be read. `None`: there are not so
+    /// many.
     ///
     /// # Errors
     /// Those that are no damage.
-    pub fn unreadable(
+    pub fn table_is_readable(
         &self,
+        place: usize,
         is_stopped: &dyn Fn() -> bool,
-    ) -> Result<Option<Vec<String>>, StoreError> {
+    ) -> Result<Option<TableRead>, StoreError> {
         let [_, runs] = self.records.keyspaces();
-        let mut unreadable = Vec::new();
-        for table in self.journaled().into_iter().chain([runs]) {
-            for (entry, nth) in table.iter().zip(0_u64..) {
-                if unless_damaged(entry.into_inner().map(Some))?.is_none() {
-                    unreadable.push(table.name().to_string());
-                    break;
-                }
-                if nth.is_multiple_of(APART) && is_stopped() {
-                    return Ok(None);
-                }
+        let mut tables = self.journaled().into_iter().chain([runs]);
+        let Some(table) = tables.nth(place) else {
+            return Ok(None);
+        };
+        for (entry, nth) in table.iter().zip(0_u64..) {
+            if unless_damaged(entry.into_inner().map(Some))?.is_none() {
+                return Ok(Some(TableRead::Damaged(table.name().to_string())));
+            }
+            if nth.is_multiple_of(APART) && is_stopped() {
+                return Ok(Some(TableRead::Stopped));
             }
         }
-        Ok(Some(unreadable))
+        Ok(Some(TableRead::Whole))
     }
 
     fn read(

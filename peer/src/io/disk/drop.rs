@@ -59,12 +59,15 @@ impl Disk {
             .range(key(number, range.start), key(number, range.end));
         for entry in records {
             let Some((name, bytes)) = unless_damaged(entry.map(Some))? else {
-                // What cannot be read is removed unread: a page of it, and then what lies behind is looked at.
-                let last = state.held.iter().next_back().map_or(0, |run| run.end);
-                let known = range.end.min(last.max(next));
-                end = known.min(next.saturating_add(PAGE_RECORDS as u64));
-                (next..end).for_each(|index| self.records.remove(&mut write, &key(number, index)));
-                dropped.next = (end < known).then_some(end);
+                // What cannot be read is removed unread: what is held of a page, and then what lies behind is looked at.
+                let behind = state.held.within(next..range.end);
+                let first = behind.iter().next().map_or(range.end, |run| run.start);
+                end = range.end.min(first.saturating_add(PAGE_RECORDS as u64));
+                for index in behind.within(first..end).iter().flatten() {
+                    self.records.remove(&mut write, &key(number, index));
+                }
+                let later = behind.within(end..range.end);
+                dropped.next = later.iter().next().map(|run| run.start);
                 break;
             };
             let index = index_in(&name).ok_or_else(|| self.damaged("the key of a record"))?;

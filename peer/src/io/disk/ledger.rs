@@ -221,7 +221,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Blobs of which anything is kept after a hash, in order; at most so many.
+    /// Blobs that are kept after a hash, in order, with their bytes; at most so many.
     ///
     /// # Errors
     /// Those of the database.
@@ -229,19 +229,18 @@ impl Disk {
         &self,
         after: Option<&Hash>,
         most: usize,
-    ) -> Result<Vec<Hash>, StoreError> {
+    ) -> Result<Vec<(Hash, u64)>, StoreError> {
         let start = after.map_or(Bound::Included(vec![b'b']), |hash| {
-            Bound::Excluded(entry_key(hash).to_vec())
+            Bound::Excluded(entry_key(hash))
         });
-        let mut hashes = Vec::new();
-        for entry in self
-            .ledger
-            .range((start, Bound::Excluded(vec![b'b' + 1])))
-            .take(most)
-        {
-            hashes.extend(entry.key()?.get(1..).and_then(Hash::from_slice));
+        let end = Bound::Excluded(vec![b'b' + 1]);
+        let mut kept = Vec::new();
+        for entry in self.ledger.range((start, end)).take(most) {
+            let (name, value) = entry.into_inner()?;
+            let hash = name.get(1..).and_then(Hash::from_slice);
+            kept.extend(hash.zip(decode(&value).map(|entry| entry.bytes)));
         }
-        Ok(hashes)
+        Ok(kept)
     }
 
     /// Blobs in the order in which they go: cache, then followed, the least recently used first.

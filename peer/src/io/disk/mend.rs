@@ -2,6 +2,7 @@
 
 use super::around::unless_damaged;
 use super::{Disk, key, rows};
+use crate::keep;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
@@ -50,10 +51,11 @@ impl Disk {
             }
             // Which ones there should be behind it, the ledger knows.
             let due = self.kept_after(after.as_ref(), APART)?;
-            let Some(last) = due.last().copied() else {
+            let Some((last, _)) = due.last().copied() else {
                 return Ok(());
             };
-            for hash in due {
+            let most = keep::cost(levada_feed::limits::INLINE_BYTES_MAX);
+            for (hash, _) in due.into_iter().filter(|(_, bytes)| *bytes <= most) {
                 let goes_on = match self.small.get(hash.0).map_err(StoreError::from) {
                     Ok(None) => true,
                     Ok(Some(bytes)) => visit(hash, Some(&bytes)),

@@ -1,6 +1,7 @@
 //! The stored hash list of a feed, as proofs are made from it: leaves, and chaining values above them.
 
-use super::{Disk, key};
+use super::{Disk, Known, key};
+use crate::runs::Runs;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::key::FeedKey;
@@ -36,6 +37,17 @@ impl Pieces for ListPieces<'_> {
 }
 
 impl Disk {
+    /// Gives a feed a number in a store that holds pieces of lists alone.
+    pub(super) fn make_room_for(&self, feed: &FeedKey) {
+        let mut known = self.known();
+        let number = u32::try_from(known.len()).unwrap_or(u32::MAX);
+        known.entry(*feed).or_insert_with(|| Known {
+            number,
+            head: None,
+            held: Runs::new(),
+        });
+    }
+
     /// Writes pieces of a feed's list over what is there.
     pub(super) fn put_pieces(&self, feed: &FeedKey, pieces: Changed) -> Result<(), StoreError> {
         let Some(number) = self.number(feed) else {

@@ -9,13 +9,15 @@ mod list;
 #[cfg(test)]
 mod tests;
 
-use super::{Disk, Known, journal, key};
+use super::{Disk, Known, ListPieces, Readable, journal, key};
 use crate::io::fault;
 use crate::runs::Runs;
 use crate::store::StoreError;
 use fjall::Keyspace;
+use levada_feed::hash::Hash;
 use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
+use levada_feed::tree::{Node, Pieces};
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,6 +32,8 @@ const UNCHANGING: [&str; 2] = ["tables", "blobs"];
 /// A store that was set aside, as far as it can be read.
 pub struct Salvage {
     disk: Disk,
+    /// Lists that were made again: the copy itself fails once the database has met a wrong block while it merges.
+    mended: Disk,
     copy: PathBuf,
     lost: Vec<String>,
 }
@@ -84,8 +88,24 @@ impl Salvage {
             sweep(aside)?;
             return Ok(None);
         };
+        lost.extend(copying.gone());
+        let mended = Disk::open_tables(&copying.copy.join(EMPTY), None)?;
         let copy = copying.copy;
-        Ok(Some(Self { disk, copy, lost }))
+        Ok(Some(Self {
+            disk,
+            mended,
+            copy,
+            lost,
+        }))
+    }
+
+    /// A feed's hash list, as far as it can be read or was made again.
+    #[must_use]
+    pub fn pieces(&self, feed: &FeedKey) -> SalvagedPieces<'_> {
+        SalvagedPieces {
+            mended: self.mended.pieces(feed),
+            old: self.disk.pieces_around(feed),
+        }
     }
 
     /// What could not be opened at all, in the words of the database.
@@ -121,10 +141,36 @@ impl Salvage {
     /// # Errors
     /// Those of the file system.
     pub fn end(self) -> Result<(), StoreError> {
-        let Self { disk, copy, .. } = self;
+        let Self {
+            disk, mended, copy, ..
+        } = self;
         // The database removes nothing and writes nothing once it is gone.
-        drop(disk);
+        drop((disk, mended));
         sweep(&copy)
+    }
+}
+
+/// The hash list of a feed of a store that was set aside.
+pub struct SalvagedPieces<'a> {
+    mended: ListPieces<'a>,
+    old: Readable<'a>,
+}
+
+impl Pieces for SalvagedPieces<'_> {
+    type Error = StoreError;
+
+    fn node(&self, node: Node) -> Result<Option<Hash>, StoreError> {
+        match self.mended.node(node)? {
+            None => self.old.node(node),
+            mended => Ok(mended),
+        }
+    }
+
+    fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.mended.leaf(index)? {
+            None => self.old.leaf(index),
+            mended => Ok(mended),
+        }
     }
 }
 
@@ -163,7 +209,7 @@ impl<'a> Copying<'a> {
         let empty = copy.join(EMPTY);
         let places = fault::step(&copy, || {
             fs::create_dir_all(&copy)?;
-            let disk = Disk::open_tables(&empty, None).map_err(io::Error::other)?;
+            let disk = Disk::open_tables(&empty, None).map_err(of_file)?;
             Ok::<_, io::Error>(places(&disk, &empty))
         });
         let places = places.map_err(StoreError::file(&copy, "making a copy"))?;
@@ -181,9 +227,19 @@ impl<'a> Copying<'a> {
         made.map_err(StoreError::file(&self.copy, "making a copy"))?;
         // Damaged bytes meet assertions of the database too.
         let opening = AssertUnwindSafe(|| Disk::open_tables(&store, None));
-        let opened = catch_unwind(opening).ok().and_then(Result::ok);
+        let opened = match catch_unwind(opening) {
+            Ok(Err(error)) if error.is_full() => return Err(error),
+            opened => opened.ok().and_then(Result::ok),
+        };
         // A keyspace that the database thinks unfinished is thrown away by it, and made again with a number of its own.
         Ok(opened.filter(|disk| places(disk, &store) == self.places))
+    }
+
+    /// The keyspaces of which the store has not even the folder.
+    fn gone(&self) -> Vec<String> {
+        let places = self.places.iter().zip(NAMES);
+        let gone = places.filter(|(place, _)| !self.aside.join(place).is_dir());
+        gone.map(|(_, name)| name.to_owned()).collect()
     }
 
     fn fill(&self, store: &Path, which: &[usize], with_journal: bool) -> io::Result<()> {
@@ -202,6 +258,14 @@ impl<'a> Copying<'a> {
             put_journal(self.aside, store)?;
         }
         Ok(())
+    }
+}
+
+/// What the system said, if it did.
+fn of_file(error: StoreError) -> io::Error {
+    match error {
+        StoreError::File { source, .. } => source,
+        error => io::Error::other(error),
     }
 }
 
@@ -249,10 +313,10 @@ fn copied(copied: io::Result<u64>) -> io::Result<()> {
 
 /// Puts the journal into the copy, each file up to the first batch that is not whole.
 fn put_journal(aside: &Path, copy: &Path) -> io::Result<()> {
-    for (_, own) in journal::files(copy).map_err(io::Error::other)? {
+    for (_, own) in journal::files(copy).map_err(of_file)? {
         fs::remove_file(own)?;
     }
-    for (number, path) in journal::files(aside).map_err(io::Error::other)? {
+    for (number, path) in journal::files(aside).map_err(of_file)? {
         let to = copy.join(format!("{number}.jnl"));
         copied(fs::copy(&path, &to))?;
         if to.exists()

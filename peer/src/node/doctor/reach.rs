@@ -79,6 +79,15 @@ fn lost(node: &Node, source: &Source, found: &mut Vec<Finding>) -> Result<(), Fa
             "levada rebuild",
         ));
     }
+    let lacking = node.lacking_before(&source.feed)?;
+    if lacking > 0 {
+        found.push(finding(
+            "records-lacking",
+            format!("{nickname}: {lacking} records that an older store had are not here"),
+            "they could not be read or proven when the store was made again; what they name may be here, and nobody knows it",
+            format!("levada sync {nickname}, and keep store.broken-DATE until then"),
+        ));
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 //! the one before it. What is here already is not read again.
 
 use super::SET_ASIDE;
-use crate::api::{Event, Progress};
+use crate::api::{Event, Failure, Progress};
 use crate::io::disk::{Disk, Salvage};
 use crate::node::pin::Claims;
 use crate::node::{Node, Stop};
@@ -19,7 +19,7 @@ use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use levada_feed::limits::BUNDLE_BYTES_TARGET;
 use levada_feed::log::{Batch, FollowedLog, Verdict};
-use levada_feed::tree::{self, Shape};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,8 +41,10 @@ pub(super) fn take_over(
     node: &Arc<Node>,
     events: &mpsc::Sender<Event>,
     stop: &Stop,
-) -> Result<Taken, StoreError> {
+) -> Result<Taken, Failure> {
     let mut taken = Taken::default();
+    let claims = node.claims();
+    let wanted = wanted(node)?;
     for aside in set_aside_stores(&node.dirs.store()) {
         if *stop.borrow() {
             break;
@@ -61,7 +63,7 @@ pub(super) fn take_over(
                 warn("nothing of it can be read");
                 continue;
             }
-            Err(error) if error.is_full() => return Err(error),
+            Err(error) if error.is_full() => return Err(error.into()),
             Err(error) => {
                 warn(&error.to_string());
                 continue;
@@ -71,11 +73,14 @@ pub(super) fn take_over(
             warn(&format!("cannot be read: {}", salvage.lost().join(", ")));
         }
         for feed in salvage.disk().feeds() {
+            if !wanted.contains(&feed) {
+                continue;
+            }
             let mut taking = Taking {
                 node,
                 salvage: &salvage,
                 feed,
-                claims: node.claims(),
+                claims: &claims,
                 is_mended: false,
                 taken: &mut taken,
             };
@@ -83,7 +88,29 @@ pub(super) fn take_over(
         }
         salvage.end()?;
     }
+    for feed in &wanted {
+        let lacking = node.lacking_before(feed)?;
+        if lacking > 0 && !*stop.borrow() {
+            let of = node.nickname(feed);
+            // Nobody listens any more: the work goes on all the same.
+            let _ = events.blocking_send(Event::Warning {
+                message: format!(
+                    "{of}: {lacking} records of the old store could not be read or proven"
+                ),
+                hint: Some("keep the old store until they are here again".to_owned()),
+            });
+        }
+    }
     Ok(taken)
+}
+
+/// Own feeds, and those that are followed or of which something is pinned. What else an old store has was given up since.
+fn wanted(node: &Node) -> Result<BTreeSet<FeedKey>, Failure> {
+    let own = node.keys.list()?.into_iter().map(|key| key.feed);
+    let mut wanted: BTreeSet<FeedKey> = own.collect();
+    wanted.extend(node.sources()?.list().iter().map(|source| source.feed));
+    wanted.extend(node.pins()?.pins().iter().map(|pin| pin.feed));
+    Ok(wanted)
 }
 
 /// The stores that were set aside, the newest first.
@@ -116,7 +143,7 @@ struct Taking<'a> {
     node: &'a Arc<Node>,
     salvage: &'a Salvage,
     feed: FeedKey,
-    claims: Claims,
+    claims: &'a Claims,
     /// Its list was made again from what is left of it, or cannot be.
     is_mended: bool,
     taken: &'a mut Taken,
@@ -132,6 +159,9 @@ impl Taking<'_> {
         let Ok(Some(theirs)) = self.old().head(&self.feed) else {
             return Ok(());
         };
+        let there = self.old().held(&self.feed).within(0..theirs.body().length);
+        // Before anything of the feed is here: a kill must not make it look whole.
+        self.node.note_before(&self.feed, &there)?;
         if self.node.disk.head(&self.feed)?.is_none() && !self.start(&theirs)? {
             return Ok(());
         }
@@ -141,18 +171,30 @@ impl Taking<'_> {
         // Of two heads the shorter one: the list of the longer one proves it too.
         let longer = theirs.body().length > ours.body().length;
         let head = if longer { &ours } else { &theirs };
-        let (here, there) = (self.node.disk.held(&self.feed), self.old().held(&self.feed));
+        let length = head.body().length;
         let mut due = Runs::new();
-        here.missing(0..head.body().length)
+        self.node
+            .disk
+            .held(&self.feed)
+            .missing(0..length)
             .for_each(|run| due.insert(run));
-        for run in due.common(&there).iter() {
-            let mut next = run.start;
+        let due = due.common(&there);
+        let mut next = 0;
+        for run in due.iter() {
+            next = run.start.max(next);
             while next < run.end {
                 if *stop.borrow() {
                     return Ok(());
                 }
-                let end = run.end.min(next.saturating_add(WINDOW_RECORDS));
-                self.window(head, next..end)?;
+                let Some(first) = self.next_record(next) else {
+                    return Ok(());
+                };
+                next = first;
+                if next >= run.end {
+                    break;
+                }
+                let end = length.min(next.saturating_add(WINDOW_RECORDS));
+                self.window(head, next..end, &due)?;
                 next = end;
                 let progress = Progress {
                     what: "records".into(),
@@ -165,6 +207,18 @@ impl Taking<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Where to look next: what a store says that it holds may be nothing of a list without end. Where records were lost, the
+    /// list itself is worth having.
+    fn next_record(&self, from: u64) -> Option<u64> {
+        if !self.salvage.lost().is_empty() {
+            return Some(from);
+        }
+        match self.old().next_record(&self.feed, from) {
+            Ok(next) => next,
+            Err(_) => Some(from),
+        }
     }
 
     /// Takes the feed up at the head that the store had; says whether that could be done.
@@ -190,7 +244,7 @@ impl Taking<'_> {
 
     /// Whether this head is of the history that was verified here before, as far as that can be told. It may be shorter than
     /// what is remembered: then the store was behind before it was set aside.
-    fn is_allowed(&self, head: &Head) -> Result<bool, StoreError> {
+    fn is_allowed(&mut self, head: &Head) -> Result<bool, StoreError> {
         let Some(remembered) = self.node.remembered(&self.feed) else {
             return Ok(true);
         };
@@ -202,73 +256,104 @@ impl Taking<'_> {
         if head.body().length <= known.length {
             return Ok(true);
         }
-        let pieces = self.old().pieces_around(&self.feed);
-        let root = tree::root(&pieces, Shape::of_list(known.length));
-        Ok(root.is_ok_and(|root| root == Some(known.root)))
+        let (have, root) = (known.length, known.root);
+        let extends = self.try_twice(head, &mut |taking| {
+            let pieces = taking.salvage.pieces(&taking.feed);
+            let answer = chain::prove_head(head, have, &pieces).ok()??;
+            let proven = chain::check_head(&taking.feed, &answer, have).ok()?;
+            chain::root_at(&proven.proven, have)
+        });
+        Ok(extends == Some(root))
     }
 
     /// The ends of the list, which prove the head.
     fn started(&mut self, head: &Head) -> Option<Batch> {
         self.try_twice(head, &mut |taking| {
-            let pieces = taking.old().pieces_around(&taking.feed);
+            let pieces = taking.salvage.pieces(&taking.feed);
             let answer = chain::prove_head(head, 1, &pieces).ok()??;
             let mut log = FollowedLog::new(taking.feed, None);
             log.accept_kept(&answer).ok()
         })
     }
 
-    /// Records of a range, as far as they can be read and proven.
-    fn window(&mut self, head: &Head, range: Range<u64>) -> Result<(), StoreError> {
-        let records = self.read(range);
-        for run in records.chunk_by(|(one, _), (next, _)| one + 1 == *next) {
-            let mut rest = run;
-            while !rest.is_empty() {
-                let mut bytes = 0;
-                let fits = rest.iter().take_while(|(_, record)| {
-                    bytes += record.len();
-                    bytes <= BUNDLE_BYTES_TARGET
-                });
-                let (now, later) = rest.split_at(fits.count().max(1));
-                self.records(head, now)?;
-                rest = later;
+    /// Records of a range that are due, as far as they can be read and proven, with the list between them.
+    fn window(&mut self, head: &Head, range: Range<u64>, due: &Runs) -> Result<(), StoreError> {
+        let read = self.read(range.clone());
+        let mut records: BTreeMap<u64, Vec<u8>> = read.into_iter().collect();
+        records.retain(|index, _| due.contains(*index));
+        if range.clone().any(|index| !records.contains_key(&index)) && !self.has_links(&range) {
+            self.mend(head);
+        }
+        let pieces = self.salvage.pieces(&self.feed);
+        let (mut first, mut slots, mut bytes) = (range.start, Vec::new(), 0);
+        for index in range {
+            let slot = match records.get(&index) {
+                Some(record) => Some(Slot::Record(record)),
+                None => chain::hash_at(&pieces, index)
+                    .unwrap_or(None)
+                    .map(Slot::Withheld),
+            };
+            bytes += records.get(&index).map_or(0, Vec::len);
+            if slot.is_none() || (bytes > BUNDLE_BYTES_TARGET && !slots.is_empty()) {
+                self.slots(head, first, &slots)?;
+                (first, bytes) = (index, records.get(&index).map_or(0, Vec::len));
+                slots.clear();
+            }
+            match slot {
+                Some(slot) => slots.push(slot),
+                None => first = index + 1,
             }
         }
-        Ok(())
+        self.slots(head, first, &slots)
     }
 
-    /// Records in a row; what cannot be proven together may be proven apart.
-    fn records(&mut self, head: &Head, records: &[(u64, Vec<u8>)]) -> Result<(), StoreError> {
-        let Some((first, _)) = records.first() else {
+    fn has_links(&self, range: &Range<u64>) -> bool {
+        let pieces = self.salvage.pieces(&self.feed);
+        let mut all = range.clone();
+        all.all(|index| matches!(chain::hash_at(&pieces, index), Ok(Some(_))))
+    }
+
+    /// Slots in a row; what cannot be proven together may be proven apart.
+    fn slots(&mut self, head: &Head, first: u64, slots: &[Slot<'_>]) -> Result<(), StoreError> {
+        if slots.is_empty() {
             return Ok(());
-        };
-        let range = *first..first + u64::try_from(records.len()).unwrap_or(0);
-        let slots: Vec<Slot<'_>> = records
-            .iter()
-            .map(|(_, bytes)| Slot::Record(bytes))
-            .collect();
+        }
+        let range = first..first + u64::try_from(slots.len()).unwrap_or(0);
         let accepted = self.try_twice(head, &mut |taking| {
-            let pieces = taking.old().pieces_around(&taking.feed);
-            let wire = bundle::prove(head, range.start, &slots, &pieces).ok()??;
-            let (node, feed) = (taking.node, taking.feed);
-            let accepted = node.judging(&feed, |store| {
-                let log = FollowedLog::new(feed, store.head()?);
-                let Ok(Verdict::Accepted(batch)) = log.accept_bundle(&wire, &range, &*store) else {
-                    return Ok(None);
-                };
-                let named = node.disk.commit(&batch)?;
-                Ok(Some((batch, named)))
-            });
-            accepted.transpose()
+            let pieces = taking.salvage.pieces(&taking.feed);
+            let wire = bundle::prove(head, range.start, slots, &pieces).ok()??;
+            taking.accept(&wire, &range).transpose()
         });
         match accepted.transpose()? {
             Some((batch, named)) => self.came(&batch, &named),
-            None if records.len() == 1 => Ok(()),
+            None if slots.len() == 1 => Ok(()),
             None => {
-                let (left, right) = records.split_at(records.len() / 2);
-                self.records(head, left)?;
-                self.records(head, right)
+                let (left, right) = slots.split_at(slots.len() / 2);
+                self.slots(head, first, left)?;
+                let middle = first + u64::try_from(left.len()).unwrap_or(0);
+                self.slots(head, middle, right)
             }
         }
+    }
+
+    /// Judges a bundle and writes what is proven; gives it with the blobs that its records name.
+    fn accept(
+        &self,
+        wire: &[u8],
+        range: &Range<u64>,
+    ) -> Result<Option<(Batch, Vec<Hash>)>, StoreError> {
+        let (node, feed) = (self.node, self.feed);
+        node.judging(&feed, |store| {
+            let log = FollowedLog::new(feed, store.head()?);
+            match log.accept_bundle(wire, range, &*store) {
+                Ok(Verdict::Accepted(batch)) => {
+                    let named = node.disk.commit(&batch)?;
+                    Ok(Some((*batch, named)))
+                }
+                Ok(Verdict::Fork(proof)) => node.keep_fork(&proof).map(|_| None),
+                _ => Ok(None),
+            }
+        })
     }
 
     /// Once more with the list made again, if it did not prove anything as it is.
@@ -280,16 +365,21 @@ impl Taking<'_> {
         if let Some(done) = attempt(self) {
             return Some(done);
         }
+        match self.mend(head) {
+            true => attempt(self),
+            false => None,
+        }
+    }
+
+    /// Makes the list again from what is left of it, once; says whether that was possible now.
+    fn mend(&mut self, head: &Head) -> bool {
         if std::mem::replace(&mut self.is_mended, true) {
-            return None;
+            return false;
         }
         // The head of the store that was set aside, whose list it is.
         let theirs = self.old().head(&self.feed).ok().flatten();
         let theirs = theirs.as_deref().unwrap_or(head);
-        match self.salvage.mend_list(theirs) {
-            Ok(true) => attempt(self),
-            Ok(false) | Err(_) => None,
-        }
+        self.salvage.mend_list(theirs).unwrap_or(false)
     }
 
     fn read(&self, range: Range<u64>) -> Vec<(u64, Vec<u8>)> {
@@ -315,7 +405,7 @@ impl Taking<'_> {
                 self.node.disk.put_small([(*hash, bytes.as_slice())])?;
                 self.taken.files += 1;
             }
-            let class = self.node.class_of(&self.claims, hash)?;
+            let class = self.node.class_of(self.claims, hash)?;
             self.node.raise(std::slice::from_ref(hash), class)?;
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! What a rebuild takes over from the store that it sets aside, while nobody answers.
 
+mod others;
+
 use super::*;
 use crate::api::{Call, Publish};
 use crate::io::disk::Disk;
@@ -83,7 +85,18 @@ fn held() -> (TempDir, FeedKey) {
     node.close().unwrap();
     drop(node);
     fs::remove_dir_all(folder.path().join("data/keys")).unwrap();
+    follow(&folder.path().join("data"), &feed);
     (folder, feed)
+}
+
+/// The feed is followed, and nobody answers.
+fn follow(data: &Path, feed: &FeedKey) {
+    let source = format!(
+        "[[source]]\nfeed = \"{feed}\"\nnickname = \"ana\"\nvia = [\"http://127.0.0.1:9\"]\nkeep = \"all\"\nmax_size = \"1GiB\"\nadded = 1\n"
+    );
+    let sources = Dirs::find(Some(data)).unwrap().sources();
+    fs::create_dir_all(sources.parent().unwrap()).unwrap();
+    fs::write(sources, source).unwrap();
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -337,6 +350,7 @@ fn remembering(batches: &[Batch]) -> TempDir {
     node.close().unwrap();
     drop(node);
     fs::remove_dir_all(folder.path().join("store")).unwrap();
+    follow(folder.path(), &FeedSecret::from_bytes(&[7; 32]).feed_key());
     folder
 }
 

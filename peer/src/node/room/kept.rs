@@ -146,7 +146,7 @@ impl Node {
                 .expect("nobody panics while holding this lock")
                 .length(feed);
             let stored = self.disk.head(feed)?.map_or(0, |head| head.body().length);
-            if stored < seen {
+            if stored < seen || self.lacking_before(feed)? > 0 {
                 return Ok(true);
             }
         }

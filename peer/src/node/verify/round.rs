@@ -10,6 +10,7 @@ use super::{Wrong, records};
 use crate::api::{Event, Progress, Verified};
 use crate::io::blobs::{Look, Looked};
 use crate::io::clock;
+use crate::io::disk::TableRead;
 use crate::node::words::REBUILD;
 use crate::node::{Node, Stop};
 use crate::store::StoreError;
@@ -97,6 +98,9 @@ impl Round {
     pub(super) fn next(&mut self) -> Result<Vec<Wrong>, StoreError> {
         let mut found = Vec::new();
         while found.len() < WRONG_MAX && !self.came.is_done && !self.until.is_now() {
+            if self.cursor.phase == Phase::Tables && !found.is_empty() {
+                break;
+            }
             match self.cursor.phase {
                 Phase::Records => self.records(&mut found)?,
                 Phase::Small => self.small(&mut found)?,
@@ -259,8 +263,13 @@ impl Round {
                 }
             }
             if some.is_empty() {
-                self.cursor.phase = Phase::Tables;
-                return self.note();
+                (self.cursor.phase, self.cursor.index) = (Phase::Tables, 0);
+                // What was found is mended before it is noted that all was looked at: a kill in between must not hide it.
+                return if found.is_empty() {
+                    self.note()
+                } else {
+                    Ok(())
+                };
             }
             if !self.look_at(&some, found)? || found.len() >= WRONG_MAX {
                 return Ok(());
@@ -268,27 +277,32 @@ impl Round {
         }
     }
 
-    /// What else the store holds: whether it can be read. What was mended has other bytes by now; the old ones are still where
-    /// the database will meet them.
+    /// One table of the store, whatever is in it: whether it can be read. What was mended has other bytes by now; the old ones
+    /// are still where the database will meet them.
     fn tables(&mut self) -> Result<(), StoreError> {
         let disk = &self.node.disk;
-        let Some(unreadable) = disk.unreadable(&|| self.until.is_now())? else {
-            return Ok(());
-        };
-        if unreadable.is_empty() {
-            disk.drop_note(UNREADABLE)?;
-            return self.end();
+        let place = usize::try_from(self.cursor.index).unwrap_or(usize::MAX);
+        let before = disk.note(UNREADABLE)?.filter(|_| place > 0);
+        match disk.table_is_readable(place, &|| self.until.is_now())? {
+            None => return self.end(),
+            Some(TableRead::Stopped) => return Ok(()),
+            Some(TableRead::Whole) if place == 0 => disk.drop_note(UNREADABLE)?,
+            Some(TableRead::Whole) => {}
+            Some(TableRead::Damaged(name)) => {
+                let names = before.map(|names| [&names, b", ".as_slice()].concat());
+                let names = [names.unwrap_or_default().as_slice(), name.as_bytes()].concat();
+                disk.put_notes([(UNREADABLE.to_vec(), names)])?;
+                self.came.damaged += 1;
+                let store = self.node.dirs.store();
+                // Nobody listens any more: the work goes on all the same.
+                let _ = self.events.blocking_send(Event::Warning {
+                    message: format!("{}: a part cannot be read: {name}", store.display()),
+                    hint: Some(REBUILD.to_owned()),
+                });
+            }
         }
-        let names = unreadable.join(", ");
-        disk.put_notes([(UNREADABLE.to_vec(), names.clone().into_bytes())])?;
-        self.came.damaged += u64::try_from(unreadable.len()).unwrap_or(0);
-        let store = self.node.dirs.store();
-        // Nobody listens any more: the work goes on all the same.
-        let _ = self.events.blocking_send(Event::Warning {
-            message: format!("{}: a part cannot be read: {names}", store.display()),
-            hint: Some(REBUILD.to_owned()),
-        });
-        self.end()
+        self.cursor.index += 1;
+        self.note()
     }
 
     /// Looks at some blobs side by side; says whether it came to the end of them.

@@ -14,7 +14,7 @@ use std::ops::Range;
 const WRITTEN_AT_ONCE: u64 = 16_384;
 
 impl Salvage {
-    /// Makes the list of a feed in the copy again, up to its head. False: what is left does not tell all of it, or tells
+    /// Makes the list of a feed again, beside the copy, up to its head. False: what is left does not tell all of it, or tells
     /// another list; then nothing has changed.
     ///
     /// # Errors
@@ -25,9 +25,10 @@ impl Salvage {
             return Ok(false);
         }
         let feed = &head.body().feed;
-        let list = self.grow(head, &mut |changed| self.disk.put_pieces(feed, changed))?;
+        self.mended.make_room_for(feed);
+        let list = self.grow(head, &mut |changed| self.mended.put_pieces(feed, changed))?;
         match list {
-            Some(mut list) => self.disk.put_pieces(feed, list.take_changed())?,
+            Some(mut list) => self.mended.put_pieces(feed, list.take_changed())?,
             None => return Ok(false),
         }
         Ok(true)

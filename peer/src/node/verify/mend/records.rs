@@ -117,10 +117,8 @@ impl Mender {
             let held = self.node.disk.held(&feed);
             let lacking = held.missing(run.clone()).next();
             let first = lacking.map_or(run.end, |lacking| lacking.start);
-            if first <= next {
-                break;
-            }
-            next = first;
+            // One that nobody gives is left out.
+            next = first.max(next + 1);
         }
         Ok(by)
     }
