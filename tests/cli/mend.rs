@@ -246,6 +246,8 @@ fn rebuild_believes_no_author_file_and_no_peer_that_is_older_than_what_was_seen(
         })
         .collect();
     std::fs::write(&sources, stale).unwrap();
+    // Nothing is left of the store, or it would have all of it.
+    std::fs::remove_dir_all(data(&follower).join("store")).unwrap();
     let ran = follower.run(&["rebuild", "--json"]).exits(3);
     let came = ran.events().pop().unwrap();
     let error = came["followed"][0]["error"].as_str().unwrap();
