@@ -20,7 +20,7 @@ use crate::io::config;
 use crate::io::dirs::{Dirs, Lock, LockError};
 use crate::io::fault;
 use crate::io::keys::Keys;
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -150,6 +150,31 @@ fn free_name(store: &Path) -> PathBuf {
         number += 1;
     }
     to
+}
+
+/// The stores that were set aside, the newest first.
+fn set_aside_stores(store: &Path) -> Vec<PathBuf> {
+    let entries = store.parent().map(std::fs::read_dir);
+    let mut found: Vec<(NaiveDate, u64, PathBuf)> = Vec::new();
+    for entry in entries.into_iter().flatten().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(named) = name.to_str().and_then(|name| name.strip_prefix(SET_ASIDE)) else {
+            continue;
+        };
+        // DATE, or DATE-2.
+        let (date, number) = match named.match_indices('-').nth(2) {
+            Some((at, _)) => (named.get(..at), named.get(at + 1..)),
+            None => (Some(named), Some("1")),
+        };
+        let number = number.and_then(|number| number.parse().ok());
+        let date = date.and_then(|date| date.parse().ok());
+        found.extend(
+            date.zip(number)
+                .map(|(date, number)| (date, number, entry.path())),
+        );
+    }
+    found.sort();
+    found.into_iter().rev().map(|(.., path)| path).collect()
 }
 
 /// Own feeds, each from its author's file. One that cannot be made again is told and does not stop the others.

@@ -3,14 +3,13 @@
 //! All stores beside this one are looked at, the newest first: a rebuild that was killed has set one aside that had less than
 //! the one before it. What is here already is not read again.
 
-use super::SET_ASIDE;
+use super::set_aside_stores;
 use crate::api::{Event, Failure, Progress};
 use crate::io::disk::{Disk, Salvage};
 use crate::node::pin::Claims;
 use crate::node::{Node, Stop};
 use crate::runs::Runs;
 use crate::store::{FeedStore, StoreError};
-use chrono::NaiveDate;
 use levada_feed::bundle::{self, Slot};
 use levada_feed::chain;
 use levada_feed::fork::ForkProof;
@@ -21,7 +20,6 @@ use levada_feed::limits::BUNDLE_BYTES_TARGET;
 use levada_feed::log::{Batch, FollowedLog, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -111,31 +109,6 @@ fn wanted(node: &Node) -> Result<BTreeSet<FeedKey>, Failure> {
     wanted.extend(node.sources()?.list().iter().map(|source| source.feed));
     wanted.extend(node.pins()?.pins().iter().map(|pin| pin.feed));
     Ok(wanted)
-}
-
-/// The stores that were set aside, the newest first.
-pub(super) fn set_aside_stores(store: &Path) -> Vec<PathBuf> {
-    let entries = store.parent().map(std::fs::read_dir);
-    let mut found: Vec<(NaiveDate, u64, PathBuf)> = Vec::new();
-    for entry in entries.into_iter().flatten().flatten().flatten() {
-        let name = entry.file_name();
-        let Some(named) = name.to_str().and_then(|name| name.strip_prefix(SET_ASIDE)) else {
-            continue;
-        };
-        // DATE, or DATE-2.
-        let (date, number) = match named.match_indices('-').nth(2) {
-            Some((at, _)) => (named.get(..at), named.get(at + 1..)),
-            None => (Some(named), Some("1")),
-        };
-        let number = number.and_then(|number| number.parse().ok());
-        let date = date.and_then(|date| date.parse().ok());
-        found.extend(
-            date.zip(number)
-                .map(|(date, number)| (date, number, entry.path())),
-        );
-    }
-    found.sort();
-    found.into_iter().rev().map(|(.., path)| path).collect()
 }
 
 /// One feed of one store.

@@ -315,7 +315,7 @@ fn stores_that_were_set_aside_are_looked_at_from_the_newest_on() {
     for name in names {
         fs::create_dir(folder.path().join(format!("{SET_ASIDE}{name}"))).unwrap();
     }
-    let found = taken::set_aside_stores(&folder.path().join("store"));
+    let found = set_aside_stores(&folder.path().join("store"));
     let name =
         |path: &PathBuf| path.file_name().unwrap().to_str().unwrap()[SET_ASIDE.len()..].to_owned();
     let found: Vec<String> = found.iter().map(name).collect();
