@@ -111,10 +111,14 @@ fn files_in(folder: &Path, is_it: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
 
 impl Scene {
     fn new() -> Self {
+        Self::of((0..6).map(|file| if file % 2 == 0 { 700 } else { 90_000 }))
+    }
+
+    /// A follower of a feed of files of these sizes.
+    fn of(sizes: impl Iterator<Item = usize>) -> Self {
         let (author, follower) = (Machine::new(), Machine::new());
         let mut files = BTreeMap::new();
-        for file in 0..6_u64 {
-            let size = if file % 2 == 0 { 700 } else { 90_000 };
+        for (file, size) in (0_u64..).zip(sizes) {
             let bytes = noise(file, size);
             author.write(&format!("folder/{file}.bin"), &bytes);
             files.insert(format!("{file}.bin"), bytes);

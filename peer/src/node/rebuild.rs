@@ -66,7 +66,7 @@ pub(super) async fn rebuild(
         .await
         .map_err(|_| Failure::new(Code::Failed, "the work ended unexpectedly"))??;
     rebuilt.own = own;
-    rebuilt.taken = taken.records;
+    rebuilt.taken = taken;
     let done = followed(&node, &mut rebuilt, events, &stop).await;
     let closing = node.clone();
     let counted = tokio::task::spawn_blocking(move || {

@@ -3,26 +3,10 @@
 use super::*;
 
 /// Enough for tables of many blocks.
-const FILES: u64 = 1_200;
+const FILES: usize = 1_200;
 
-/// A follower of a feed of many small files.
 fn scene() -> Scene {
-    let (author, follower) = (Machine::new(), Machine::new());
-    let mut files = BTreeMap::new();
-    for file in 0..FILES {
-        let (path, bytes) = (format!("{file}.bin"), noise(file, 700));
-        author.write(&format!("folder/{path}"), &bytes);
-        files.insert(path, bytes);
-    }
-    author.done(PUBLISH);
-    let serving = author.serve();
-    follower.done(&["follow", serving.link(), "--keep", "all"]);
-    Scene {
-        author,
-        follower,
-        serving: Some(serving),
-        files,
-    }
+    Scene::of(std::iter::repeat_n(700, FILES))
 }
 
 /// Flips a bit in the middle of the largest table of a keyspace, which are numbered in the order in which they are made.

@@ -26,21 +26,14 @@ use tokio::sync::mpsc;
 /// Records read together: at most 32 MiB.
 const WINDOW_RECORDS: u64 = 512;
 
-/// What was taken.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Taken {
-    pub(super) records: u64,
-    /// Small blobs.
-    pub(super) files: u64,
-}
-
-/// Takes over from all stores that were set aside. One that cannot be read is told and does not stop the others. Blocks.
+/// Takes over from all stores that were set aside. One that cannot be read is told and does not stop the others. Gives
+/// how many records were taken. Blocks.
 pub(super) fn take_over(
     node: &Arc<Node>,
     events: &mpsc::Sender<Event>,
     stop: &Stop,
-) -> Result<Taken, Failure> {
-    let mut taken = Taken::default();
+) -> Result<u64, Failure> {
+    let mut taken = 0;
     let claims = node.claims();
     let wanted = wanted(node)?;
     for aside in set_aside_stores(&node.dirs.store()) {
@@ -119,7 +112,8 @@ struct Taking<'a> {
     claims: &'a Claims,
     /// Its list was made again from what is left of it, or cannot be.
     is_mended: bool,
-    taken: &'a mut Taken,
+    /// Records that were taken.
+    taken: &'a mut u64,
 }
 
 impl Taking<'_> {
@@ -172,7 +166,7 @@ impl Taking<'_> {
                 let progress = Progress {
                     what: "records".into(),
                     of: self.node.nickname(&self.feed),
-                    count: self.taken.records,
+                    count: *self.taken,
                     ..Progress::default()
                 };
                 // A report that finds no room is one of many.
@@ -254,17 +248,19 @@ impl Taking<'_> {
         let read = self.read(range.clone());
         let mut records: BTreeMap<u64, Vec<u8>> = read.into_iter().collect();
         records.retain(|index, _| due.contains(*index));
-        if range.clone().any(|index| !records.contains_key(&index)) && !self.has_links(&range) {
-            self.mend(head);
+        let lacking: Vec<u64> = range
+            .clone()
+            .filter(|index| !records.contains_key(index))
+            .collect();
+        let mut links = self.links(&lacking);
+        if links.len() < lacking.len() && self.mend(head) {
+            links = self.links(&lacking);
         }
-        let pieces = self.salvage.pieces(&self.feed);
         let (mut first, mut slots, mut bytes) = (range.start, Vec::new(), 0);
         for index in range {
             let slot = match records.get(&index) {
                 Some(record) => Some(Slot::Record(record)),
-                None => chain::hash_at(&pieces, index)
-                    .unwrap_or(None)
-                    .map(Slot::Withheld),
+                None => links.get(&index).copied().map(Slot::Withheld),
             };
             bytes += records.get(&index).map_or(0, Vec::len);
             if slot.is_none() || (bytes > BUNDLE_BYTES_TARGET && !slots.is_empty()) {
@@ -280,10 +276,11 @@ impl Taking<'_> {
         self.slots(head, first, &slots)
     }
 
-    fn has_links(&self, range: &Range<u64>) -> bool {
+    /// The link hashes of these records, as far as the list tells them.
+    fn links(&self, indexes: &[u64]) -> BTreeMap<u64, Hash> {
         let pieces = self.salvage.pieces(&self.feed);
-        let mut all = range.clone();
-        all.all(|index| matches!(chain::hash_at(&pieces, index), Ok(Some(_))))
+        let link = |index: &u64| Some((*index, chain::hash_at(&pieces, *index).ok()??));
+        indexes.iter().filter_map(link).collect()
     }
 
     /// Slots in a row; what cannot be proven together may be proven apart.
@@ -369,14 +366,13 @@ impl Taking<'_> {
 
     /// Records are here: the small blobs that they name come along.
     fn came(&mut self, batch: &Batch, named: &[Hash]) -> Result<(), StoreError> {
-        self.taken.records += u64::try_from(batch.records().len()).unwrap_or(0);
+        *self.taken += u64::try_from(batch.records().len()).unwrap_or(0);
         for hash in named {
             if self.node.disk.small(hash)?.is_none()
                 && let Ok(Some(bytes)) = self.old().small(hash)
                 && Hash::of(&bytes) == *hash
             {
                 self.node.disk.put_small([(*hash, bytes.as_slice())])?;
-                self.taken.files += 1;
             }
             let class = self.node.class_of(self.claims, hash)?;
             self.node.raise(std::slice::from_ref(hash), class)?;
