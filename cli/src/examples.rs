@@ -217,7 +217,7 @@ Examples:
 /// Of `rebuild`.
 pub(crate) const REBUILD: &str = "\
 Nothing is removed: the old store stays beside the new one, as store.broken-DATE. No head older than one that was
-verified before is believed.
+verified before is believed. What did not end, on a full disk for example, goes on with the same command.
 
 Examples:
   levada rebuild

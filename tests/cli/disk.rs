@@ -223,6 +223,37 @@ fn disk_that_is_full_at_any_write_ends_with_6_or_not_at_all_and_nothing_is_lost(
     assert_eq!(follower.items().len(), files);
 }
 
+/// However often it is tried, the disk gets no fuller by it.
+#[test]
+fn rebuild_on_a_full_disk_sets_one_store_aside() {
+    let Some(disk) = Disk::mount("128m") else {
+        return;
+    };
+    let author = Machine::with_data_dir(disk.data_dir());
+    for file in 0..400 {
+        author.write(&format!("folder/{file:03}.bin"), &noise(file, 10_000));
+    }
+    author.done(&["publish", "folder"]);
+    let asides = || {
+        let names = std::fs::read_dir(disk.data_dir()).unwrap();
+        let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
+        let is_one = |name: &std::ffi::OsString| name.to_string_lossy().contains("store.broken");
+        names.map(name).filter(is_one).count()
+    };
+    for left in [1 << 20, 2 << 20, 3 << 20, 0] {
+        let filler = fill_but(&disk, left);
+        for _ in 0..2 {
+            author.run(&["rebuild"]).exits(6);
+            assert!(asides() <= 1, "{} stores at {left}", asides());
+        }
+        std::fs::remove_file(filler).unwrap();
+    }
+    author.done(&["rebuild"]);
+    assert_eq!((author.items().len(), asides()), (400, 1));
+    let found = author.run(&["doctor", "--json"]).json().to_string();
+    assert!(!found.contains("rebuild-unfinished"), "{found}");
+}
+
 #[test]
 fn serve_whose_store_failed_serves_until_there_is_room_and_then_ends_to_be_started_again() {
     let Some(disk) = Disk::mount("64m") else {

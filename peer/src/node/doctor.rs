@@ -10,7 +10,7 @@ pub(super) use reach::{note_lacking, note_reached, note_unreached};
 
 use super::verify::{UNREADABLE, WHOLE};
 use super::words::{REBUILD, short};
-use super::{Node, Options, tell};
+use super::{Node, Options, rebuild, tell};
 use crate::api::{Answer, Code, Damaged, Diagnosis, Event, Failure, Finding};
 use crate::io::blobs::Held;
 use crate::io::clock;
@@ -141,6 +141,14 @@ pub(super) fn findings(node: &Node) -> Result<Vec<Finding>, Failure> {
 }
 
 fn unreadable(node: &Node, found: &mut Vec<Finding>) -> Result<(), Failure> {
+    if rebuild::is_begun(node) {
+        found.push(finding(
+            "rebuild-unfinished",
+            "the store was not made again to the end",
+            "the store that was set aside may have more than is here",
+            "levada rebuild",
+        ));
+    }
     if let Some(names) = node.disk.note(UNREADABLE)? {
         found.push(finding(
             "store-unreadable",

@@ -2,8 +2,9 @@
 //! what the old store still has from there, blobs from their files, and the rest of what is followed from peers. No peer's head
 //! that is older than one that was verified before is believed.
 //!
-//! Nothing is removed: the old store stays under another name until the person removes it. A rebuild that is killed has made
-//! a store like any other; the same command begins again beside it, and looks at all that were set aside.
+//! Nothing is removed: the old store stays under another name until the person removes it. A rebuild that is killed, or ends on
+//! a full disk, has made a store like any other, in which it is noted; the same command goes on in it, or begins again beside it
+//! when it is damaged too, and looks at all that were set aside.
 
 mod before;
 mod taken;
@@ -18,6 +19,7 @@ use crate::api::{Answer, Code, Event, Failure, Rebuild, Rebuilt, RebuiltFeed};
 use crate::io::clock;
 use crate::io::config;
 use crate::io::dirs::{Dirs, Lock, LockError};
+use crate::io::disk::{Disk, TableRead};
 use crate::io::fault;
 use crate::io::keys::Keys;
 use chrono::{DateTime, NaiveDate};
@@ -27,6 +29,8 @@ use tokio::sync::mpsc;
 
 /// What the name of a store that was set aside begins with; a date comes behind it.
 const SET_ASIDE: &str = "store.broken-";
+/// Noted in a store that is being made again, until all that is on this machine is in it.
+const BEGUN: &[u8] = b"rebuild/begun";
 
 /// Sets the store aside and makes it again.
 pub(super) async fn rebuild(
@@ -37,9 +41,17 @@ pub(super) async fn rebuild(
     let opening = options.clone();
     let opened = tokio::task::spawn_blocking(move || {
         check_files(&opening)?;
-        let mended = mend_files(&opening)?;
-        let set_aside = set_aside(&opening)?;
-        Ok::<_, Failure>((mended, set_aside, Node::open(&opening)?))
+        let (mended, is_begun) = look_at_store(&opening)?;
+        let set_aside = match is_begun {
+            true => {
+                let dirs = super::find_dirs(&opening)?;
+                set_aside_stores(&dirs.store()).into_iter().next()
+            }
+            false => set_aside(&opening)?,
+        };
+        let node = Node::open(&opening)?;
+        node.disk.put_notes([(BEGUN.to_vec(), Vec::new())])?;
+        Ok::<_, Failure>((mended, set_aside, node))
     });
     let (mended, set_aside, node) = opened
         .await
@@ -60,6 +72,9 @@ pub(super) async fn rebuild(
             feed.records = working.disk.held(&feed.feed).count();
         }
         working.adopt()?;
+        if !*stopping.borrow() {
+            working.disk.drop_note(BEGUN)?;
+        }
         Ok::<_, Failure>((own, taken))
     });
     let (own, taken) = here
@@ -100,10 +115,14 @@ fn check_files(options: &Options) -> Result<(), Failure> {
 }
 
 /// Makes authors' files that are damaged again while the store is at hand that has what they lost. A store that does not
-/// open has nothing to give; one that has less than was signed is not set aside before a copy of the file is here.
-fn mend_files(options: &Options) -> Result<Vec<Event>, Failure> {
-    let Ok(node) = Node::open(options) else {
-        return Ok(Vec::new());
+/// open has nothing to give; one that has less than was signed is not set aside before a copy of the file is here. Gives what
+/// is to be told, and whether a rebuild made this store, did not end, and can go on in it.
+fn look_at_store(options: &Options) -> Result<(Vec<Event>, bool), Failure> {
+    let node = match Node::open(options) {
+        Ok(node) => node,
+        // Set aside, it would open no more than here, and nothing would be in its place.
+        Err(failure) if failure.code == Code::OverQuota => return Err(failure),
+        Err(_) => return Ok((Vec::new(), false)),
     };
     let mut told = Vec::new();
     for key in node.keys.list()? {
@@ -114,9 +133,23 @@ fn mend_files(options: &Options) -> Result<Vec<Event>, Failure> {
             Err(_) => {}
         }
     }
-    // Whatever it says, the store is set aside.
+    let is_begun = is_begun(&node) && is_readable(&node.disk);
+    // Whatever it says, the store is set aside, or is opened again.
     let _ = node.close();
-    Ok(told)
+    Ok((told, is_begun))
+}
+
+/// Whether a rebuild made this store and did not end.
+pub(super) fn is_begun(node: &Node) -> bool {
+    matches!(node.disk.note(BEGUN), Ok(Some(_)))
+}
+
+/// Whether all of a store can be read. Reads all of it.
+fn is_readable(disk: &Disk) -> bool {
+    (0..)
+        .map(|place| disk.table_is_readable(place, &|| false))
+        .take_while(|read| !matches!(read, Ok(None)))
+        .all(|read| matches!(read, Ok(Some(TableRead::Whole))))
 }
 
 /// Moves the store away, under the lock. `None`: there was none.

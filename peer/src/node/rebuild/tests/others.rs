@@ -155,3 +155,102 @@ fn older_store_helps_where_the_newest_lost_its_records() {
     let lacking = warned.iter().any(|warning| warning.contains("700 records"));
     assert!(lacking, "{warned:?}");
 }
+
+/// How many stores were set aside.
+fn aside(data: &Path) -> usize {
+    set_aside_stores(&data.join("store")).len()
+}
+
+/// A rebuild began with this store, and was killed.
+fn begin(data: &Path) {
+    let disk = Disk::open(&data.join("store")).unwrap();
+    disk.put_notes([(BEGUN.to_vec(), Vec::new())]).unwrap();
+    disk.close().unwrap();
+}
+
+fn is_told_unfinished(data: &Path) -> bool {
+    match run(&options(data), Call::Doctor).0 {
+        Answer::Diagnosis(found) => found
+            .findings
+            .iter()
+            .any(|finding| finding.kind == "rebuild-unfinished"),
+        answer => panic!("{answer:?}"),
+    }
+}
+
+/// Else a full disk would have one more store on it after each attempt.
+#[test]
+fn rebuild_that_did_not_end_goes_on_in_its_store() {
+    let (folder, feed) = held();
+    let data = folder.path().join("data");
+    let first = data.join("store.broken-2020-02-29");
+    fs::rename(data.join("store"), &first).unwrap();
+    begin(&data);
+    assert!(is_told_unfinished(&data));
+    let (answer, _) = rebuilt(&data);
+    assert_eq!((answer.taken, aside(&data)), (RECORDS, 1));
+    assert_eq!(answer.set_aside, Some(first));
+    assert_eq!(whole(&data, &feed), (RECORDS, FILES));
+    assert!(!is_told_unfinished(&data));
+    // One that ended is set aside as always.
+    assert_eq!(rebuilt(&data).0.taken, RECORDS);
+    assert_eq!(aside(&data), 2);
+}
+
+#[test]
+fn rebuild_that_did_not_end_and_was_damaged_is_set_aside() {
+    let (folder, feed) = held();
+    let data = folder.path().join("data");
+    copy(&data.join("store"), &data.join("store.broken-2020-02-29"));
+    begin(&data);
+    harm(&data, 4, Harm::Byte);
+    let (answer, _) = rebuilt(&data);
+    assert_eq!((answer.taken, aside(&data)), (RECORDS, 2));
+    assert_eq!(whole(&data, &feed), (RECORDS, FILES));
+}
+
+#[test]
+fn own_feed_that_is_there_in_part_goes_on() {
+    let folder = folder();
+    let (options, feed) = own(&folder, b"a");
+    let data = options.data_dir.clone().unwrap();
+    append(&options, [items(5)], |_| ()).unwrap();
+    copy(&data.join("store"), &folder.path().join("part"));
+    append(&options, [items(7), items(3)], |_| ()).unwrap();
+    let sums = || {
+        let node = Node::open(&options).unwrap();
+        let rows = node.disk.rebuild_rows(&feed, &mut |_| ()).unwrap();
+        let held = node.disk.held(&feed).to_bytes();
+        let head = node
+            .disk
+            .head(&feed)
+            .unwrap()
+            .unwrap()
+            .body_bytes()
+            .to_vec();
+        let uses = node.named_by(&Hash::of(b"a")).unwrap().len();
+        node.close().unwrap();
+        (rows, held, head, uses)
+    };
+    let before = sums();
+    for is_behind in [true, false] {
+        fs::rename(
+            data.join("store"),
+            data.join(format!(
+                "store.broken-2020-02-{:02}",
+                28 + usize::from(is_behind)
+            )),
+        )
+        .unwrap();
+        let from = match is_behind {
+            true => folder.path().join("part"),
+            false => data.join("store.broken-2020-02-28"),
+        };
+        copy(&from, &data.join("store"));
+        begin(&data);
+        let (answer, _) = rebuilt(&data);
+        assert_eq!(answer.own[0].error, None);
+        assert_eq!(answer.own[0].records, 17);
+        assert_eq!(sums(), before, "{is_behind}");
+    }
+}
