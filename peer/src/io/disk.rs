@@ -14,6 +14,7 @@ mod commit;
 mod drop;
 mod failure;
 mod heads;
+mod held;
 mod journal;
 mod ledger;
 mod mend;
@@ -164,31 +165,6 @@ impl Disk {
             known: Mutex::default(),
             db,
         })
-    }
-
-    fn load(&self) -> Result<(), StoreError> {
-        let mut known = self.known();
-        for entry in self.feeds.iter() {
-            let (key, value) = entry.into_inner()?;
-            let feed = key.as_ref().try_into().ok().map(FeedKey::kept);
-            let number = value
-                .get(..4)
-                .and_then(|bytes| bytes.try_into().ok())
-                .map(u32::from_be_bytes);
-            let held = value.get(4..).and_then(Runs::from_bytes);
-            let (Some(feed), Some(number), Some(held)) = (feed, number, held) else {
-                return Err(self.damaged("its list of feeds"));
-            };
-            known.insert(
-                feed,
-                Known {
-                    number,
-                    head: None,
-                    held,
-                },
-            );
-        }
-        Ok(())
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<FeedKey, Known>> {

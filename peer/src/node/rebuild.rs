@@ -51,9 +51,9 @@ pub(super) async fn rebuild(
         };
         let node = Node::open(&opening)?;
         node.disk.put_notes([(BEGUN.to_vec(), Vec::new())])?;
-        Ok::<_, Failure>((mended, set_aside, node))
+        Ok::<_, Failure>((mended, set_aside, node, is_begun))
     });
-    let (mended, set_aside, node) = opened
+    let (mended, set_aside, node, is_begun) = opened
         .await
         .map_err(|_| Failure::new(Code::Failed, "the node could not be opened"))??;
     for event in mended {
@@ -67,7 +67,7 @@ pub(super) async fn rebuild(
     let (working, telling, stopping) = (node.clone(), events.clone(), stop.clone());
     let here = tokio::task::spawn_blocking(move || {
         let mut own = own_feeds(&working)?;
-        let taken = taken::take_over(&working, &telling, &stopping)?;
+        let taken = taken::take_over(&working, &telling, &stopping, is_begun)?;
         for feed in own.iter_mut().filter(|feed| feed.error.is_some()) {
             feed.records = working.disk.held(&feed.feed).count();
         }

@@ -20,8 +20,8 @@ pub(super) struct Replayed {
     pub(super) blobs: u64,
 }
 
-/// Replays an author's file into the store; what is there already, of a rebuild that did not end, is not written again. `known`
-/// are heads of this feed that were verified here: each must be one of the file's, or of the list that the file goes on with.
+/// Replays an author's file into the store. `known` are heads of this feed that were verified here: each must be one of the
+/// file's, or of the list that the file goes on with.
 pub(super) fn replay(
     node: &Node,
     feed: &FeedKey,
@@ -44,7 +44,6 @@ fn read(
     let mut last: Option<(Head, Mark)> = None;
     let mut met = vec![false; known.len()];
     let mut failed = None;
-    let here = node.disk.head(feed)?.map_or(0, |head| head.body().length);
     AuthorFile::open(path, feed, None, &mut |frame| {
         if failed.is_some() {
             return;
@@ -74,11 +73,8 @@ fn read(
                         let known = known.body();
                         *met |= (known.length, known.root) == (body.length, body.root);
                     }
-                    // Signed once more, a head has no records of its own.
-                    let is_here =
-                        body.length < here || (body.length == here && !batch.records().is_empty());
                     last = Some((head, mark));
-                    if is_final && !is_here {
+                    if is_final {
                         node.commit_own(&batch).map_err(Failure::from)
                     } else {
                         Ok(())

@@ -133,7 +133,7 @@ impl Disk {
         let mut held = state.held.clone();
         lost.iter().for_each(|run| held.remove(run));
         let mut write = self.db.batch();
-        self.write_held(&mut write, feed, state.number, &held);
+        self.write_held(&mut write, feed, &state.held, &held);
         self.apply(write)?;
         state.held = held;
         Ok(lost.count())
@@ -200,7 +200,7 @@ impl Disk {
                 return Ok(());
             };
             let apart = behind.within(first.start..first.start.saturating_add(APART));
-            next = apart.iter().next_back().map_or(range.end, |run| run.end);
+            next = apart.end();
             if !self.read_apart(number, &apart, unread, visit)? {
                 return Ok(());
             }

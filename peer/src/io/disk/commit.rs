@@ -79,10 +79,14 @@ impl Disk {
         }
         let read = (batch.records(), changes);
         let named = self.write_rows(&mut write, number, read, batch.leaves())?;
-        let mut value = number.to_be_bytes().to_vec();
-        value.extend_from_slice(&state.held.to_bytes());
-        write.insert(&self.feeds, batch.feed().as_bytes(), value);
-        let is_stored = known.contains_key(batch.feed());
+        let none = Runs::new();
+        let before = known.get(batch.feed()).map(|known| &known.held);
+        let is_stored = before.is_some();
+        if !is_stored {
+            self.write_number(&mut write, batch.feed(), number);
+        }
+        let before = before.unwrap_or(&none);
+        self.write_held(&mut write, batch.feed(), before, &state.held);
         self.write_records(&mut write, (number, is_stored), batch.records())?;
         self.apply(write)?;
         known.insert(*batch.feed(), state);

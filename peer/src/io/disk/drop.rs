@@ -6,9 +6,8 @@
 use super::around::unless_damaged;
 use super::{Disk, index_in, key};
 use crate::query;
-use crate::runs::Runs;
 use crate::store::StoreError;
-use fjall::{Iter, Keyspace, OwnedWriteBatch};
+use fjall::{Iter, Keyspace};
 use levada_feed::key::FeedKey;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -88,7 +87,7 @@ impl Disk {
         if count == 0 && held == state.held {
             return Ok(dropped);
         }
-        self.write_held(&mut write, feed, number, &held);
+        self.write_held(&mut write, feed, &state.held, &held);
         self.apply(write)?;
         state.held = held;
         Ok(dropped)
@@ -122,22 +121,10 @@ impl Disk {
             gone.insert(index..index + 1);
         }
         self.write_gone(&mut write, number, &gone);
-        self.write_held(&mut write, feed, number, &held);
+        self.write_held(&mut write, feed, &state.held, &held);
         self.apply(write)?;
         state.held = held;
         Ok(())
-    }
-
-    pub(super) fn write_held(
-        &self,
-        write: &mut OwnedWriteBatch,
-        feed: &FeedKey,
-        number: u32,
-        held: &Runs,
-    ) {
-        let mut value = number.to_be_bytes().to_vec();
-        value.extend_from_slice(&held.to_bytes());
-        write.insert(&self.feeds, feed.as_bytes(), value);
     }
 
     /// Removes entries, some thousands in one write.

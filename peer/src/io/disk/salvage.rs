@@ -332,16 +332,7 @@ impl Disk {
     /// Finds out which feeds are in it, from what can be read.
     fn load_readable(&self, remembered: &dyn Fn(&FeedKey) -> Option<Head>) {
         let mut known = self.known();
-        let entries = self.feeds.iter();
-        for (key, value) in entries.map_while(|entry| entry.into_inner().ok()) {
-            let feed = key.as_ref().try_into().ok().map(FeedKey::kept);
-            let number = value.get(..4).and_then(|bytes| bytes.try_into().ok());
-            let held = value.get(4..).and_then(Runs::from_bytes);
-            if let (Some(feed), Some(number), Some(held)) = (feed, number, held) {
-                let (number, head) = (u32::from_be_bytes(number), None);
-                known.insert(feed, Known { number, head, held });
-            }
-        }
+        known.extend(self.readable_feeds());
         for (number, head) in self.readable_heads() {
             let held = || Runs::of(0..head.body().length);
             let state = known.entry(head.body().feed).or_insert_with(|| Known {

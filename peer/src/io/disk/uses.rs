@@ -307,13 +307,13 @@ impl Disk {
             return Ok(Runs::new());
         };
         let stored = self.uses.get(gone_key(number))?;
-        let runs = stored.map(|bytes| Runs::from_bytes(&bytes));
+        let runs = stored.map(|bytes| Runs::from_note(&bytes));
         runs.unwrap_or_else(|| Some(Runs::new()))
             .ok_or_else(|| self.damaged("its list of retracted records"))
     }
 
     pub(super) fn write_gone(&self, write: &mut OwnedWriteBatch, number: u32, gone: &Runs) {
-        write.insert(&self.uses, gone_key(number), gone.to_bytes());
+        write.insert(&self.uses, gone_key(number), gone.to_note());
     }
 
     /// What the rules above hold of one feed, as prefixes.

@@ -102,20 +102,20 @@ impl Noted {
             walked_ms: number(0)?,
             bytes_left: number(1)?,
             beyond: number(2)?,
-            planned: Runs::from_bytes(planned)?,
-            open: Runs::from_bytes(open)?,
+            planned: Runs::from_note(planned)?,
+            open: Runs::from_note(open)?,
         })
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        let planned = self.planned.to_bytes();
+        let planned = self.planned.to_note();
         let planned_len = u64::try_from(planned.len()).unwrap_or(0);
         let mut bytes = self.basis.0.to_vec();
         for number in [self.walked_ms, self.bytes_left, self.beyond, planned_len] {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
         bytes.extend_from_slice(&planned);
-        bytes.extend_from_slice(&self.open.to_bytes());
+        bytes.extend_from_slice(&self.open.to_note());
         bytes
     }
 

@@ -14,10 +14,10 @@ impl Node {
     pub(super) fn note_before(&self, feed: &FeedKey, held: &Runs) -> Result<(), StoreError> {
         let noted = self.disk.note(&name(feed))?;
         let mut had = noted
-            .and_then(|noted| Runs::from_bytes(&noted))
+            .and_then(|noted| Runs::from_note(&noted))
             .unwrap_or_default();
-        held.iter().for_each(|run| had.insert(run));
-        self.disk.put_notes([(name(feed), had.to_bytes())])
+        had.add(held);
+        self.disk.put_notes([(name(feed), had.to_note())])
     }
 
     /// How many records of a feed the store lacks that one before it had, those aside that were retracted. Until they are here
@@ -28,7 +28,7 @@ impl Node {
         };
         let (held, gone) = (self.disk.held(feed), self.disk.gone(feed)?);
         let mut lacking = 0;
-        for run in Runs::from_bytes(&noted).unwrap_or_default().iter() {
+        for run in Runs::from_note(&noted).unwrap_or_default().iter() {
             for run in held.missing(run) {
                 for run in gone.missing(run) {
                     let retracted = self.disk.retracted(feed, run.clone())?.len();

@@ -1,7 +1,9 @@
 //! Takes over what stores that were set aside still have: records and small blobs, each proven before it is believed.
 //!
 //! All stores beside this one are looked at, the newest first: a rebuild that was killed has set one aside that had less than
-//! the one before it. What is here already is not read again.
+//! the one before it. What is here already is not taken again.
+
+mod along;
 
 use super::set_aside_stores;
 use crate::api::{Event, Failure, Progress};
@@ -27,11 +29,12 @@ use tokio::sync::mpsc;
 const WINDOW_RECORDS: u64 = 512;
 
 /// Takes over from all stores that were set aside. One that cannot be read is told and does not stop the others. Gives
-/// how many records were taken. Blocks.
+/// how many records were taken. With `is_begun` some came before a rebuild was ended. Blocks.
 pub(super) fn take_over(
     node: &Arc<Node>,
     events: &mpsc::Sender<Event>,
     stop: &Stop,
+    is_begun: bool,
 ) -> Result<u64, Failure> {
     let mut taken = 0;
     let claims = node.claims();
@@ -72,6 +75,7 @@ pub(super) fn take_over(
                 salvage: &salvage,
                 feed,
                 claims: &claims,
+                is_begun,
                 is_mended: false,
                 taken: &mut taken,
             };
@@ -110,6 +114,8 @@ struct Taking<'a> {
     salvage: &'a Salvage,
     feed: FeedKey,
     claims: &'a Claims,
+    /// Records are here of which a crash may have kept what they name from coming.
+    is_begun: bool,
     /// Its list was made again from what is left of it, or cannot be.
     is_mended: bool,
     /// Records that were taken.
@@ -135,6 +141,9 @@ impl Taking<'_> {
         let Some(ours) = self.node.disk.head(&self.feed)? else {
             return Ok(());
         };
+        if self.is_begun {
+            self.come_along()?;
+        }
         // Of two heads the shorter one: the list of the longer one proves it too.
         let longer = theirs.body().length > ours.body().length;
         let head = if longer { &ours } else { &theirs };
@@ -362,21 +371,5 @@ impl Taking<'_> {
                 true
             });
         records
-    }
-
-    /// Records are here: the small blobs that they name come along.
-    fn came(&mut self, batch: &Batch, named: &[Hash]) -> Result<(), StoreError> {
-        *self.taken += u64::try_from(batch.records().len()).unwrap_or(0);
-        for hash in named {
-            if self.node.disk.small(hash)?.is_none()
-                && let Ok(Some(bytes)) = self.old().small(hash)
-                && Hash::of(&bytes) == *hash
-            {
-                self.node.disk.put_small([(*hash, bytes.as_slice())])?;
-            }
-            let class = self.node.class_of(self.claims, hash)?;
-            self.node.raise(std::slice::from_ref(hash), class)?;
-        }
-        Ok(())
     }
 }

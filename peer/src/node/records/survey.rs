@@ -44,9 +44,7 @@ impl Survey {
     ) -> Result<(), StoreError> {
         self.held = node.disk.held(feed);
         // What was dropped because it was retracted is not asked for again.
-        for run in node.disk.gone(feed)?.iter() {
-            self.held.insert(run);
-        }
+        self.held.add(&node.disk.gone(feed)?);
         let Some(from) = from else { return Ok(()) };
         if !matches!(wanted, Wanted::Items(_) | Wanted::Since(_)) {
             return Ok(());
@@ -58,9 +56,9 @@ impl Survey {
                 true
             })?;
         }
-        let wanted = self.held.iter().filter(|run| run.end > from);
-        let wanted = wanted.map(|run| run.start.max(from)..run.end);
+        let wanted = self.held.within(from..u64::MAX);
         let new: Vec<_> = wanted
+            .iter()
             .flat_map(|run| self.seen.missing(run).collect::<Vec<_>>())
             .collect();
         for range in new {

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::io::fault::{Form, Plan};
+use std::collections::BTreeSet;
 
 /// Records, long enough for a run of its own.
 const LENGTH: u64 = 3_000;
@@ -193,4 +194,45 @@ fn long_run_that_a_crash_cut_short_is_not_read_and_comes_again() {
             attempt(Some((step, form)));
         }
     }
+}
+
+/// What is held is stored in parts, each by itself.
+#[test]
+fn holes_are_where_they_were_after_each_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut log, feed) = (AuthorLog::new(secret()), secret().feed_key());
+    let mut held = Runs::new();
+    let mut last = 0;
+    let disk = Disk::open(&folder.path().join("store")).unwrap();
+    for time in 1..4 {
+        for at in 0..4_000 {
+            append(&mut log, item(&at.to_string(), None));
+        }
+        disk.commit(&log.sign(time).unwrap()).unwrap();
+        held.insert(last..log.length());
+        last = log.length();
+    }
+    disk.close().unwrap();
+    drop(disk);
+    for (range, step) in [
+        (0..9_000, 2),
+        (4_096..8_192, 1),
+        (11_999..12_000, 1),
+        (10_000..10_100, 3),
+        (0..8_192, 1),
+    ] {
+        let disk = Disk::open(&folder.path().join("store")).unwrap();
+        assert_eq!(disk.held(&feed), held);
+        let gone: BTreeSet<u64> = range.step_by(step).collect();
+        gone.iter().for_each(|at| held.remove(*at..at + 1));
+        disk.drop_retracted(&feed, &gone).unwrap();
+        assert_eq!(disk.held(&feed), held);
+        disk.close().unwrap();
+    }
+    let disk = Disk::open(&folder.path().join("store")).unwrap();
+    assert_eq!(disk.held(&feed), held);
+    disk.purge(&feed).unwrap();
+    drop(disk);
+    let disk = Disk::open(&folder.path().join("store")).unwrap();
+    assert!(disk.held(&feed).is_empty());
 }
