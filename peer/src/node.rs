@@ -213,6 +213,8 @@ struct Node {
     signing: Arc<tokio::sync::Mutex<()>>,
     /// Own feeds of which others were asked since the start.
     asked: Arc<Mutex<BTreeSet<FeedKey>>>,
+    /// Feeds of which all records could be read though the store failed: they are not read once more at each retry.
+    readable: Arc<Mutex<BTreeSet<FeedKey>>>,
     sources: Arc<ReadSources>,
     pins: Arc<ReadPins>,
     /// The pins that were carried out.
@@ -283,6 +285,7 @@ impl Node {
             judging: Arc::default(),
             signing: Arc::default(),
             asked: Arc::default(),
+            readable: Arc::default(),
             sources: Arc::default(),
             pins: Arc::default(),
             applied: Arc::default(),

@@ -126,6 +126,16 @@ fn pages_taken(shelf: &mut Shelf) {
         0,
         withheld.wire(),
     );
+    let mut early = Page::of(&history, 0, 5);
+    early.slots[1] = array(&[bytes(&history.link(1)), uint(5)]);
+    early.slots[2] = array(&[bytes(&history.link(2)), uint(2)]);
+    accept(
+        "page-hint-past-head",
+        "Written anew for a retract that the head does not cover yet; and a hint at no later record: both are left out.",
+        5,
+        0,
+        early.wire(),
+    );
 }
 
 fn pages_refused(shelf: &mut Shelf) {
@@ -235,7 +245,7 @@ fn lists(shelf: &mut Shelf) {
         ("list-full", "accept: A full page with one hash after it.", 513, 0, list(0, 512)),
         ("list-last", "accept: The last page has seven hashes.", 1543, 3, list(1536, 1543)),
         ("list-5-of-7", "accept: The host is ahead of the head: hashes past it are left out.", 5, 0, list(0, 7)),
-        ("list-cut", "static-2: The last hash is cut.", 5, 0, list(0, 7)[..223].to_vec()),
+        ("list-cut", "accept: The last hash is cut, and is past the head.", 5, 0, list(0, 7)[..223].to_vec()),
         ("list-513", "static-2: One hash too many.", 513, 0, list(0, 513)),
         ("list-changed", "static-3: One bit is another.", 1543, 3, changed),
         ("list-rotated", "static-3: The first hash stands behind the last.", 1543, 3, swapped),
@@ -258,7 +268,8 @@ fn tiles(shelf: &mut Shelf) {
         ("tile-3", "accept: Three full pages before the last.", 1543, 0, three.concat()),
         ("tile-1", "accept: One full page, whose value the head brings along.", 513, 0, value(0).to_vec()),
         ("tile-longer", "accept: The host is ahead of the head: values past it are left out.", 1543, 0, longer),
-        ("tile-half", "static-2: Half a value follows.", 1543, 0, [three.concat(), vec![0; 16]].concat()),
+        ("tile-half", "accept: Half a value follows, past the head.", 1543, 0, [three.concat(), vec![0; 16]].concat()),
+        ("tile-256-and-half", "static-2: Half a value follows all that a tile may have.", 1543, 0, vec![7; 256 * 32 + 16]),
         ("tile-257", "static-2: One value too many.", 1543, 0, vec![7; 257 * 32]),
         ("tile-changed", "static-3: One bit of the last value is another.", 1543, 0, changed),
         ("tile-swapped", "static-3: Two values stand in each other's place.", 1543, 0, [three[1], three[0], three[2]].concat()),

@@ -50,7 +50,15 @@ pub(super) async fn sync_all(
     let started = clock::tick();
     let mut done = sync_once(node, source, look, events.clone(), stop.clone()).await;
     let is_of_store = |failure: &Failure| failure.hint.as_deref() == Some(REBUILD);
-    if done.as_ref().is_err_and(is_of_store) && let_go(node, source, &events).await? {
+    let is_first = |node: &Node| {
+        let readable = node.readable.lock();
+        let readable = readable.expect("nobody panics while holding this lock");
+        look == Look::All || !readable.contains(&source.feed)
+    };
+    if done.as_ref().is_err_and(is_of_store)
+        && is_first(node)
+        && let_go(node, source, &events, &stop).await?
+    {
         done = sync_once(node, source, look, events, stop).await;
     }
     let ms = clock::since(started).as_millis();
@@ -75,14 +83,19 @@ async fn let_go(
     node: &Arc<Node>,
     source: &Source,
     events: &mpsc::Sender<Event>,
+    stop: &Stop,
 ) -> Result<bool, Failure> {
-    let (looking, feed) = (node.clone(), source.feed);
+    let (looking, feed, stop) = (node.clone(), source.feed, stop.clone());
     let lost = blocking(move || {
-        let lost = looking.disk.let_go_unreadable(&feed)?;
+        let lost = looking.disk.let_go_unreadable(&feed, &|| *stop.borrow())?;
         if lost > 0 {
             // For `doctor`: who syncs by itself is heard by nobody.
             let names = (super::verify::UNREADABLE.to_vec(), b"records".to_vec());
             looking.disk.put_notes([names])?;
+        } else if !*stop.borrow() {
+            let readable = looking.readable.lock();
+            let mut readable = readable.expect("nobody panics while holding this lock");
+            readable.insert(feed);
         }
         Ok(lost)
     })

@@ -79,7 +79,7 @@ impl Scene {
 }
 
 /// Parts of a journal that is cut at each of them.
-const PARTS: u64 = 12;
+const PARTS: u64 = 60;
 const BROKEN: &[&str] = &["store: the store does not open", "levada rebuild"];
 const BEHIND: &str = "records that were here before";
 

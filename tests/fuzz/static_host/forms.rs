@@ -35,11 +35,13 @@ fn marker(bytes: &[u8]) {
 }
 
 fn hashes(bytes: &[u8], max: u64) {
-    let is_fit = bytes.len().is_multiple_of(32) && bytes.len() as u64 / 32 <= max;
+    let is_fit = bytes.len() as u64 <= max * 32;
     match read_hashes(bytes, max) {
         Ok(hashes) => {
             let again: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();
-            assert!(is_fit && again == bytes);
+            // A last one that is cut is as if it were not there.
+            let whole = bytes.len() / 32 * 32;
+            assert!(is_fit && again == bytes[..whole]);
         }
         Err(reject) => {
             assert!(!is_fit && matches!(reject, Reject::StaticCount { .. }));

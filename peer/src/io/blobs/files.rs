@@ -217,12 +217,15 @@ pub(super) fn size_of(path: &Path) -> Result<Option<u64>, StoreError> {
     }
 }
 
-/// A copy that shares its blocks with the file at `from`. Fails where the file system cannot, or not between these places.
+/// A copy that shares its blocks with the file at `from`, durable. Fails where the file system cannot, or not between these
+/// places.
 pub(super) fn reflink(from: &Path, folder: &Path) -> io::Result<TempPath> {
     let made = fault::step(folder, || {
         tempfile::Builder::new().make_in(folder, |to| reflink_copy::reflink(from, to))
     })?;
-    Ok(made.into_temp_path())
+    let shared = made.into_temp_path();
+    File::open(&shared).and_then(|file| fault::sync_data(folder, &file))?;
+    Ok(shared)
 }
 
 /// Positions of visited pairs as runs that lie together in the outboard.

@@ -108,17 +108,25 @@ impl Disk {
     }
 
     /// Records of a feed that cannot be read are not held any more, so that they are asked for again. Nothing is removed. Gives
-    /// how many. Reads all records of the feed.
+    /// how many. Reads all records of the feed; when it is stopped, nothing changes.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn let_go_unreadable(&self, feed: &FeedKey) -> Result<u64, StoreError> {
+    pub fn let_go_unreadable(
+        &self,
+        feed: &FeedKey,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<u64, StoreError> {
         let held = self.held(feed);
-        let mut readable = Runs::new();
+        let (mut readable, mut goes_on) = (Runs::new(), true);
         self.records_around(feed, 0..u64::MAX, &mut |index, _| {
             readable.insert(index..index + 1);
-            true
+            goes_on = !index.is_multiple_of(APART) || !is_stopped();
+            goes_on
         })?;
+        if !goes_on {
+            return Ok(0);
+        }
         let mut lost = Runs::new();
         for run in held.iter() {
             readable.missing(run).for_each(|run| lost.insert(run));

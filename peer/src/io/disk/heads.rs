@@ -6,6 +6,9 @@ use levada_feed::head::Head;
 use levada_feed::key::FeedKey;
 use std::sync::Arc;
 
+/// Times of heads written together.
+const SEEN_AT_ONCE: usize = 10_000;
+
 impl Disk {
     /// The highest head that was verified.
     ///
@@ -76,18 +79,26 @@ impl Disk {
     ///
     /// # Errors
     /// Those of the database.
-    pub fn put_seen(&self, feed: &FeedKey, seen: &[(u64, u64)]) -> Result<(), StoreError> {
+    pub fn put_seen(
+        &self,
+        feed: &FeedKey,
+        seen: impl Iterator<Item = (u64, u64)>,
+    ) -> Result<(), StoreError> {
         let Some(number) = self.number(feed) else {
             return Ok(());
         };
         let mut write = self.db.batch();
         for (length, time) in seen {
-            let name = key(number, *length);
+            let name = key(number, length);
             let known = self.seen.get(name)?;
             let known =
                 known.and_then(|known| known.as_ref().try_into().ok().map(u64::from_be_bytes));
-            if known.is_none_or(|known| known > *time) {
+            if known.is_none_or(|known| known > time) {
                 write.insert(&self.seen, name, time.to_be_bytes());
+            }
+            if write.len() >= SEEN_AT_ONCE {
+                let full = std::mem::replace(&mut write, self.db.batch());
+                self.apply(full)?;
             }
         }
         self.apply(write)

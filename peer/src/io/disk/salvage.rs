@@ -121,19 +121,15 @@ impl Salvage {
     }
 
     /// When heads of a feed were first seen: their lengths, each with a time in Unix milliseconds, as far as it can be read.
-    #[must_use]
-    pub fn seen(&self, feed: &FeedKey) -> Vec<(u64, u64)> {
-        let Some(number) = self.disk.number(feed) else {
-            return Vec::new();
-        };
-        let entries = self.disk.seen.prefix(number.to_be_bytes());
+    pub fn seen(&self, feed: &FeedKey) -> impl Iterator<Item = (u64, u64)> {
+        let number = self.disk.number(feed);
+        let entries = number.map(|number| self.disk.seen.prefix(number.to_be_bytes()));
+        let entries = entries.into_iter().flatten();
         let entries = entries.map_while(|entry| entry.into_inner().ok());
-        entries
-            .filter_map(|(key, value)| {
-                let time = value.as_ref().try_into().ok().map(u64::from_be_bytes)?;
-                Some((super::index_in(&key)?, time))
-            })
-            .collect()
+        entries.filter_map(|(key, value)| {
+            let time = value.as_ref().try_into().ok().map(u64::from_be_bytes)?;
+            Some((super::index_in(&key)?, time))
+        })
     }
 
     /// Removes the copy.

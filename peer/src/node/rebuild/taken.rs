@@ -210,7 +210,7 @@ impl Taking<'_> {
         let node = self.node;
         let named = node.judging(&feed, |_| {
             let named = node.disk.commit(&batch)?;
-            node.disk.put_seen(&feed, &seen)?;
+            node.disk.put_seen(&feed, seen)?;
             node.remember_head(batch.head())?;
             Ok(named)
         })?;
