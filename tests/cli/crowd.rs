@@ -6,11 +6,16 @@ use levada_tests::noise;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 
-/// What those in the crowd say, and how many of them say each.
+/// What those in the crowd say.
 const KINDS: usize = 13;
-const EACH: usize = 50;
+/// How many of them come at most.
+const CROWD_MAX: usize = 5_000;
+/// Where they come from: blocks of addresses, of which each gets a part of what there is, and none where the follower is.
+const BLOCKS: usize = 3;
+/// Files that this process needs for other things.
+const OTHER_FILES: usize = 200;
 /// What the node may take at most, with all of them.
-const MEMORY_KIB_MAX: u64 = 200 << 10;
+const MEMORY_KIB_MAX: u64 = 256 << 10;
 const LOG_BYTES_MAX: usize = 200 << 10;
 const LARGE_BYTES: usize = 3_000_000;
 /// Bytes of requests that are pushed at a node that is never listened to, in pieces.
@@ -45,6 +50,26 @@ fn sayings(key: &str) -> [Vec<u8>; KINDS] {
     ]
 }
 
+/// As many as this process may have connections.
+fn crowd() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let files = limit.map_or(CROWD_MAX, |files| usize::try_from(files).unwrap());
+    CROWD_MAX.min(files - OTHER_FILES)
+}
+
+/// One of them.
+fn come(from: usize, to: &str) -> TcpStream {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let connecting = async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        let from = format!("127.0.{}.1:0", 7 + from % BLOCKS);
+        socket.bind(from.parse().unwrap()).unwrap();
+        socket.connect(to.parse().unwrap()).await.unwrap()
+    };
+    let connected = runtime.enable_io().build().unwrap().block_on(connecting);
+    connected.into_std().unwrap()
+}
+
 /// A number of `/proc/PID/status`.
 fn memory_kib(running: &Running, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", running.id())).unwrap();
@@ -76,9 +101,8 @@ fn honest_follower_is_served_in_a_crowd_and_memory_and_log_stay_bounded() {
     let key = &link["levada:".len()..link.find('?').unwrap()];
 
     let mut crowd = Vec::new();
-    for (at, saying) in sayings(key).iter().cycle().take(KINDS * EACH).enumerate() {
-        let mut one = TcpStream::connect(address).unwrap();
-        one.set_nonblocking(true).unwrap();
+    for (at, saying) in sayings(key).iter().cycle().take(self::crowd()).enumerate() {
+        let mut one = come(at, address);
         // It may be refused before all was said, and then nothing more is heard.
         let _ = one.write(saying);
         if at % 7 == 0 {

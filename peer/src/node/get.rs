@@ -49,7 +49,7 @@ pub(super) async fn get(
         purpose: Purpose::Get,
         target: args.target,
     };
-    wanted.run(node, &events, stop.clone()).await?;
+    let open = wanted.run(node, &events, stop.clone()).await?;
     let (reading, hash) = (node.clone(), file.hash);
     let is_whole = range == (0..file.size);
     let to = output.clone();
@@ -59,6 +59,7 @@ pub(super) async fn get(
         None => send_range(&reading, &hash, range, &events, &stop),
     });
     let size = sent.await.map_err(|_| interrupted())??;
+    drop(open);
     Ok(Answer::Written(Written {
         feed,
         index: Some(index),
@@ -181,13 +182,13 @@ pub(super) struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
-    /// Brings the bytes here if they are not.
+    /// Brings the bytes here if they are not. What it gives, if anything, keeps the blob open for who reads it next.
     pub(super) async fn run(
         self,
         node: &Arc<Node>,
         events: &mpsc::Sender<Event>,
         stop: Stop,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Arc<MediaFetch>>, Failure> {
         let Self {
             feed,
             file,
@@ -202,7 +203,7 @@ impl Fetch<'_> {
             Ok(reader.is_some_and(|reader| reader.holds(&wanted)))
         });
         if is_here.await.map_err(|error| of_sync(&error))? {
-            return Ok(());
+            return Ok(None);
         }
         let source = node.source_of(&feed);
         let via = source.map_or_else(|| node.mirrors(&feed), |source| node.peers_of(&source));
@@ -240,7 +241,7 @@ impl Fetch<'_> {
             fetch.large(&blob, Some(range)).await
         };
         match came {
-            Ok(true) => Ok(()),
+            Ok(true) => Ok(Some(fetch)),
             Ok(false) => Err(not_here()),
             Err(SyncError::NoRoom(no_room)) => {
                 let message = format!("{name}: {}", no_room.words());

@@ -13,6 +13,7 @@ use super::records::{SyncError, blocking, unless_stopped};
 use super::room::{Coming, NoRoom, Purpose};
 use crate::api::{Event, Progress};
 use crate::frame::{self, Ask, BATCH_BYTES_MAX};
+use crate::io::blobs::Partial;
 use crate::io::client::{AskError, Remote};
 use crate::io::clock;
 use bytes::Bytes;
@@ -75,6 +76,8 @@ pub(super) struct MediaFetch {
     events: mpsc::Sender<Event>,
     stop: super::Stop,
     came: Came,
+    /// What was fetched for somebody who reads it next: opened once, and not again for each look at it.
+    open: Mutex<Option<Arc<Partial>>>,
 }
 
 /// What is expected as far as it is known, and what has come so far.
@@ -107,6 +110,7 @@ impl MediaFetch {
             events,
             stop,
             came: Came::default(),
+            open: Mutex::default(),
         })
     }
 

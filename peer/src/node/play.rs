@@ -97,7 +97,7 @@ async fn read(
     let _held = node.hold(file.hash);
     let target = format!("{}/{}", node.nickname(&title.feed), title.index);
     let mut from = range.start;
-    let mut step = FIRST_BYTES;
+    let (mut step, mut open) = (FIRST_BYTES, None);
     while from < range.end {
         let window = from..range.end.min(from.saturating_add(step));
         let fetch = Fetch {
@@ -109,7 +109,8 @@ async fn read(
             target: &target,
         };
         // A player that goes elsewhere stops it, and what it did not use of its room is given back.
-        fetch.run(&node, &events, stop.clone()).await?;
+        let came = fetch.run(&node, &events, stop.clone()).await?;
+        open = came.or(open);
         let (reading, sending, stop) = (node.clone(), events.clone(), stop.clone());
         let part = window.clone();
         let sent = tokio::task::spawn_blocking(move || {
@@ -119,5 +120,6 @@ async fn read(
         from = window.end;
         step = step.saturating_mul(2).min(WINDOW_BYTES_MAX);
     }
+    drop(open);
     Ok(())
 }

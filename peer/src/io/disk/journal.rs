@@ -10,7 +10,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::io::fault;
+use crate::io::{fault, whole};
 use crate::store::StoreError;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -66,8 +66,11 @@ impl Journal {
         match is_made {
             false if files.is_empty() => return Ok(Self::Spare),
             false => return Err(damaged("the file with its version is gone")),
-            true if take_mark(store)? => return Ok(Self::Spare),
+            true if files.is_empty() && store.join(CLOSED).exists() => begin_again(store)?,
             true => {}
+        }
+        if take_mark(store)? {
+            return Ok(Self::Spare);
         }
         let (Some((oldest, _)), Some((newest, _))) = (files.first(), files.last()) else {
             return Err(damaged("its journal is gone"));
@@ -124,6 +127,17 @@ fn take_mark(store: &Path) -> Result<bool, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(StoreError::file(&path, "removing")(error)),
     }
+}
+
+/// Makes an empty journal for a store that needs none of what it had: without any file the database counts its writes from
+/// nothing, and sees nothing of what tables have.
+fn begin_again(store: &Path) -> Result<(), StoreError> {
+    tracing::info!(?store, "the journal is gone; tables have all of it");
+    // Not the first one: that has something in it once there are tables.
+    let path = store.join("1.jnl");
+    fault::step(&path, || File::create_new(&path))
+        .and_then(|_| whole::sync_folder(store))
+        .map_err(StoreError::file(&path, "making"))
 }
 
 /// The files of the journal, the newest last. Other names are the database's to refuse.

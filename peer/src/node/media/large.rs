@@ -7,7 +7,7 @@ use crate::frame::Ask;
 use crate::io::blobs::{Held, Partial, ReceiveError};
 use crate::io::client::{AskError, Remote, Transfer, Unreachable};
 use crate::node::records::{SyncError, blocking, unless_stopped};
-use crate::node::room::Holding;
+use crate::node::room::{Holding, Purpose};
 use bytes::Bytes;
 use levada_feed::hash::Hash;
 use levada_feed::tree::{Shape, check_slice};
@@ -115,6 +115,10 @@ impl MediaFetch {
                 reject,
             })
         };
+        if self.purpose == Purpose::Get {
+            let open = self.open.lock();
+            *open.expect("nobody panics while holding this lock") = Some(partial.clone());
+        }
         let shape = Shape::of_blob(partial.size()).map_err(rejected)?;
         let bytes = bytes.unwrap_or(0..partial.size());
         let wanted = shape

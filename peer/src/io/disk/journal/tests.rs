@@ -102,7 +102,15 @@ fn store_that_was_closed_needs_no_journal_until_it_is_opened_again() {
             Some(size) => cut(&path, size),
             None => std::fs::remove_file(&path).unwrap(),
         }
-        assert_eq!(notes(&open(&folder).unwrap()), 100);
+        let disk = open(&folder).unwrap();
+        assert_eq!((notes(&disk), disk.notes.iter().count()), (100, 100));
+        put(&disk, 0);
+        put(&disk, 100);
+        drop(disk);
+        // What was written since is newer than what was there.
+        let disk = open(&folder).unwrap();
+        assert_eq!(disk.notes.iter().count(), 101, "{size:?}");
+        assert!(disk.notes.tree.get_highest_seqno() > Some(100), "{size:?}");
     }
     // It was opened, and is not closed.
     let folder = killed(|_| {});
