@@ -114,16 +114,16 @@ impl Disk {
         Self::open_at(path, cache_bytes)
     }
 
-    /// Damaged bytes meet assertions of the database too: they end the opening, not the process.
     fn open_at(path: &Path, cache_bytes: Option<u64>) -> Result<Self, StoreError> {
         let journal = Journal::look(path)?;
-        let opening = AssertUnwindSafe(|| Self::open_tables(path, cache_bytes));
-        let disk = catch_unwind(opening).unwrap_or_else(|_| {
-            Err(StoreError::Damaged {
-                path: path.to_owned(),
-                what: "its database cannot be read".into(),
-            })
-        })?;
+        let disk = match Self::open_caught(path, cache_bytes) {
+            // What is in tables too need not be read.
+            Err(_) if journal == Journal::Closed && journal::is_broken(path)? => {
+                journal::begin_again(path)?;
+                Self::open_caught(path, cache_bytes)?
+            }
+            opened => opened?,
+        };
         let highest = |table: &Keyspace| table.tree.get_highest_persisted_seqno();
         if !disk
             .journaled()
@@ -133,9 +133,21 @@ impl Disk {
         {
             return Err(disk.damaged("its tables are newer than its journal"));
         }
+        journal::take_mark(path)?;
         disk.load()?;
         disk.load_totals()?;
         Ok(disk)
+    }
+
+    /// Damaged bytes meet assertions of the database too: they end the opening, not the process.
+    fn open_caught(path: &Path, cache_bytes: Option<u64>) -> Result<Self, StoreError> {
+        let opening = AssertUnwindSafe(|| Self::open_tables(path, cache_bytes));
+        catch_unwind(opening).unwrap_or_else(|_| {
+            Err(StoreError::Damaged {
+                path: path.to_owned(),
+                what: "its database cannot be read".into(),
+            })
+        })
     }
 
     fn open_tables(path: &Path, cache_bytes: Option<u64>) -> Result<Self, StoreError> {

@@ -36,8 +36,10 @@ const CLOSED: &str = "closed";
 /// What the journal of a store holds.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Journal {
-    /// Nothing that is not in tables too: the store was closed, or is not made yet.
+    /// Nothing: the store is not made yet.
     Spare,
+    /// Nothing that is not in tables too: the store was closed.
+    Closed,
     /// What tables may lack.
     Needed {
         /// The number of the newest batch.
@@ -66,11 +68,13 @@ impl Journal {
         match is_made {
             false if files.is_empty() => return Ok(Self::Spare),
             false => return Err(damaged("the file with its version is gone")),
-            true if files.is_empty() && store.join(CLOSED).exists() => begin_again(store)?,
+            true if store.join(CLOSED).exists() => {
+                if files.is_empty() {
+                    begin_again(store)?;
+                }
+                return Ok(Self::Closed);
+            }
             true => {}
-        }
-        if take_mark(store)? {
-            return Ok(Self::Spare);
         }
         let (Some((oldest, _)), Some((newest, _))) = (files.first(), files.last()) else {
             return Err(damaged("its journal is gone"));
@@ -98,7 +102,7 @@ impl Journal {
     /// after the journal is on the disk, so that only damage makes one newer than the journal.
     pub(super) fn covers(&self, table: Option<u64>) -> bool {
         match (self, table) {
-            (Self::Spare, _) | (_, None) => true,
+            (Self::Spare | Self::Closed, _) | (_, None) => true,
             (
                 Self::Needed {
                     last: Some(last), ..
@@ -111,33 +115,51 @@ impl Journal {
     }
 }
 
-/// Notes that all of the journal is in tables. Nothing is synced: a note that stays although the store was opened since hides
-/// damage for once, and makes none.
+/// Notes that all of the journal is in tables.
 pub(super) fn put_mark(store: &Path) {
     let path = store.join(CLOSED);
     // Without the note the journal is looked at.
     let _ = fault::step(&path, || std::fs::write(&path, b""));
 }
 
-/// Takes the note away, because the journal will have more. Says whether it was there.
-fn take_mark(store: &Path) -> Result<bool, StoreError> {
+/// Takes the note away, because the journal will have more; durably, before it has.
+pub(super) fn take_mark(store: &Path) -> Result<(), StoreError> {
     let path = store.join(CLOSED);
     match fault::step(&path, || std::fs::remove_file(&path)) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(StoreError::file(&path, "removing")(error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        removed => removed.map_err(StoreError::file(&path, "removing"))?,
     }
+    whole::sync_folder(store).map_err(StoreError::file(store, "syncing the folder"))
 }
 
-/// Makes an empty journal for a store that needs none of what it had: without any file the database counts its writes from
-/// nothing, and sees nothing of what tables have.
-fn begin_again(store: &Path) -> Result<(), StoreError> {
-    tracing::info!(?store, "the journal is gone; tables have all of it");
+/// Whether a journal is not as it was written.
+pub(super) fn is_broken(store: &Path) -> Result<bool, StoreError> {
+    for (_, path) in files(store)? {
+        let found = read(&path).map_err(StoreError::file(&path, "reading"))?;
+        if found.broken_at.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Puts an empty journal in the place of all that a closed store has, which tables have too: without any file the database
+/// counts its writes from nothing, and sees nothing of what tables have.
+pub(super) fn begin_again(store: &Path) -> Result<(), StoreError> {
+    tracing::info!(
+        ?store,
+        "the journal is damaged or gone; tables have all of it"
+    );
+    let files = files(store)?;
     // Not the first one: that has something in it once there are tables.
-    let path = store.join("1.jnl");
-    fault::step(&path, || File::create_new(&path))
-        .and_then(|_| whole::sync_folder(store))
-        .map_err(StoreError::file(&path, "making"))
+    let newest = files.last().map_or(0, |(number, _)| *number);
+    let path = store.join(format!("{}.jnl", newest + 1));
+    fault::step(&path, || File::create_new(&path)).map_err(StoreError::file(&path, "making"))?;
+    for (_, old) in files {
+        fault::step(&old, || std::fs::remove_file(&old))
+            .map_err(StoreError::file(&old, "removing"))?;
+    }
+    whole::sync_folder(store).map_err(StoreError::file(store, "syncing the folder"))
 }
 
 /// The files of the journal, the newest last. Other names are the database's to refuse.

@@ -8,6 +8,7 @@ use crate::api::{Failure, Finding};
 use crate::io::clock;
 use crate::io::disk::Disk;
 use crate::node::Node;
+use crate::node::rebuild::is_begun;
 use crate::node::words::short;
 use crate::sources::Source;
 use crate::store::StoreError;
@@ -80,7 +81,8 @@ fn lost(node: &Node, source: &Source, found: &mut Vec<Finding>) -> Result<(), Fa
         ));
     }
     let lacking = node.lacking_before(&source.feed)?;
-    if lacking > 0 {
+    // While a rebuild has not ended it is not known which these are.
+    if lacking > 0 && !is_begun(node) {
         found.push(finding(
             "records-lacking",
             format!("{nickname}: {lacking} records that an older store had are not here"),

@@ -92,16 +92,48 @@ fn all_of_a_journal_is_read() {
     assert_eq!(none, Journal::Spare);
 }
 
+/// What becomes of a journal.
+#[derive(Clone, Copy, Debug)]
+enum Harm {
+    Gone,
+    Cut(usize),
+    /// One bit, so many thousandths in.
+    Bit(usize),
+    /// So many bytes from 20,000 on are these.
+    Bytes(usize, u8),
+}
+
+const HARMS: [Harm; 10] = [
+    Harm::Gone,
+    Harm::Cut(0),
+    Harm::Cut(20_000),
+    Harm::Bit(0),
+    Harm::Bit(100),
+    Harm::Bit(500),
+    Harm::Bit(900),
+    Harm::Bytes(300, 0),
+    Harm::Bytes(20_000, 0),
+    Harm::Bytes(2_000, 0xa5),
+];
+
+fn harm_journal(path: &Path, harm: Harm) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    match harm {
+        Harm::Gone => return std::fs::remove_file(path).unwrap(),
+        Harm::Cut(size) => bytes.truncate(size),
+        Harm::Bit(at) => bytes[end * at / 1_000] ^= 4,
+        Harm::Bytes(count, byte) => bytes[20_000..20_000 + count].fill(byte),
+    }
+    std::fs::write(path, bytes).unwrap();
+}
+
 #[test]
 fn store_that_was_closed_needs_no_journal_until_it_is_opened_again() {
-    for size in [Some(0), Some(20_000), None] {
+    for harm in HARMS {
         let folder = killed(|_| {});
         open(&folder).unwrap().close().unwrap();
-        let path = folder.path().join("store/0.jnl");
-        match size {
-            Some(size) => cut(&path, size),
-            None => std::fs::remove_file(&path).unwrap(),
-        }
+        harm_journal(&folder.path().join("store/0.jnl"), harm);
         let disk = open(&folder).unwrap();
         assert_eq!((notes(&disk), disk.notes.iter().count()), (100, 100));
         put(&disk, 0);
@@ -109,8 +141,8 @@ fn store_that_was_closed_needs_no_journal_until_it_is_opened_again() {
         drop(disk);
         // What was written since is newer than what was there.
         let disk = open(&folder).unwrap();
-        assert_eq!(disk.notes.iter().count(), 101, "{size:?}");
-        assert!(disk.notes.tree.get_highest_seqno() > Some(100), "{size:?}");
+        assert_eq!(disk.notes.iter().count(), 101, "{harm:?}");
+        assert!(disk.notes.tree.get_highest_seqno() > Some(100), "{harm:?}");
     }
     // It was opened, and is not closed.
     let folder = killed(|_| {});
