@@ -22,6 +22,7 @@ use crate::io::dirs::{Dirs, Lock, LockError};
 use crate::io::disk::{Disk, TableRead};
 use crate::io::fault;
 use crate::io::keys::Keys;
+use crate::store::StoreError;
 use chrono::{DateTime, NaiveDate};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,8 +30,12 @@ use tokio::sync::mpsc;
 
 /// What the name of a store that was set aside begins with; a date comes behind it.
 const SET_ASIDE: &str = "store.broken-";
-/// Noted in a store that is being made again, until all that is on this machine is in it.
+/// Noted in a store that is being made again, until that has ended and the store was closed: how far it is.
 const BEGUN: &[u8] = b"rebuild/begun";
+/// Not all that is on this machine may be in the store.
+const OF_HERE: &[u8] = b"here";
+/// That is done, and peers are asked.
+const OF_PEERS: &[u8] = b"peers";
 
 /// Sets the store aside and makes it again.
 pub(super) async fn rebuild(
@@ -38,10 +43,10 @@ pub(super) async fn rebuild(
     events: &mpsc::Sender<Event>,
     stop: Stop,
 ) -> Result<(), Failure> {
-    let opening = options.clone();
+    let (opening, stopped) = (options.clone(), stop.clone());
     let opened = tokio::task::spawn_blocking(move || {
         check_files(&opening)?;
-        let (mended, is_begun) = look_at_store(&opening)?;
+        let (mended, is_begun) = look_at_store(&opening, &stopped)?;
         let set_aside = match is_begun {
             true => {
                 let dirs = super::find_dirs(&opening)?;
@@ -50,7 +55,7 @@ pub(super) async fn rebuild(
             false => set_aside(&opening)?,
         };
         let node = Node::open(&opening)?;
-        node.disk.put_notes([(BEGUN.to_vec(), Vec::new())])?;
+        note(&node, OF_HERE)?;
         Ok::<_, Failure>((mended, set_aside, node, is_begun))
     });
     let (mended, set_aside, node, is_begun) = opened
@@ -73,20 +78,29 @@ pub(super) async fn rebuild(
         }
         working.adopt()?;
         if !*stopping.borrow() {
-            working.disk.drop_note(BEGUN)?;
+            note(&working, OF_PEERS)?;
         }
         Ok::<_, Failure>((own, taken))
     });
-    let (own, taken) = here
+    let here = here
         .await
-        .map_err(|_| Failure::new(Code::Failed, "the work ended unexpectedly"))??;
-    rebuilt.own = own;
-    rebuilt.taken = taken;
+        .map_err(|_| Failure::new(Code::Failed, "the work ended unexpectedly"))?;
+    if let Err(failure) = &here
+        && failure.code != Code::OverQuota
+    {
+        // Who goes on here would fail again. Where nothing more can be written it stays as it is.
+        let _ = node.disk.drop_note(BEGUN);
+    }
+    (rebuilt.own, rebuilt.taken) = here?;
     let done = followed(&node, &mut rebuilt, events, &stop).await;
-    let closing = node.clone();
+    let (closing, is_done) = (node.clone(), matches!(done, Ok(true)));
     let counted = tokio::task::spawn_blocking(move || {
         let blobs = closing.blobs.totals();
         closing.close()?;
+        if is_done {
+            closing.disk.drop_note(BEGUN)?;
+            closing.disk.close()?;
+        }
         blobs
     });
     let counted = counted
@@ -117,7 +131,7 @@ fn check_files(options: &Options) -> Result<(), Failure> {
 /// Makes authors' files that are damaged again while the store is at hand that has what they lost. A store that does not
 /// open has nothing to give; one that has less than was signed is not set aside before a copy of the file is here. Gives what
 /// is to be told, and whether a rebuild made this store, did not end, and can go on in it.
-fn look_at_store(options: &Options) -> Result<(Vec<Event>, bool), Failure> {
+fn look_at_store(options: &Options, stop: &Stop) -> Result<(Vec<Event>, bool), Failure> {
     let node = match Node::open(options) {
         Ok(node) => node,
         // Set aside, it would open no more than here, and nothing would be in its place.
@@ -133,10 +147,15 @@ fn look_at_store(options: &Options) -> Result<(Vec<Event>, bool), Failure> {
             Err(_) => {}
         }
     }
-    let is_begun = is_begun(&node) && is_readable(&node.disk);
+    let is_begun = is_begun(&node) && is_readable(&node.disk, stop)?;
     // Whatever it says, the store is set aside, or is opened again.
     let _ = node.close();
     Ok((told, is_begun))
+}
+
+/// Notes how far a rebuild is.
+fn note(node: &Node, how_far: &[u8]) -> Result<(), StoreError> {
+    node.disk.put_notes([(BEGUN.to_vec(), how_far.to_vec())])
 }
 
 /// Whether a rebuild made this store and did not end.
@@ -144,12 +163,28 @@ pub(super) fn is_begun(node: &Node) -> bool {
     matches!(node.disk.note(BEGUN), Ok(Some(_)))
 }
 
+impl Node {
+    /// Whether a rebuild made this store and did not take over all that is on this machine: what it lacks may say that a blob is
+    /// one's own or pinned.
+    pub(super) fn lacks_of_here(&self) -> Result<bool, StoreError> {
+        Ok(self
+            .disk
+            .note(BEGUN)?
+            .is_some_and(|how_far| how_far == OF_HERE))
+    }
+}
+
 /// Whether all of a store can be read. Reads all of it.
-fn is_readable(disk: &Disk) -> bool {
-    (0..)
-        .map(|place| disk.table_is_readable(place, &|| false))
-        .take_while(|read| !matches!(read, Ok(None)))
-        .all(|read| matches!(read, Ok(Some(TableRead::Whole))))
+fn is_readable(disk: &Disk, stop: &Stop) -> Result<bool, Failure> {
+    for place in 0.. {
+        match disk.table_is_readable(place, &|| *stop.borrow())? {
+            None => break,
+            Some(TableRead::Whole) => {}
+            Some(TableRead::Damaged(_)) => return Ok(false),
+            Some(TableRead::Stopped) => return Err(super::output::interrupted()),
+        }
+    }
+    Ok(true)
 }
 
 /// Moves the store away, under the lock. `None`: there was none.
@@ -240,16 +275,18 @@ fn own_feeds(node: &Node) -> Result<Vec<RebuiltFeed>, Failure> {
     Ok(feeds)
 }
 
-/// What is followed, from peers; blobs that are on disk are found there.
+/// What is followed, from peers; blobs that are on disk are found there. Says whether all were asked
+/// and the disk had room.
 async fn followed(
     node: &Arc<Node>,
     rebuilt: &mut Rebuilt,
     events: &mpsc::Sender<Event>,
     stop: &Stop,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
+    let mut is_full = false;
     for source in node.sources()?.list() {
         if *stop.borrow() {
-            return Ok(());
+            return Ok(false);
         }
         let synced = super::sync::sync_source(
             node,
@@ -261,7 +298,10 @@ async fn followed(
         .await;
         let error = match synced {
             Ok(synced) => synced.error,
-            Err(failure) => Some(failure.message),
+            Err(failure) => {
+                is_full |= failure.code == Code::OverQuota;
+                Some(failure.message)
+            }
         };
         rebuilt.followed.push(RebuiltFeed {
             feed: source.feed,
@@ -270,7 +310,7 @@ async fn followed(
             error,
         });
     }
-    Ok(())
+    Ok(!is_full && !*stop.borrow())
 }
 
 /// `rebuild --index`: rows again from the records, in the store that is open.
@@ -305,7 +345,7 @@ pub(super) async fn in_place(
                 let _ = telling.try_send(Event::Progress(progress));
             })?;
         }
-        Ok::<_, crate::store::StoreError>((rows, *stop.borrow()))
+        Ok::<_, StoreError>((rows, *stop.borrow()))
     });
     let done = work
         .await

@@ -281,6 +281,9 @@ impl Node {
         let Ok(keys) = self.keys.list() else {
             return Ok(None);
         };
+        if self.lacks_of_here()? {
+            return Ok(None);
+        }
         let mut feeds = Vec::new();
         for key in keys {
             let signed = self.remembered(&key.feed);

@@ -61,6 +61,11 @@ pub(super) async fn sync_all(
     {
         done = sync_once(node, source, look, events, stop).await;
     }
+    if done.is_ok() {
+        let readable = node.readable.lock();
+        let mut readable = readable.expect("nobody panics while holding this lock");
+        readable.remove(&source.feed);
+    }
     let ms = clock::since(started).as_millis();
     let feed = super::words::short(&source.feed);
     match &done {

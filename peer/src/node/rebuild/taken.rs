@@ -6,7 +6,7 @@
 mod along;
 
 use super::set_aside_stores;
-use crate::api::{Event, Failure, Progress};
+use crate::api::{Event, Failure};
 use crate::io::disk::{Disk, Salvage};
 use crate::node::pin::Claims;
 use crate::node::{Node, Stop};
@@ -142,7 +142,10 @@ impl Taking<'_> {
             return Ok(());
         };
         if self.is_begun {
-            self.come_along()?;
+            self.node
+                .disk
+                .put_seen(&self.feed, self.salvage.seen(&self.feed))?;
+            self.come_along(events, stop)?;
         }
         // Of two heads the shorter one: the list of the longer one proves it too.
         let longer = theirs.body().length > ours.body().length;
@@ -172,14 +175,7 @@ impl Taking<'_> {
                 let end = length.min(next.saturating_add(WINDOW_RECORDS));
                 self.window(head, next..end, &due)?;
                 next = end;
-                let progress = Progress {
-                    what: "records".into(),
-                    of: self.node.nickname(&self.feed),
-                    count: *self.taken,
-                    ..Progress::default()
-                };
-                // A report that finds no room is one of many.
-                let _ = events.try_send(Event::Progress(progress));
+                self.report(events, *self.taken);
             }
         }
         Ok(())

@@ -140,6 +140,9 @@ impl Node {
             return Ok(true);
         };
         let feeds: BTreeSet<_> = pins.pins().iter().map(|pin| pin.feed).collect();
+        if !feeds.is_empty() && self.lacks_of_here()? {
+            return Ok(true);
+        }
         for feed in &feeds {
             let heads = self.heads.lock();
             let seen = heads

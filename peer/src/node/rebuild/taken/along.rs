@@ -1,16 +1,27 @@
 //! What comes along with records: the small blobs that they name, and as what these and larger ones are kept.
 
 use super::{Taking, WINDOW_RECORDS};
+use crate::api::{Event, Progress};
+use crate::node::Stop;
 use crate::query;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
 use levada_feed::log::Batch;
+use tokio::sync::mpsc;
 
 impl Taking<'_> {
     /// Of records that are here already, what they name comes along.
-    pub(super) fn come_along(&self) -> Result<(), StoreError> {
+    pub(super) fn come_along(
+        &self,
+        events: &mpsc::Sender<Event>,
+        stop: &Stop,
+    ) -> Result<(), StoreError> {
         let (disk, mut next) = (&self.node.disk, 0);
         while let Some(first) = disk.next_record(&self.feed, next)? {
+            if *stop.borrow() {
+                break;
+            }
+            self.report(events, first);
             next = first.saturating_add(WINDOW_RECORDS);
             let mut named = Vec::new();
             disk.records(&self.feed, first..next, &mut |index, record| {
@@ -20,6 +31,17 @@ impl Taking<'_> {
             self.take_named(&named)?;
         }
         Ok(())
+    }
+
+    pub(super) fn report(&self, events: &mpsc::Sender<Event>, count: u64) {
+        let progress = Progress {
+            what: "records".into(),
+            of: self.node.nickname(&self.feed),
+            count,
+            ..Progress::default()
+        };
+        // A report that finds no room is one of many.
+        let _ = events.try_send(Event::Progress(progress));
     }
 
     /// Records are here: the small blobs that they name come along.

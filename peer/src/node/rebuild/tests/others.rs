@@ -164,7 +164,8 @@ fn aside(data: &Path) -> usize {
 /// A rebuild began with this store, and was killed.
 fn begin(data: &Path) {
     let disk = Disk::open(&data.join("store")).unwrap();
-    disk.put_notes([(BEGUN.to_vec(), Vec::new())]).unwrap();
+    disk.put_notes([(BEGUN.to_vec(), OF_HERE.to_vec())])
+        .unwrap();
     disk.close().unwrap();
 }
 
