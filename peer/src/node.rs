@@ -142,6 +142,7 @@ pub async fn call(
         }
         Err(failure) => return Err(failure),
     };
+    node.keep_sources(&events).await;
     match call {
         // They list those that are away.
         Call::Doctor | Call::Status => node.warn_of_forgotten_roots(&events).await,

@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A node that follows the feeds of another one, both without news.
 pub(crate) fn row(bench: &Bench) -> Outcome {
     let mirror = feeds(bench, "idle-mirror")?;
-    std::fs::remove_file(sources(&mirror)?)?;
+    std::fs::write(sources(&mirror)?, b"")?;
     let mirror = bench.levada.serve(&mirror)?;
     let tap = Tap::before(&mirror.address)?;
     let data = feeds(bench, "idle-follower")?;

@@ -348,6 +348,35 @@ fn damaged_settings_and_lists_are_named_and_left_as_they_are() {
     }
 }
 
+/// Nobody said that nothing is followed or pinned.
+#[test]
+fn lists_that_are_gone_come_back() {
+    let scene = Scene::new();
+    for command in [SYNC, &["rebuild"], &["doctor"]] {
+        let machine = scene.follower();
+        let item = &machine.items()[0];
+        let item = format!("{}/{}", item["feed"].as_str().unwrap(), item["index"]);
+        machine.done(&["pin", &item]);
+        let listed = |machine: &Machine| {
+            let list = std::fs::read_to_string(config(machine).join("sources.toml"));
+            list.unwrap()
+        };
+        let before = listed(&machine);
+        let kept = machine.done(&["status", "--json"]).json()["kept"].clone();
+        for name in ["sources.toml", "pins.toml"] {
+            std::fs::remove_file(config(&machine).join(name)).unwrap();
+        }
+        let ran = machine.run(command);
+        assert_eq!(ran.code, Some(0), "{command:?}: {}", ran.err);
+        if command != ["rebuild"] {
+            assert!(ran.err.contains("sources.toml: it was gone"), "{}", ran.err);
+        }
+        assert_eq!(listed(&machine), before);
+        assert_eq!(machine.done(&["status", "--json"]).json()["kept"], kept);
+        scene.check(&machine, "lists");
+    }
+}
+
 #[test]
 fn damaged_state_never_keeps_a_node_from_starting() {
     let scene = Scene::new();

@@ -10,7 +10,7 @@ use crate::settings::Settings;
 use crate::sources::Sources;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// The file could not be used.
@@ -143,7 +143,42 @@ pub fn save_sources(dirs: &Dirs, sources: &Sources) -> Result<(), ConfigError> {
         Err(source) => return Err(ConfigError::File { path, source }),
     };
     let text = sources.write_over(&text);
-    save(path, text)
+    save(path, text)?;
+    keep_sources(dirs).map(drop)
+}
+
+/// Keeps a copy of the list of subscriptions, or puts it back from there when it is gone: nobody said that nothing is followed.
+/// Says whether it was put back.
+///
+/// # Errors
+/// See `ConfigError`.
+pub fn keep_sources(dirs: &Dirs) -> Result<bool, ConfigError> {
+    let (path, copy) = (dirs.sources(), dirs.sources_before());
+    let read = |path: &Path| match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => {
+            let path = path.to_owned();
+            Err(ConfigError::File { path, source })
+        }
+    };
+    let replace = |path: PathBuf, bytes: &[u8]| match whole::replace(&path, bytes, 0o600) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(ConfigError::File { path, source }),
+    };
+    match (read(&path)?, read(&copy)?) {
+        (None, Some(before)) => replace(path, &before).map(|()| true),
+        (now, before) if now == before => Ok(false),
+        (Some(now), _) => {
+            let is_list = std::str::from_utf8(&now).is_ok_and(|text| Sources::read(text).is_ok());
+            // Without the copy nothing is lost yet.
+            if is_list && let Err(error) = replace(copy, &now) {
+                tracing::warn!(%error, "no copy of the list is kept");
+            }
+            Ok(false)
+        }
+        (None, None) => Ok(false),
+    }
 }
 
 /// Replaces what is pinned and dropped, in the same way.
@@ -202,6 +237,36 @@ mod tests {
         assert!(read.load(&dirs).is_err());
         std::fs::remove_file(dirs.sources()).unwrap();
         assert_eq!(*read.load(&dirs).unwrap(), Sources::default());
+    }
+
+    #[test]
+    fn list_that_is_gone_comes_back_and_one_that_was_emptied_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let dirs = dirs(&folder);
+        std::fs::create_dir_all(dirs.state()).unwrap();
+        assert!(!keep_sources(&dirs).unwrap());
+        save_sources(&dirs, &sources(1)).unwrap();
+        std::fs::remove_file(dirs.sources()).unwrap();
+        assert!(keep_sources(&dirs).unwrap());
+        assert_eq!(load_sources(&dirs).unwrap(), sources(1));
+        // A person changed it.
+        let commented = format!(
+            "# mine\n{}",
+            std::fs::read_to_string(dirs.sources()).unwrap()
+        );
+        std::fs::write(dirs.sources(), &commented).unwrap();
+        assert!(!keep_sources(&dirs).unwrap());
+        // What is no list is not what it was.
+        std::fs::write(dirs.sources(), b"no list").unwrap();
+        assert!(!keep_sources(&dirs).unwrap());
+        std::fs::remove_file(dirs.sources()).unwrap();
+        assert!(keep_sources(&dirs).unwrap());
+        assert_eq!(std::fs::read_to_string(dirs.sources()).unwrap(), commented);
+        std::fs::write(dirs.sources(), b"").unwrap();
+        assert!(!keep_sources(&dirs).unwrap());
+        std::fs::remove_file(dirs.sources()).unwrap();
+        assert!(keep_sources(&dirs).unwrap());
+        assert_eq!(load_sources(&dirs).unwrap(), Sources::default());
     }
 
     #[test]

@@ -68,6 +68,12 @@ impl Dirs {
         self.config.join("sources.toml")
     }
 
+    /// The list as it was read or written last: it comes back from here when it is gone.
+    #[must_use]
+    pub fn sources_before(&self) -> PathBuf {
+        self.state().join("sources.toml")
+    }
+
     /// What is pinned and dropped.
     #[must_use]
     pub fn pins(&self) -> PathBuf {

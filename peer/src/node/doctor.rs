@@ -86,7 +86,7 @@ pub(super) async fn without_store(
         let mut findings = vec![finding(kind, failure.message, why, todo)];
         let keys = Keys::at(&dirs.keys());
         for key in keys.list().unwrap_or_default() {
-            own::key_file(&key, &mut findings);
+            own::key_file(&keys, &key, &mut findings);
             let path = super::own::author_path_in(&dirs, &key.name);
             if !path.exists() {
                 findings.push(own::no_author_file(&key, &path));

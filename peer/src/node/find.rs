@@ -2,7 +2,7 @@
 
 use super::Node;
 use super::words::{find_failure, short};
-use crate::api::{Code, Failure};
+use crate::api::{Code, Event, Failure};
 use crate::io::config;
 use crate::pins::Pins;
 use crate::sources::{FindError, Keep, Retractions, Source, Sources};
@@ -12,10 +12,22 @@ use levada_feed::link::Link;
 use levada_feed::record::{self, Body, Profile};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 impl Node {
     pub(super) fn sources(&self) -> Result<Arc<Sources>, Failure> {
         self.sources.load(&self.dirs).map_err(Failure::from)
+    }
+
+    /// Puts the list of subscriptions back when it is gone, and says so.
+    pub(super) async fn keep_sources(&self, events: &mpsc::Sender<Event>) {
+        // What cannot be read is told by who needs it.
+        if config::keep_sources(&self.dirs).is_ok_and(|is_put_back| is_put_back) {
+            let path = self.dirs.sources();
+            let message = format!("{}: it was gone, and is put back as it was", path.display());
+            let hint = Some("`levada sources` lists what is followed".to_owned());
+            super::tell(events, Event::Warning { message, hint }).await;
+        }
     }
 
     pub(super) fn change_sources<T>(

@@ -117,6 +117,7 @@ pub(super) async fn rebuild(
 fn check_files(options: &Options) -> Result<(), Failure> {
     let dirs = super::find_dirs(options)?;
     config::load_settings(&dirs)?;
+    config::keep_sources(&dirs)?;
     config::load_sources(&dirs)?;
     config::load_pins(&dirs)?;
     let keys = Keys::at(&dirs.keys());

@@ -63,6 +63,7 @@ pub async fn serve(
     mut stop: Stop,
 ) -> Result<(), Failure> {
     let node = open(options).await?;
+    node.keep_sources(&events).await;
     node.warn_of_roots(&events).await;
     super::sweep::before(&node).await?;
     unlock::check(&node, &events).await?;

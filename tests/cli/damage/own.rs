@@ -114,8 +114,11 @@ fn damaged_key_is_named_and_comes_from_its_backup() {
         ..scene
     };
     let key = |machine: &Machine| data(machine).join("keys/main.pem");
-    for harm in [Harm::Cut, Harm::Zeros, Harm::Other("no key")] {
+    for harm in [Harm::Cut, Harm::Zeros, Harm::Flip, Harm::Other("no key")] {
         harm.doing(&key(&scene.author));
+        let found = scene.author.run(&["doctor"]).exits(3);
+        let found = String::from_utf8(found.out).unwrap();
+        assert!(found.contains("main.pem"), "{found}");
         let ran = scene.author.run(PUBLISH);
         assert_ne!(ran.code, Some(0));
         assert!(ran.err.contains("main.pem"), "{}", ran.err);

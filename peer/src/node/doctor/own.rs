@@ -2,14 +2,28 @@
 
 use super::finding;
 use crate::api::{Failure, Finding};
-use crate::io::keys::KeyEntry;
+use crate::io::keys::{KeyEntry, Keys};
 use crate::node::author::read_mark;
 use crate::node::words::short;
 use crate::node::{Node, own};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-pub(super) fn key_file(key: &KeyEntry, found: &mut Vec<Finding>) {
+pub(super) fn key_file(keys: &Keys, key: &KeyEntry, found: &mut Vec<Finding>) {
+    match keys.load(&key.name, None) {
+        Ok(_) => {}
+        // What is in it shows when it is opened.
+        Err(error) if error.is_passphrase() => {}
+        Err(error) => {
+            let failure = Failure::from(error);
+            found.push(finding(
+                "key-damaged",
+                failure.message,
+                "nothing can be published in this feed",
+                failure.hint.unwrap_or_default(),
+            ));
+        }
+    }
     let Ok(metadata) = std::fs::metadata(&key.path) else {
         return;
     };
@@ -54,7 +68,7 @@ pub(super) fn own_feed(
     key: &KeyEntry,
     found: &mut Vec<Finding>,
 ) -> Result<(), Failure> {
-    key_file(key, found);
+    key_file(&node.keys, key, found);
     let path = own::author_path(node, &key.name);
     let Ok(metadata) = std::fs::metadata(&path) else {
         found.push(no_author_file(key, &path));
