@@ -1,4 +1,4 @@
-//! A crowd that means no good comes to a node that serves: silent, slow, greedy, and in its hundreds. An honest follower
+//! A crowd that means no good comes to a node that serves: silent, slow, greedy, and in its thousands. An honest follower
 //! gets everything meanwhile; memory and the log stay within bounds.
 
 use crate::machine::{Machine, Running};
@@ -110,6 +110,10 @@ fn honest_follower_is_served_in_a_crowd_and_memory_and_log_stay_bounded() {
         }
         crowd.push(one);
     }
+    let open = std::fs::read_dir(format!("/proc/{}/fd", serving.id())).unwrap();
+    // Who says what is no request is sent away at once.
+    let (open, came) = (open.count(), crowd.len());
+    assert!(came > 800 && open > came / 2, "{open} of {came}");
     let flood = b"HEAD /healthz HTTP/1.1\r\nhost: x\r\n\r\n".repeat(PIECE_BYTES / 37);
     let mut never_listens = TcpStream::connect(address).unwrap();
     never_listens.set_nonblocking(true).unwrap();

@@ -13,6 +13,8 @@ use levada_tests::liar::{Liar, Lie};
 use levada_tests::noise;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::Mutex;
 
 const LIES: &[Lie] = &[
@@ -58,6 +60,8 @@ const SMALL_BYTES: usize = 500;
 const LARGE_BYTES: usize = 300_000;
 /// Memory that a command holds at a time, of a build that was not optimized.
 const MEMORY_BYTES_MAX: u64 = 64 << 20;
+/// What all that it keeps may take on the disk then; the feed has 300 kB.
+const DISK_BYTES_MAX: u64 = 16 << 20;
 /// What is taken of answers that never end: some limits and socket buffers, whatever the peer sends.
 const TAKEN_BYTES_MAX: u64 = 96 << 20;
 
@@ -129,14 +133,26 @@ fn names(ran: &Ran, liar: &Liar) {
     assert!(ran.err.contains(&liar.address), "{}", ran.err);
 }
 
-/// Runs a command that meets a lie: its memory stays bounded, whatever came.
+/// Runs a command that meets a lie: its memory and what it writes stay bounded, whatever came.
 fn bounded(follower: &Machine, lie: Lie, command: &[&str]) -> Ran {
     let (ran, memory) = follower.measured(command);
     assert!(
         memory < MEMORY_BYTES_MAX,
         "{lie:?}: {memory} bytes at a time"
     );
+    let disk = blocks(follower.home()) * 512;
+    assert!(disk < DISK_BYTES_MAX, "{lie:?}: {disk} bytes on the disk");
     ran
+}
+
+/// Blocks that a folder takes: the database's journal is longer than what is in it.
+fn blocks(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let of_one = |entry: std::fs::DirEntry| match entry.metadata().unwrap() {
+        found if found.is_dir() => blocks(&entry.path()),
+        found => found.blocks(),
+    };
+    entries.map(of_one).sum()
 }
 
 /// `status` names the peer and says whether it lied.

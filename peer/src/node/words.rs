@@ -210,6 +210,7 @@ fn own_file_failure(path: &Path, error: &std::io::Error) -> Failure {
     let failure = file_failure(path, error);
     match error.kind() {
         std::io::ErrorKind::ReadOnlyFilesystem => failure.hint(READ_ONLY),
+        _ if failure.code == Code::OverQuota => full(failure.message),
         _ => failure,
     }
 }

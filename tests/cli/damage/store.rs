@@ -132,6 +132,15 @@ fn journal_that_lacks_its_end_is_named_and_what_it_held_is_fetched_again() {
         assert_eq!(ran.code, Some(0), "{at}");
     }
     assert!(was_behind, "no part of the journal has the records");
+    for part in [PARTS / 2, PARTS / 6, 0] {
+        let machine = scene.follower();
+        let path = journals(&machine).remove(0);
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_len(end_of(&path) * part / PARTS).unwrap();
+        let at = format!("cut at {part} of {PARTS}");
+        scene.mend(&machine, &at, SYNC);
+        scene.check(&machine, &at);
+    }
 }
 
 #[test]
