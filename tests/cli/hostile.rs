@@ -13,8 +13,6 @@ use levada_tests::liar::{Liar, Lie};
 use levada_tests::noise;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::Mutex;
 
 const LIES: &[Lie] = &[
@@ -140,19 +138,9 @@ fn bounded(follower: &Machine, lie: Lie, command: &[&str]) -> Ran {
         memory < MEMORY_BYTES_MAX,
         "{lie:?}: {memory} bytes at a time"
     );
-    let disk = blocks(follower.home()) * 512;
+    let disk = follower.disk_bytes();
     assert!(disk < DISK_BYTES_MAX, "{lie:?}: {disk} bytes on the disk");
     ran
-}
-
-/// Blocks that a folder takes: the database's journal is longer than what is in it.
-fn blocks(folder: &Path) -> u64 {
-    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
-    let of_one = |entry: std::fs::DirEntry| match entry.metadata().unwrap() {
-        found if found.is_dir() => blocks(&entry.path()),
-        found => found.blocks(),
-    };
-    entries.map(of_one).sum()
 }
 
 /// `status` names the peer and says whether it lied.

@@ -3,6 +3,7 @@
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -140,6 +141,11 @@ impl Machine {
             err: said.join().expect("it was read"),
         };
         (ran, ended.rusage.maxrss)
+    }
+
+    /// What all of its home takes on the disk.
+    pub(crate) fn disk_bytes(&self) -> u64 {
+        blocks(self.home()) * 512
     }
 
     /// Runs it, and it must succeed.
@@ -334,4 +340,14 @@ impl Serving {
         self.running.interrupt();
         self.running.end()
     }
+}
+
+/// Blocks that a folder takes: the database's journal is longer than what is in it.
+fn blocks(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let of_one = |entry: std::fs::DirEntry| match entry.metadata().unwrap() {
+        found if found.is_dir() => blocks(&entry.path()),
+        found => found.blocks(),
+    };
+    entries.map(of_one).sum()
 }
