@@ -344,10 +344,13 @@ impl Serving {
 
 /// Blocks that a folder takes: the database's journal is longer than what is in it.
 fn blocks(folder: &Path) -> u64 {
-    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
-    let of_one = |entry: std::fs::DirEntry| match entry.metadata().unwrap() {
-        found if found.is_dir() => blocks(&entry.path()),
-        found => found.blocks(),
+    let of_one = |entry: std::io::Result<std::fs::DirEntry>| {
+        let entry = entry.expect("it can be listed");
+        match entry.metadata().expect("it is there") {
+            found if found.is_dir() => blocks(&entry.path()),
+            found => found.blocks(),
+        }
     };
+    let entries = std::fs::read_dir(folder).expect("it is there");
     entries.map(of_one).sum()
 }
