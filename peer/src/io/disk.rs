@@ -142,12 +142,13 @@ impl Disk {
     /// Damaged bytes meet assertions of the database too: they end the opening, not the process.
     fn open_caught(path: &Path, cache_bytes: Option<u64>) -> Result<Self, StoreError> {
         let opening = AssertUnwindSafe(|| Self::open_tables(path, cache_bytes));
-        catch_unwind(opening).unwrap_or_else(|_| {
+        let opened = catch_unwind(opening).unwrap_or_else(|_| {
             Err(StoreError::Damaged {
                 path: path.to_owned(),
                 what: "its database cannot be read".into(),
             })
-        })
+        });
+        opened.map_err(|error| failure::at(path, error))
     }
 
     fn open_tables(path: &Path, cache_bytes: Option<u64>) -> Result<Self, StoreError> {

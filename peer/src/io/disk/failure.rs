@@ -1,6 +1,7 @@
 //! What the database's errors say to people: of our disk, of damage, of a write that failed before.
 
 use crate::store::StoreError;
+use std::path::Path;
 
 impl From<fjall::Error> for StoreError {
     fn from(error: fjall::Error) -> Self {
@@ -26,5 +27,19 @@ impl From<fjall::Error> for StoreError {
             }
         };
         Self::Database(what.to_owned())
+    }
+}
+
+/// The same of the store in this folder: the database does not say which it is.
+pub(super) fn at(store: &Path, error: StoreError) -> StoreError {
+    let path = store.to_owned();
+    match error {
+        StoreError::File { doing, source, .. } => StoreError::File {
+            path,
+            doing,
+            source,
+        },
+        StoreError::Damaged { what, .. } => StoreError::Damaged { path, what },
+        error => error,
     }
 }
