@@ -58,8 +58,9 @@ fn files(root: &Path, folder: &Path, found: &mut BTreeSet<String>) {
         if name == "data/store" || name.starts_with("data/store.broken") {
             continue;
         }
-        // How peers did is written at the end, and what a crash takes of it is learnt again.
-        if name == "data/state/standings" {
+        // How peers did is written at the end, and what a crash takes of it is learnt again. The copy of a list is made by the
+        // next command.
+        if name == "data/state/standings" || name == "data/state/sources.toml" {
             continue;
         }
         if path.is_dir() {
