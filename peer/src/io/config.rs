@@ -120,15 +120,25 @@ fn load<T: Default>(
     path: PathBuf,
     read: impl Fn(&str) -> Result<T, toml::de::Error>,
 ) -> Result<T, ConfigError> {
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
-        Err(source) => return Err(ConfigError::File { path, source }),
+    let Some(text) = there(&path, std::fs::read_to_string(&path))? else {
+        return Ok(T::default());
     };
     read(&text).map_err(|error| ConfigError::Broken {
         path,
         why: error.to_string().trim().to_owned(),
     })
+}
+
+/// What a file held, if it was there.
+fn there<T>(path: &Path, read: io::Result<T>) -> Result<Option<T>, ConfigError> {
+    match read {
+        Ok(held) => Ok(Some(held)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ConfigError::File {
+            path: path.to_owned(),
+            source,
+        }),
+    }
 }
 
 /// Replaces the subscriptions; after a crash the file is the old one or the new one.
@@ -137,12 +147,8 @@ fn load<T: Default>(
 /// See `ConfigError`.
 pub fn save_sources(dirs: &Dirs, sources: &Sources) -> Result<(), ConfigError> {
     let path = dirs.sources();
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(source) => return Err(ConfigError::File { path, source }),
-    };
-    let text = sources.write_over(&text);
+    let text = there(&path, std::fs::read_to_string(&path))?;
+    let text = sources.write_over(&text.unwrap_or_default());
     save(path, text)?;
     keep_sources(dirs).map(drop)
 }
@@ -154,18 +160,7 @@ pub fn save_sources(dirs: &Dirs, sources: &Sources) -> Result<(), ConfigError> {
 /// See `ConfigError`.
 pub fn keep_sources(dirs: &Dirs) -> Result<bool, ConfigError> {
     let (path, copy) = (dirs.sources(), dirs.sources_before());
-    let read = |path: &Path| match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => {
-            let path = path.to_owned();
-            Err(ConfigError::File { path, source })
-        }
-    };
-    let replace = |path: PathBuf, bytes: &[u8]| match whole::replace(&path, bytes, 0o600) {
-        Ok(_) => Ok(()),
-        Err(source) => Err(ConfigError::File { path, source }),
-    };
+    let read = |path| there(path, std::fs::read(path));
     match (read(&path)?, read(&copy)?) {
         (None, Some(before)) => replace(path, &before).map(|()| true),
         (now, before) if now == before => Ok(false),
@@ -194,9 +189,13 @@ fn save<E: std::fmt::Display>(path: PathBuf, text: Result<String, E>) -> Result<
         path: path.clone(),
         why: error.to_string(),
     })?;
+    replace(path, text.as_bytes())
+}
+
+fn replace(path: PathBuf, bytes: &[u8]) -> Result<(), ConfigError> {
     // A list that lies elsewhere behind a link stays there.
     let target = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
-    match whole::replace(&target, text.as_bytes(), 0o600) {
+    match whole::replace(&target, bytes, 0o600) {
         Ok(_) => Ok(()),
         Err(source) => Err(ConfigError::File { path, source }),
     }

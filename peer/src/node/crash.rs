@@ -24,15 +24,12 @@ fn run(operation: &Operation) {
     let before = Machine::new();
     (operation.before)(&scene, &before);
     (operation.meanwhile)(&scene);
-    let clean = before.copy();
-    let counted = Plan::count(clean.root());
-    for call in (operation.calls)(&scene, &clean) {
-        let answer = clean.call(call).unwrap();
-        let is_left = check::left_undone(&answer).is_some();
-        assert_eq!(is_left, operation.name == ALONE, "{answer:?}");
+    let (_, other) = count(operation, &scene, &before);
+    let (clean, mut steps) = count(operation, &scene, &before);
+    // A busy machine notes a blob that comes more often.
+    if other.len() < steps.len() {
+        steps = other;
     }
-    let steps = counted.steps();
-    drop(counted);
     assert!(steps.len() > 3, "{}: {steps:?}", operation.name);
     answer_again(operation, &scene, (&before, &clean), operation.name);
     let mut expected = came(&clean, &[], operation.name);
@@ -52,10 +49,10 @@ fn run(operation: &Operation) {
             ));
         }
     }
-    // What is timed takes steps more on a machine that is busy just then: notes of a blob that comes.
+    // What is timed may take a step more or less, and no more than that.
     let tried = steps.len() * forms(0, is_all).len();
     assert!(
-        reached * 10 > tried * 7,
+        reached * 10 > tried * 9,
         "{}: {reached} of {tried}",
         operation.name
     );
@@ -66,6 +63,19 @@ fn run(operation: &Operation) {
             steps.len()
         );
     }
+}
+
+/// Runs it without a failure; gives the machine and the steps.
+fn count(operation: &Operation, scene: &Scene, before: &Machine) -> (Machine, Vec<String>) {
+    let clean = before.copy();
+    let counted = Plan::count(clean.root());
+    for call in (operation.calls)(scene, &clean) {
+        let answer = clean.call(call).unwrap();
+        let is_left = check::left_undone(&answer).is_some();
+        assert_eq!(is_left, operation.name == ALONE, "{answer:?}");
+    }
+    let steps = counted.steps();
+    (clean, steps)
 }
 
 fn forms(number: usize, is_all: bool) -> Vec<Form> {

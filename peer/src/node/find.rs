@@ -4,6 +4,7 @@ use super::Node;
 use super::words::{find_failure, short};
 use crate::api::{Code, Event, Failure};
 use crate::io::config;
+use crate::io::dirs::Dirs;
 use crate::pins::Pins;
 use crate::sources::{FindError, Keep, Retractions, Source, Sources};
 use crate::store::StoreError;
@@ -14,6 +15,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
+/// Puts the list of subscriptions back when it is gone; gives what is to be told then.
+pub(super) fn put_back(dirs: &Dirs) -> Result<Option<Event>, Failure> {
+    let is_put_back = config::keep_sources(dirs)?;
+    let path = dirs.sources();
+    Ok(is_put_back.then(|| Event::Warning {
+        message: format!("{}: it was gone, and is put back as it was", path.display()),
+        hint: Some("`levada sources` lists what is followed".to_owned()),
+    }))
+}
+
 impl Node {
     pub(super) fn sources(&self) -> Result<Arc<Sources>, Failure> {
         self.sources.load(&self.dirs).map_err(Failure::from)
@@ -22,11 +33,8 @@ impl Node {
     /// Puts the list of subscriptions back when it is gone, and says so.
     pub(super) async fn keep_sources(&self, events: &mpsc::Sender<Event>) {
         // What cannot be read is told by who needs it.
-        if config::keep_sources(&self.dirs).is_ok_and(|is_put_back| is_put_back) {
-            let path = self.dirs.sources();
-            let message = format!("{}: it was gone, and is put back as it was", path.display());
-            let hint = Some("`levada sources` lists what is followed".to_owned());
-            super::tell(events, Event::Warning { message, hint }).await;
+        if let Ok(Some(event)) = put_back(&self.dirs) {
+            super::tell(events, event).await;
         }
     }
 

@@ -45,8 +45,9 @@ pub(super) async fn rebuild(
 ) -> Result<(), Failure> {
     let (opening, stopped) = (options.clone(), stop.clone());
     let opened = tokio::task::spawn_blocking(move || {
-        check_files(&opening)?;
+        let mut told: Vec<Event> = check_files(&opening)?.into_iter().collect();
         let (mended, is_begun) = look_at_store(&opening, &stopped)?;
+        told.extend(mended);
         let set_aside = match is_begun {
             true => {
                 let dirs = super::find_dirs(&opening)?;
@@ -56,12 +57,12 @@ pub(super) async fn rebuild(
         };
         let node = Node::open(&opening)?;
         note(&node, OF_HERE)?;
-        Ok::<_, Failure>((mended, set_aside, node, is_begun))
+        Ok::<_, Failure>((told, set_aside, node, is_begun))
     });
-    let (mended, set_aside, node, is_begun) = opened
+    let (told, set_aside, node, is_begun) = opened
         .await
         .map_err(|_| Failure::new(Code::Failed, "the node could not be opened"))??;
-    for event in mended {
+    for event in told {
         tell(events, event).await;
     }
     let node = Arc::new(node);
@@ -113,17 +114,17 @@ pub(super) async fn rebuild(
     Ok(())
 }
 
-/// What a person may have to mend is mended first: else everything would be away until then.
-fn check_files(options: &Options) -> Result<(), Failure> {
+/// What a person may have to mend is mended first: else everything would be away until then. Gives what is to be told.
+fn check_files(options: &Options) -> Result<Option<Event>, Failure> {
     let dirs = super::find_dirs(options)?;
     config::load_settings(&dirs)?;
-    config::keep_sources(&dirs)?;
+    let told = super::find::put_back(&dirs)?;
     config::load_sources(&dirs)?;
     config::load_pins(&dirs)?;
     let keys = Keys::at(&dirs.keys());
     keys.list()?;
     match keys.gone()?.first() {
-        None => Ok(()),
+        None => Ok(told),
         // Its feed would be in no store afterwards.
         Some(path) => Err(own::key_gone(path)),
     }
