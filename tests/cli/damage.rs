@@ -7,6 +7,7 @@
 mod block;
 mod evidence;
 mod lists;
+mod lost;
 mod own;
 mod read_only;
 mod store;
@@ -227,7 +228,12 @@ fn damaged_media_are_named_and_come_from_the_author() {
             line("cut", Harm::Cut).met_by(VERIFY, 0).says(damaged),
             line("zeros", Harm::Zeros).met_by(VERIFY, 0).says(damaged),
             line("flip", Harm::Flip).met_by(VERIFY, 0).says(damaged),
-            line("gone", Harm::Gone).met_by(SYNC, 0),
+            line("gone", Harm::Gone)
+                .met_by(SYNC, 0)
+                .says(&["warning: ", ".bin was here, and its file is gone"]),
+            line("gone, verified", Harm::Gone)
+                .met_by(VERIFY, 0)
+                .says(&["its file is gone", "1 damaged and mended"]),
         ],
     );
     let outboard = |machine: &Machine| vec![blobs(machine).remove(0).with_extension("obao")];
@@ -267,13 +273,14 @@ fn damaged_note_of_a_part_is_not_believed() {
         assert_eq!(std::fs::read(&blob).unwrap().len(), bytes.len());
         vec![blob.with_extension("part")]
     };
+    let unbelieved = [".part: what this says", "is damaged"].as_slice();
     scene.followers(
         "note of a part",
         &part,
         &[
-            line("cut", Harm::Cut).met_by(SYNC, 0),
-            line("zeros", Harm::Zeros).met_by(SYNC, 0),
-            line("flip", Harm::Flip).met_by(SYNC, 0),
+            line("cut", Harm::Cut).met_by(SYNC, 0).says(unbelieved),
+            line("zeros", Harm::Zeros).met_by(SYNC, 0).says(unbelieved),
+            line("flip", Harm::Flip).met_by(SYNC, 0).says(unbelieved),
             line("gone", Harm::Gone)
                 .met_by(VERIFY, 0)
                 .says(&["damaged  "]),

@@ -5,6 +5,7 @@
 
 use crate::machine::{Machine, Ran};
 use levada_tests::noise;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -158,6 +159,15 @@ pub(crate) fn fill_but(disk: &Disk, free: u64) -> PathBuf {
     path
 }
 
+fn remove_asides(data: &Path) {
+    for entry in std::fs::read_dir(data).unwrap() {
+        let path = entry.unwrap().path();
+        if path.display().to_string().contains("store.broken") {
+            std::fs::remove_dir_all(path).unwrap();
+        }
+    }
+}
+
 /// Bytes that are left, so that the disk is full at one write after the other.
 const LEFT: [u64; 4] = [0, 12 << 10, 100 << 10, 1 << 20];
 
@@ -181,6 +191,7 @@ fn disk_that_is_full_at_any_write_ends_with_6_or_not_at_all_and_nothing_is_lost(
     let export = ["export", "static", host];
     let publish = ["publish", "folder"];
     let mut files = 1;
+    let mut met = BTreeSet::new();
     for left in LEFT {
         author.write(&format!("folder/{left}.bin"), &noise(left, 150_000));
         author.write(&format!("folder/{left}.txt"), &noise(left, 900));
@@ -200,27 +211,37 @@ fn disk_that_is_full_at_any_write_ends_with_6_or_not_at_all_and_nothing_is_lost(
                 follower.done(&["follow", link, "--via", &via, "--keep", "newest:1"]);
                 follower.done(&["follow", link, "--keep", "all"]);
             }
+            if command == ["sync"] {
+                author.write(&format!("folder/{left}.new"), &noise(left + 1, 150_000));
+                author.done(&publish);
+                files += 1;
+            }
             let filler = fill_but(&disk, left);
             let ran = machine.run(command);
             std::fs::remove_file(filler).unwrap();
             let at = format!("{left} bytes, {command:?}: {}", ran.err);
             assert!(matches!(ran.code, Some(0 | 3 | 6)), "{:?}: {at}", ran.code);
+            if ran.code == Some(6) {
+                met.insert((command, serving.is_some()));
+            }
             let again = machine.run(command);
             assert_eq!(again.code, Some(0), "{at}\nagain: {}", again.err);
             assert_eq!(machine.run(&["verify"]).code, Some(0), "{at}");
         }
         // What a rebuild set aside is the person's to remove.
-        for data in [disk.data_dir(), disk.path().join("follower")] {
-            for entry in std::fs::read_dir(data).unwrap() {
-                let path = entry.unwrap().path();
-                if path.display().to_string().contains("store.broken") {
-                    std::fs::remove_dir_all(path).unwrap();
-                }
-            }
-        }
+        remove_asides(&disk.data_dir());
+        remove_asides(&disk.path().join("follower"));
     }
     assert_eq!(author.items().len(), files);
     assert_eq!(follower.items().len(), files);
+    // Of those that write more than notes each has met it.
+    let all = [publish.as_slice(), &export, &["rebuild"]].map(|command| (command, false));
+    for one in all
+        .into_iter()
+        .chain([(["rebuild"].as_slice(), true), (&["sync"], true)])
+    {
+        assert!(met.contains(&one), "{one:?} of {met:?}");
+    }
 }
 
 /// However often it is tried, the disk gets no fuller by it.

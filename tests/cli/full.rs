@@ -29,7 +29,7 @@ const SETTLED: u32 = 10;
 struct Scene {
     disk: Disk,
     machine: Machine,
-    _author: Machine,
+    author: Machine,
     serving: Serving,
 }
 
@@ -39,6 +39,8 @@ struct Row {
     before: fn(&Scene),
     meanwhile: fn(&Scene),
     args: fn(&Scene) -> Vec<String>,
+    /// What it says when all of it is done already.
+    done: Option<&'static str>,
 }
 
 fn words(args: &[&str]) -> Vec<String> {
@@ -59,7 +61,7 @@ impl Scene {
         Some(Self {
             disk,
             machine,
-            _author: author,
+            author,
             serving,
         })
     }
@@ -120,8 +122,8 @@ impl Scene {
         let args = (row.args)(self);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let again = self.machine.run(&args);
-        // What is signed is not signed twice.
-        let is_done = again.code == Some(0) || again.err.contains("took it back already");
+        let is_done =
+            again.code == Some(0) || row.done.is_some_and(|done| again.err.contains(done));
         assert!(is_done, "{:?} {} after {at}", again.code, again.err);
         self.machine.done(&["verify"]);
         self.machine.done(&["doctor"]);
@@ -163,6 +165,16 @@ fn followed(scene: &Scene) {
     scene.machine.done(&["follow", link, "--keep", "all"]);
 }
 
+/// What is left of the list of sources needs a block.
+fn followed_both(scene: &Scene) {
+    followed(scene);
+    let second = ["init", "--name", "second", "--json"];
+    let second = scene.author.done(&second).json();
+    let second = second["link"].as_str().unwrap();
+    let via = format!("http://{}", scene.serving.address);
+    scene.machine.done(&["follow", second, "--via", &via]);
+}
+
 /// Rows of them are more than what is left of a block.
 fn many(scene: &Scene) {
     for file in 0..300 {
@@ -170,6 +182,16 @@ fn many(scene: &Scene) {
         scene.machine.write(&path, &noise(file, 100));
     }
     scene.machine.done(&["publish", "own"]);
+}
+
+/// The key alone is here: all the rest is to come from somebody who has the feed.
+fn restored(scene: &Scene) {
+    let backup = scene.machine.home().join("main.pem");
+    let backup = backup.to_str().unwrap();
+    scene.author.done(&["key", "backup", backup]);
+    scene.machine.done(&["key", "restore", backup]);
+    let via = format!("http://{}", scene.serving.address);
+    scene.machine.done(&["mirror", "add", &via]);
 }
 
 fn nothing(_: &Scene) {}
@@ -180,12 +202,14 @@ const ROWS: &[Row] = &[
         before: nothing,
         meanwhile: nothing,
         args: |_| words(&["key", "list"]),
+        done: None,
     },
     Row {
         name: "publish in place",
         before: own,
         meanwhile: |scene| write(&scene.machine, "new/b.bin", 21),
         args: |_| words(&["publish", "new", "--in-place"]),
+        done: None,
     },
     Row {
         name: "edit",
@@ -194,36 +218,69 @@ const ROWS: &[Row] = &[
             scene.machine.write("own/a.bin.txt", &noise(31, 1_000));
         },
         args: |_| words(&["publish", "own"]),
+        done: None,
     },
     Row {
         name: "retract",
         before: own,
         meanwhile: nothing,
         args: |_| words(&["retract", "main/1"]),
+        done: Some("took it back already"),
     },
     Row {
         name: "follow",
         before: nothing,
         meanwhile: nothing,
         args: |scene| words(&["follow", scene.serving.link(), "--keep", "all"]),
+        done: None,
     },
     Row {
         name: "pin",
         before: followed,
         meanwhile: nothing,
         args: |_| words(&["pin", "theirs/1"]),
+        done: None,
     },
     Row {
         name: "drop",
         before: followed,
         meanwhile: nothing,
         args: |_| words(&["drop", "theirs/1"]),
+        done: None,
     },
     Row {
         name: "rebuild index",
         before: many,
         meanwhile: nothing,
         args: |_| words(&["rebuild", "--index"]),
+        done: None,
+    },
+    Row {
+        name: "unfollow",
+        before: followed_both,
+        meanwhile: nothing,
+        args: |_| words(&["unfollow", "theirs"]),
+        done: Some("no feed of this name is known here"),
+    },
+    Row {
+        name: "unpin",
+        before: |scene| {
+            followed(scene);
+            // What is left of the list of pins needs a block.
+            for item in ["theirs/1", "theirs/2"] {
+                scene.machine.done(&["pin", item]);
+            }
+        },
+        meanwhile: nothing,
+        args: |_| words(&["unpin", "theirs/1"]),
+        done: Some("it is not pinned"),
+    },
+    Row {
+        name: "take over",
+        before: restored,
+        meanwhile: nothing,
+        args: |_| words(&["key", "take-over"]),
+        done: Some("nobody has more of it than is here"),
     },
 ];
 
@@ -266,5 +323,8 @@ full! {
     disk_that_fills_under_follow_loses_nothing: "follow",
     disk_that_fills_under_a_pin_loses_nothing: "pin",
     disk_that_fills_under_a_drop_loses_nothing: "drop",
+    disk_that_fills_under_an_unfollow_loses_nothing: "unfollow",
+    disk_that_fills_under_an_unpin_loses_nothing: "unpin",
+    disk_that_fills_under_a_take_over_loses_nothing: "take over",
     disk_that_fills_under_a_rebuild_of_the_index_loses_nothing: "rebuild index",
 }

@@ -17,7 +17,10 @@ pub(crate) fn damaged(screen: &mut Screen, damaged: &Damaged) {
                 format!("         {}", escape::path(&damaged.path)),
             ];
             if damaged.bytes > 0 {
-                lines.push(format!("         {} are wrong", units::size(damaged.bytes)));
+                lines.push(format!(
+                    "         {} are wrong or gone",
+                    units::size(damaged.bytes)
+                ));
             }
             screen.lines(lines);
         }

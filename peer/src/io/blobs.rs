@@ -7,6 +7,7 @@
 mod drop;
 mod files;
 mod import;
+mod lost;
 mod partial;
 mod place;
 mod read;
@@ -37,6 +38,9 @@ pub use roots::{Away, AwayRoot, ForgottenRoot};
 use roots::{Root, Roots};
 pub use verify::{Damage, DamageKind, Look, Looked};
 
+/// Locks for opening blobs.
+const OPENINGS: usize = 64;
+
 /// All blobs of a node. Cheap to clone.
 #[derive(Clone)]
 pub struct Blobs {
@@ -49,10 +53,13 @@ struct Inner {
     disk: Arc<Disk>,
     /// Partial blobs that are open, so that all tasks share one state of each.
     open: Mutex<BTreeMap<Hash, Weak<Partial>>>,
-    /// Held while a partial blob is opened, begun or taken away, so that two tasks never do it at once.
-    opening: Mutex<()>,
+    /// One of them is held while a partial blob is opened, begun or taken away, so that two tasks never do it at once. Which
+    /// one its hash says: a large blob that is checked again keeps few others waiting.
+    opening: [Mutex<()>; OPENINGS],
     /// Blobs that were read since it was noted last.
     used: Mutex<BTreeSet<Hash>>,
+    /// Damaged notes of partial blobs that nobody was told of yet.
+    untold: Mutex<BTreeSet<PathBuf>>,
 }
 
 /// Where a large blob is.
@@ -135,8 +142,9 @@ impl Blobs {
             forgotten,
             disk,
             open: Mutex::default(),
-            opening: Mutex::default(),
+            opening: std::array::from_fn(|_| Mutex::default()),
             used: Mutex::default(),
+            untold: Mutex::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -227,7 +235,7 @@ impl Blobs {
         leaf: &[u8],
     ) -> Result<Arc<Partial>, ReceiveError> {
         let proven = partial::check_size(hash, size, pairs, leaf)?;
-        let _opening = self.opening();
+        let _opening = self.opening(hash);
         // Somebody else may have begun or ended meanwhile; what is verified stays.
         if let Some(open) = self.resume_alone(hash)? {
             return Ok(open);
@@ -254,7 +262,7 @@ impl Blobs {
         if let Some(open) = self.shared(hash) {
             return Ok(Some(open));
         }
-        let _opening = self.opening();
+        let _opening = self.opening(hash);
         self.resume_alone(hash)
     }
 
@@ -266,7 +274,7 @@ impl Blobs {
         if !matches!(paths.place()?, Place::Partial) {
             return Ok(None);
         }
-        let resumed = Partial::resume(&paths, *hash)?;
+        let resumed = Partial::resume(&paths, *hash, &|note| self.tell_of(note))?;
         Ok(resumed.map(|partial| self.share(*hash, partial)))
     }
 
@@ -288,9 +296,11 @@ impl Blobs {
         })
     }
 
-    fn opening(&self) -> MutexGuard<'_, ()> {
-        self.inner
-            .opening
+    fn opening(&self, hash: &Hash) -> MutexGuard<'_, ()> {
+        let [first, ..] = hash.0;
+        let opening = self.inner.opening.get(usize::from(first) % OPENINGS);
+        opening
+            .expect("a remainder is less than what it is of")
             .lock()
             .expect("nobody panics while holding this lock")
     }

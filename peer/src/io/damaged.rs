@@ -69,6 +69,20 @@ impl DamageNotes {
         }
     }
 
+    /// The blobs of which something is noted, in no order.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn hashes(&self) -> Result<impl Iterator<Item = Result<Hash, StoreError>>, StoreError> {
+        let folder = self.folder.clone();
+        let failed = move |error| StoreError::file(&folder, "reading")(error);
+        let entries = std::fs::read_dir(&self.folder).map_err(&failed)?;
+        Ok(entries.filter_map(move |entry| match entry {
+            Ok(entry) => entry.file_name().to_str()?.parse().ok().map(Ok),
+            Err(error) => Some(Err(failed(error))),
+        }))
+    }
+
     /// Some notes at most, and how many there are besides.
     ///
     /// # Errors

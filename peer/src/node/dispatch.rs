@@ -11,8 +11,21 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 impl Node {
-    /// Carries out a call.
+    /// Carries out a call, and tells what was met by the way.
     pub(super) async fn run(
+        self: &Arc<Self>,
+        call: Call,
+        events: &mpsc::Sender<Event>,
+        stop: Stop,
+    ) -> Result<Answer, Failure> {
+        let answer = self.carry_out(call, events, stop).await;
+        for note in self.blobs.take_untold() {
+            super::tell(events, super::words::damaged_part(&note)).await;
+        }
+        answer
+    }
+
+    async fn carry_out(
         self: &Arc<Self>,
         call: Call,
         events: &mpsc::Sender<Event>,

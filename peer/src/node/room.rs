@@ -3,10 +3,11 @@
 //!
 //! Who goes is decided in `keep` (store-31). The ledger is never below the disk: an entry is written before its file is begun and
 //! taken out after the file is gone. A crash in between leaves an entry that counts too much, and the blob is the next to go
-//! or to be fetched.
+//! or to be fetched. An entry that has files is of a blob that is here: if it is not, something else took it away (`lost`).
 
 mod asked;
 mod kept;
+mod lost;
 
 pub(super) use asked::{Coming, NoRoom, Purpose};
 
@@ -52,6 +53,15 @@ pub(super) struct Holding {
     room: Arc<Room>,
     is_fetching: bool,
     hashes: Vec<Hash>,
+    /// Those of them that were here, and whose files something else took away.
+    lost: Vec<Hash>,
+}
+
+impl Holding {
+    /// Whether this blob was here, and something else took its files away.
+    pub(super) fn was_lost(&self, hash: &Hash) -> bool {
+        self.lost.contains(hash)
+    }
 }
 
 impl Drop for Holding {
@@ -80,6 +90,7 @@ impl Node {
             room: self.room.clone(),
             is_fetching: false,
             hashes: vec![hash],
+            lost: Vec::new(),
         }
     }
 
@@ -95,6 +106,7 @@ impl Node {
             room: self.room.clone(),
             is_fetching: true,
             hashes: Vec::new(),
+            lost: Vec::new(),
         };
         let mut busy = self.room.busy();
         // What is not written yet of this round is not in the sums, so it is counted here.
@@ -105,7 +117,8 @@ impl Node {
         let mut hopeless = None;
         for one in coming {
             let known = self.disk.entry(&one.hash)?;
-            let here = known.filter(|entry| !entry.is_away);
+            let is_lost = self.is_lost(&busy, &one.hash, known)?;
+            let here = known.filter(|entry| !entry.is_away && !is_lost);
             let before = here.map_or(0, |entry| entry.bytes);
             let class = purpose.class();
             let class = known.map_or(class, |entry| entry.class.max(class));
@@ -135,8 +148,13 @@ impl Node {
                 used,
                 bytes,
                 is_away: false,
+                has_files: here.is_some_and(|entry| entry.has_files),
             };
             entries.push((one.hash, Some(entry)));
+            if is_lost {
+                self.note_lost(&one.hash)?;
+                holding.lost.push(one.hash);
+            }
             has_large |= one.size > INLINE_BYTES_MAX;
             let held = busy.entry(one.hash).or_default();
             held.holders += 1;
@@ -265,9 +283,11 @@ impl Node {
                 return Ok(false);
             };
             let mut gone = Vec::with_capacity(chosen.len());
+            self.going(chosen.iter().map(|kept| &kept.hash))?;
             for kept in &chosen {
                 // The file before the note.
                 self.blobs.drop_blob(&kept.hash)?;
+                self.damaged.remove(&kept.hash)?;
                 short = short.saturating_sub(kept.bytes);
                 gone.push((kept.hash, self.entry_left(&kept.hash)?));
             }
@@ -306,8 +326,8 @@ impl Node {
         let is_ours = |hash: &&Hash| busy.get(hash).is_none_or(|busy| busy.fetchers <= 1);
         let mut changed = Vec::new();
         for hash in holding.hashes.iter().filter(is_ours) {
-            changed.push(match (self.bytes_here(hash)?, self.disk.entry(hash)?) {
-                (Some(bytes), Some(entry)) => (*hash, Some(Entry { bytes, ..entry })),
+            changed.push(match (self.here(hash)?, self.disk.entry(hash)?) {
+                (Some(here), Some(entry)) => (*hash, Some(here.put_into(entry))),
                 _ => (*hash, self.entry_left(hash)?),
             });
         }
@@ -319,17 +339,6 @@ impl Node {
         }
         holding.is_fetching = false;
         self.disk.put_entries(changed)
-    }
-
-    /// What stays in the ledger of a blob that is not here: nothing, unless a disk that is away has it.
-    fn entry_left(&self, hash: &Hash) -> Result<Option<Entry>, StoreError> {
-        let away = self.blobs.away(hash)?.map(|(_, size)| keep::cost(size));
-        let entry = self.disk.entry(hash)?;
-        Ok(away.zip(entry).map(|(bytes, entry)| Entry {
-            bytes,
-            is_away: true,
-            ..entry
-        }))
     }
 }
 

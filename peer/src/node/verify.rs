@@ -3,6 +3,7 @@
 //! `round` looks, and remembers how far it is; `records` judges records and lists; `mend` brings good bytes in. What is damaged
 //! is not held, and so not served, from the moment that it was found.
 
+mod lost;
 mod mend;
 mod names;
 mod notes;
@@ -27,13 +28,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-pub(super) use notes::{UNREADABLE, WHOLE};
+pub(super) use notes::{UNREADABLE, WHOLE, note_lost};
 
 /// Something that was found damaged.
 #[derive(Debug)]
 enum Wrong {
     /// A large blob.
     Blob { hash: Hash, damage: Damage },
+    /// A large blob of which there is no file any more.
+    Lost(Hash),
     /// A blob in the store.
     Small(Hash),
     /// The bytes of a record, which may be unreadable.

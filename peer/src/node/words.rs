@@ -1,6 +1,6 @@
 //! What a person reads when something fails: from the errors of the modules to one sentence, a hint and an exit code.
 
-use crate::api::{Code, Failure};
+use crate::api::{Code, Event, Failure};
 use crate::io::author::AuthorError;
 use crate::io::blobs::{Away, AwayRoot, ForgottenRoot};
 use crate::io::config::ConfigError;
@@ -98,6 +98,17 @@ pub(super) fn forgotten_root(root: &ForgottenRoot) -> (String, String) {
         format!("{path}: this blob root is no longer in config.toml and is forgotten; {files} not here any more{own}"),
         "nothing in it was touched: named in config.toml again, it is as before; what is still wanted is fetched again".to_owned(),
     )
+}
+
+/// The note of a partial blob is not one.
+pub(super) fn damaged_part(note: &Path) -> Event {
+    Event::Warning {
+        message: format!(
+            "{}: what this says of a file that is here in part is damaged; the bytes were read and checked again",
+            note.display()
+        ),
+        hint: None,
+    }
 }
 
 /// The store does not open.

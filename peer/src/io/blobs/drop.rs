@@ -12,7 +12,7 @@ impl Blobs {
     /// Those of the disk.
     pub fn drop_blob(&self, hash: &Hash) -> Result<(), StoreError> {
         self.inner.disk.drop_small(hash)?;
-        let _opening = self.opening();
+        let _opening = self.opening(hash);
         self.forget(hash);
         self.paths(hash)?.remove()?;
         self.inner.roots.forget(&self.inner.disk, hash)

@@ -84,11 +84,27 @@ impl Blobs {
         progress: &(dyn Fn(u64) + Sync),
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Imported, ImportError> {
+        self.import_wanted(path, mode, None, progress, stop)
+    }
+
+    /// The same of a file that has to have this hash: of another one nothing stays, as of one that changed.
+    pub(super) fn import_wanted(
+        &self,
+        path: &Path,
+        mode: Mode,
+        wanted: Option<&Hash>,
+        progress: &(dyn Fn(u64) + Sync),
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Imported, ImportError> {
+        let is_other = |hash: &Hash| wanted.is_some_and(|wanted| wanted != hash);
         let source = files::open_plain(path).map_err(ImportError::Source)?;
         let before = stamp(&source)?;
         let size = before.0;
         if is_small(size) {
             let (imported, bytes) = read_small(path)?;
+            if is_other(&imported.hash) {
+                return Err(ImportError::Changed);
+            }
             self.inner
                 .disk
                 .put_small([(imported.hash, bytes.as_slice())])?;
@@ -114,7 +130,7 @@ impl Blobs {
             stop,
         };
         let hash = job.run()?;
-        if stamp(&source)? != before {
+        if stamp(&source)? != before || is_other(&hash) {
             return Err(ImportError::Changed);
         }
         // The folder that this process is in now says nothing to the next one.
@@ -158,7 +174,7 @@ impl Blobs {
         outboard: NamedTempFile,
         reference: &Reference,
     ) -> Result<(), StoreError> {
-        let _opening = self.opening();
+        let _opening = self.opening(&hash);
         let before = self.paths(&hash)?;
         match before.place()? {
             // It is here already, and a copy is better than a reference.

@@ -85,6 +85,8 @@ pub enum DamageKind {
     Changed,
     /// Bytes of the file in place are wrong, although it looks untouched: they are not served.
     InPlace,
+    /// There is no file any more, or nothing that says where it lies. Told by who knows that there was one.
+    Lost,
 }
 
 impl Blobs {
@@ -150,7 +152,7 @@ impl Blobs {
         let mut held = Runs::of(0..shape.leaves());
         wrong.iter().for_each(|run| held.remove(run));
         {
-            let _opening = self.opening();
+            let _opening = self.opening(hash);
             if !matches!(paths.place()?, Place::Copy { .. }) {
                 return Ok(Looked::Absent);
             }
@@ -196,7 +198,7 @@ impl Blobs {
             return Ok(0);
         };
         {
-            let _opening = self.opening();
+            let _opening = self.opening(hash);
             if !matches!(paths.place()?, Place::Copy { .. }) {
                 return Ok(0);
             }

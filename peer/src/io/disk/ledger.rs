@@ -37,6 +37,8 @@ pub struct Entry {
     pub bytes: u64,
     /// It lies on a disk that is not here.
     pub is_away: bool,
+    /// It has files of its own, and they are here: nobody is about to bring them or to take them away.
+    pub has_files: bool,
 }
 
 impl Entry {
@@ -47,6 +49,8 @@ impl Entry {
 
 /// Added to the letter of the class of what is away.
 const AWAY: u8 = 0x80;
+/// Added to it while there are files.
+const FILES: u8 = 0x40;
 
 fn entry_key(hash: &Hash) -> Vec<u8> {
     [b"b", hash.0.as_slice()].concat()
@@ -71,8 +75,9 @@ fn number(bytes: &[u8], at: usize) -> Option<u64> {
 
 fn encode(entry: &Entry) -> Vec<u8> {
     let away = if entry.is_away { AWAY } else { 0 };
+    let files = if entry.has_files { FILES } else { 0 };
     [
-        &[letter(entry.class) | away],
+        &[letter(entry.class) | away | files],
         entry.used.to_be_bytes().as_slice(),
         &entry.bytes.to_be_bytes(),
     ]
@@ -85,11 +90,12 @@ fn decode(bytes: &[u8]) -> Option<Entry> {
         used: number(bytes, 1)?,
         bytes: number(bytes, 9)?,
         is_away: bytes.first()? & AWAY != 0,
+        has_files: bytes.first()? & FILES != 0,
     })
 }
 
 fn class_at(bytes: &[u8], at: usize) -> Option<Class> {
-    let letter = *bytes.get(at)? & !AWAY;
+    let letter = *bytes.get(at)? & !(AWAY | FILES);
     Class::ALL.get(usize::from(letter)).copied()
 }
 
@@ -225,7 +231,7 @@ impl Disk {
     ///
     /// # Errors
     /// Those of the database.
-    pub(super) fn kept_after(
+    pub fn kept_after(
         &self,
         after: Option<&Hash>,
         most: usize,

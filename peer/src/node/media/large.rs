@@ -54,6 +54,13 @@ impl MediaFetch {
         if let Some(no_room) = refusals.into_iter().flatten().next() {
             return Err(SyncError::NoRoom(no_room));
         }
+        if holding.was_lost(&blob.hash) {
+            let name = &blob.name;
+            self.warn(&format!(
+                "{name} was here, and its file is gone; it is fetched again"
+            ))
+            .await;
+        }
         Ok(holding)
     }
 

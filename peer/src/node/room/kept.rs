@@ -8,24 +8,60 @@ use crate::node::Node;
 use crate::query::{self, Change};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
-use levada_feed::limits::BLOB_LEAF_BYTES;
+use levada_feed::limits::{BLOB_LEAF_BYTES, INLINE_BYTES_MAX};
 use levada_feed::log::Batch;
 use std::collections::BTreeSet;
 
 /// Blobs that may go, looked at together.
 const PAGE: usize = 1_000;
 
+/// What of a blob is here.
+pub(super) struct Here {
+    bytes: u64,
+    has_files: bool,
+}
+
+impl Here {
+    /// The entry says what is here.
+    pub(super) fn put_into(&self, entry: Entry) -> Entry {
+        Entry {
+            bytes: self.bytes,
+            has_files: self.has_files,
+            is_away: false,
+            ..entry
+        }
+    }
+
+    fn new_entry(&self, class: Class) -> Entry {
+        Entry {
+            class,
+            used: clock::now_ms(),
+            bytes: self.bytes,
+            is_away: false,
+            has_files: self.has_files,
+        }
+    }
+}
+
 impl Node {
     /// Bytes that a blob takes now; `None` when nothing of it is here.
     pub(in crate::node) fn bytes_here(&self, hash: &Hash) -> Result<Option<u64>, StoreError> {
+        Ok(self.here(hash)?.map(|here| here.bytes))
+    }
+
+    /// What of a blob is here; `None` when nothing is.
+    pub(super) fn here(&self, hash: &Hash) -> Result<Option<Here>, StoreError> {
         let state = self.blobs.state(hash)?;
-        Ok(state.map(|state| match &state.held {
-            Held::Complete if state.in_place.is_some() => keep::outboard_cost(state.size),
-            Held::Complete => keep::cost(state.size),
-            Held::Partial(leaves) => leaves
-                .count()
-                .saturating_mul(BLOB_LEAF_BYTES)
-                .saturating_add(keep::outboard_cost(state.size)),
+        Ok(state.map(|state| Here {
+            bytes: match &state.held {
+                Held::Complete if state.in_place.is_some() => keep::outboard_cost(state.size),
+                Held::Complete => keep::cost(state.size),
+                Held::Partial(leaves) => leaves
+                    .count()
+                    .saturating_mul(BLOB_LEAF_BYTES)
+                    .saturating_add(keep::outboard_cost(state.size)),
+            },
+            has_files: state.size > INLINE_BYTES_MAX,
         }))
     }
 
@@ -47,9 +83,9 @@ impl Node {
                     lower.push(*hash);
                 }
                 None => {
-                    let bytes = self.bytes_here(hash)?;
-                    here.push(bytes.is_some());
-                    new.extend(bytes.map(|bytes| (*hash, Some(new_entry(class, bytes)))));
+                    let found = self.here(hash)?;
+                    here.push(found.is_some());
+                    new.extend(found.map(|found| (*hash, Some(found.new_entry(class)))));
                 }
             }
         }
@@ -109,23 +145,15 @@ impl Node {
             let mut found = Vec::new();
             for hash in hashes {
                 let entry = self.disk.entry(hash)?;
-                let Some(bytes) = self.bytes_here(hash)? else {
+                let Some(here) = self.here(hash)? else {
                     continue;
                 };
                 match entry {
                     Some(entry) if !entry.is_away => {}
-                    Some(entry) => {
-                        let is_away = false;
-                        let entry = Entry {
-                            bytes,
-                            is_away,
-                            ..entry
-                        };
-                        found.push((*hash, Some(entry)));
-                    }
+                    Some(entry) => found.push((*hash, Some(here.put_into(entry)))),
                     None => {
                         let class = self.class_of(&claims, hash)?;
-                        found.push((*hash, Some(new_entry(class, bytes))));
+                        found.push((*hash, Some(here.new_entry(class))));
                     }
                 }
             }
@@ -156,6 +184,27 @@ impl Node {
         Ok(false)
     }
 
+    /// What stays in the ledger of a blob that is not here: nothing, unless a disk that is away has it.
+    pub(super) fn entry_left(&self, hash: &Hash) -> Result<Option<Entry>, StoreError> {
+        let away = self.blobs.away(hash)?.map(|(_, size)| keep::cost(size));
+        let entry = self.disk.entry(hash)?;
+        Ok(away.zip(entry).map(|(bytes, entry)| Entry {
+            bytes,
+            is_away: true,
+            ..entry
+        }))
+    }
+
+    /// The files of these blobs are about to go.
+    pub(super) fn going<'h>(
+        &self,
+        hashes: impl IntoIterator<Item = &'h Hash>,
+    ) -> Result<(), StoreError> {
+        let has_files = false;
+        self.disk
+            .change_entries(hashes, |entry| Entry { has_files, ..entry })
+    }
+
     /// Drops a blob that nobody fetches or reads now; says whether it is gone.
     pub(in crate::node) fn drop_unless_busy(&self, hash: &Hash) -> Result<bool, StoreError> {
         let busy = self.room.busy();
@@ -163,6 +212,7 @@ impl Node {
             return Ok(false);
         }
         // The file before the note.
+        self.going([hash])?;
         self.blobs.drop_everywhere(hash)?;
         self.disk.put_entries([(*hash, None)])?;
         // What was wrong with it is nobody's concern any more.
@@ -184,33 +234,27 @@ impl Node {
             }
             // Held to the end of the page: nothing is begun meanwhile, and nothing that was begun is dropped.
             let busy = self.room.busy();
-            let mut gone = Vec::new();
+            let mut going = Vec::new();
             for hash in &loose {
                 let entry = self.disk.entry(hash)?;
                 let is_kept = entry.is_some_and(|entry| !entry.class.is_bounded())
                     || busy.contains_key(hash)
                     || self.disk.is_named(hash)?;
-                if is_kept {
-                    continue;
+                if !is_kept {
+                    going.push(*hash);
                 }
+            }
+            self.going(&going)?;
+            for hash in &going {
                 freed += self.bytes_here(hash)?.unwrap_or(0);
                 // Also when its bytes are gone: a kill in between left its outboard.
                 self.blobs.drop_everywhere(hash)?;
-                gone.push((*hash, None));
             }
-            self.disk.put_entries(gone)?;
+            self.disk
+                .put_entries(going.into_iter().map(|hash| (hash, None)))?;
             // Last: whoever comes after a crash looks again.
             self.disk.settle_loose(&loose)?;
         }
         Ok(freed)
-    }
-}
-
-fn new_entry(class: Class, bytes: u64) -> Entry {
-    Entry {
-        class,
-        used: clock::now_ms(),
-        bytes,
-        is_away: false,
     }
 }

@@ -3,12 +3,13 @@
 mod records;
 
 use super::names::{Named, names};
-use super::notes::{note_verified, put_damaged};
+use super::notes::{note_verified, put_damaged, words};
 use super::{Wrong, failed};
 use crate::api::{Code, Damaged, Event, Failure};
 use crate::io::blobs::{Damage, DamageKind};
 use crate::io::client::Remote;
 use crate::io::clock;
+use crate::keep::Class;
 use crate::node::media::{MediaFetch, WantedBlob};
 use crate::node::records::{SyncError, blocking};
 use crate::node::room::Purpose;
@@ -52,7 +53,7 @@ impl Mender {
     pub(super) async fn see_to(&self, found: Vec<Wrong>) -> Result<u64, Failure> {
         let mut hashes = BTreeSet::new();
         for wrong in &found {
-            if let Wrong::Blob { hash, .. } | Wrong::Small(hash) = wrong {
+            if let Wrong::Blob { hash, .. } | Wrong::Small(hash) | Wrong::Lost(hash) = wrong {
                 hashes.insert(*hash);
             }
         }
@@ -66,6 +67,11 @@ impl Mender {
             match wrong {
                 Wrong::Blob { hash, damage } => {
                     let named = named.get(&hash).unwrap_or(&none);
+                    mended += u64::from(self.blob(hash, damage, named).await?);
+                }
+                Wrong::Lost(hash) => {
+                    let named = named.get(&hash).unwrap_or(&none);
+                    let damage = self.lost(hash, named).await?;
                     mended += u64::from(self.blob(hash, damage, named).await?);
                 }
                 Wrong::Small(hash) => {
@@ -143,7 +149,7 @@ impl Mender {
         }
         let mut damaged = self.of_blob(hash, damage.path.clone(), named);
         damaged.bytes = damage.bytes;
-        damaged.why = words(&damage).to_owned();
+        damaged.why = words(damage.kind).to_owned();
         self.tell(&damaged).await;
         let by = if damage.kind == DamageKind::Proofs {
             Some("the file that it proves".to_owned())
@@ -152,7 +158,15 @@ impl Mender {
         };
         let (node, left) = (self.node.clone(), by.is_none());
         let note = damaged.clone();
+        let is_lost = damage.kind == DamageKind::Lost;
         let noted = blocking(move || {
+            let mut left = left;
+            if is_lost {
+                // Its place in the ledger went with it; nobody misses what was only fetched once.
+                let class = node.class_of(&node.claims(), &hash)?;
+                left &= class > Class::Cache;
+                node.raise(&[hash], class)?;
+            }
             if left {
                 put_damaged(&node, &hash, &note)?;
             } else {
@@ -165,6 +179,19 @@ impl Mender {
             self.mended(&damaged, by).await;
         }
         Ok(by.is_some())
+    }
+
+    /// What is missing of a blob whose files are gone.
+    async fn lost(&self, hash: Hash, named: &[Named]) -> Result<Damage, Failure> {
+        let node = self.node.clone();
+        let path = blocking(move || node.blobs.lost_path(&hash)).await;
+        let size = named.first().map_or(0, |named| named.size);
+        Ok(Damage {
+            path: path.map_err(|error| failed(&error))?,
+            size,
+            bytes: size,
+            kind: DamageKind::Lost,
+        })
     }
 
     /// A copy whose true size is not known from here: a record's word is taken, if the proofs fit it.
@@ -201,9 +228,15 @@ impl Mender {
                 continue;
             }
             let (node, stop, file) = (self.node.clone(), self.stop.clone(), path.clone());
-            let left =
-                blocking(move || node.blobs.mend_from(&hash, &file, &|| *stop.borrow())).await;
-            if left.map_err(|error| failed(&error))? == 0 {
+            let is_lost = damage.kind == DamageKind::Lost;
+            let is_whole = blocking(move || {
+                let stop = || *stop.borrow();
+                Ok(match is_lost {
+                    true => node.blobs.bring_back(&hash, &file, &stop)?,
+                    false => node.blobs.mend_from(&hash, &file, &stop)? == 0,
+                })
+            });
+            if is_whole.await.map_err(|error| failed(&error))? {
                 return Ok(Some(path.display().to_string()));
             }
         }
@@ -310,14 +343,5 @@ fn wanted(hash: Hash, size: u64, named: &[Named]) -> WantedBlob {
         name: name.unwrap_or_else(|| hash.to_string()),
         // It was here, and keeps its place.
         date: clock::now_ms(),
-    }
-}
-
-fn words(damage: &Damage) -> &'static str {
-    match damage.kind {
-        DamageKind::Rot | DamageKind::Cut => "bytes of it are wrong or gone",
-        DamageKind::Proofs => "the proofs beside it were wrong",
-        DamageKind::Changed => "it was changed or taken away after it was published in place",
-        DamageKind::InPlace => "bytes of the file that was published in place are wrong",
     }
 }

@@ -21,8 +21,8 @@ pub(super) struct Cursor {
     pub(super) feed: Option<FeedKey>,
     /// The next record of that feed.
     pub(super) index: u64,
-    /// The last small blob.
-    pub(super) small: Option<Hash>,
+    /// The last small blob, or the last one of the ledger.
+    pub(super) blob: Option<Hash>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,7 @@ pub(super) enum Phase {
     Records,
     Small,
     Large,
+    Lost,
     Tables,
 }
 
@@ -52,9 +53,18 @@ pub(super) fn verified_name(hash: &Hash) -> Vec<u8> {
 
 /// Notes that a blob is damaged, before anything is known of what it is part of.
 pub(super) fn note_damage(node: &Node, hash: &Hash, path: &Path) -> Result<(), StoreError> {
+    note(node, hash, path, words(DamageKind::Rot))
+}
+
+/// Notes that something took the files of a blob away.
+pub(in crate::node) fn note_lost(node: &Node, hash: &Hash, path: &Path) -> Result<(), StoreError> {
+    note(node, hash, path, words(DamageKind::Lost))
+}
+
+fn note(node: &Node, hash: &Hash, path: &Path, why: &str) -> Result<(), StoreError> {
     let damaged = Damaged {
         path: path.to_owned(),
-        why: "bytes of it are wrong or gone".to_owned(),
+        why: why.to_owned(),
         bytes: 0,
         hash: Some(*hash),
         feed: None,
@@ -64,6 +74,17 @@ pub(super) fn note_damage(node: &Node, hash: &Hash, path: &Path) -> Result<(), S
         mended_by: None,
     };
     put_damaged(node, hash, &damaged)
+}
+
+/// What is wrong, for people.
+pub(super) fn words(kind: DamageKind) -> &'static str {
+    match kind {
+        DamageKind::Rot | DamageKind::Cut => "bytes of it are wrong or gone",
+        DamageKind::Proofs => "the proofs beside it were wrong",
+        DamageKind::Changed => "it was changed or taken away after it was published in place",
+        DamageKind::InPlace => "bytes of the file that was published in place are wrong",
+        DamageKind::Lost => "its file is gone",
+    }
 }
 
 /// Notes what stays damaged.

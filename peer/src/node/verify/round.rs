@@ -1,5 +1,5 @@
-//! One round over all that is held, or over one feed: records, small blobs, large ones, then whether the rest of the store can
-//! be read. How far it is, is noted as it goes, within a large blob too, so that a killed or ended run costs nothing; a new
+//! One round over all that is held, or over one feed: records, small blobs, large ones, those that are gone, then whether the
+//! rest of the store can be read. How far it is, is noted as it goes, within a large blob too, so that a killed or ended run costs nothing; a new
 //! round begins when the last one was whole.
 
 use super::notes::{
@@ -32,7 +32,7 @@ const BLOBS_AT_ONCE: usize = 32;
 /// Small blobs looked at before it is noted how far we are.
 const SMALL_AT_ONCE: usize = 1_000;
 /// Damaged things found before they are mended.
-const WRONG_MAX: usize = 256;
+pub(super) const WRONG_MAX: usize = 256;
 /// Time between two reports of progress.
 const REPORT_MS: u128 = 100;
 
@@ -54,10 +54,10 @@ impl Until {
 
 /// One round.
 pub(super) struct Round {
-    node: Arc<Node>,
+    pub(super) node: Arc<Node>,
     /// Only this feed.
     only: Option<FeedKey>,
-    cursor: Cursor,
+    pub(super) cursor: Cursor,
     until: Until,
     events: mpsc::Sender<Event>,
     pub(super) came: Verified,
@@ -80,7 +80,7 @@ impl Round {
             phase: Phase::Records,
             feed: only,
             index: 0,
-            small: None,
+            blob: None,
         });
         Ok(Self {
             node: node.clone(),
@@ -105,6 +105,7 @@ impl Round {
                 Phase::Records => self.records(&mut found)?,
                 Phase::Small => self.small(&mut found)?,
                 Phase::Large => self.large(&mut found)?,
+                Phase::Lost => self.lost(&mut found)?,
                 Phase::Tables => self.tables()?,
             }
         }
@@ -113,11 +114,21 @@ impl Round {
         Ok(found)
     }
 
-    fn note(&self) -> Result<(), StoreError> {
+    pub(super) fn note(&self) -> Result<(), StoreError> {
         let value = serde_json::to_vec(&self.cursor).expect("numbers and text become JSON");
         self.node
             .disk
             .put_notes([(name(self.only.as_ref()), value)])
+    }
+
+    /// Notes that all of a phase was looked at, unless something was found: it is mended first, and a kill in between must not
+    /// hide it.
+    pub(super) fn note_unless(&self, found: &[Wrong]) -> Result<(), StoreError> {
+        if found.is_empty() {
+            self.note()
+        } else {
+            Ok(())
+        }
     }
 
     /// The round is whole: the next run begins another one.
@@ -210,6 +221,7 @@ impl Round {
             if !self.look_at(&some, found)? {
                 return Ok(false);
             }
+            self.lost_of(&some, found)?;
         }
     }
 
@@ -228,7 +240,7 @@ impl Round {
         let disk = self.node.disk.clone();
         let mut bytes = 0;
         let mut wrong = Vec::new();
-        disk.small_after(self.cursor.small.as_ref(), &mut |hash, value| {
+        disk.small_after(self.cursor.blob.as_ref(), &mut |hash, value| {
             bytes += value.map_or(0, |value| u64::try_from(value.len()).unwrap_or(0));
             if value.is_none_or(|value| Hash::of(value) != hash) {
                 wrong.push(Wrong::Small(hash));
@@ -240,7 +252,7 @@ impl Round {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.came.files += u64::try_from(some.len()).unwrap_or(0);
         match some.last() {
-            Some(last) => self.cursor.small = Some(*last),
+            Some(last) => self.cursor.blob = Some(*last),
             None => self.cursor.phase = Phase::Large,
         }
         self.report(false);
@@ -263,13 +275,8 @@ impl Round {
                 }
             }
             if some.is_empty() {
-                (self.cursor.phase, self.cursor.index) = (Phase::Tables, 0);
-                // What was found is mended before it is noted that all was looked at: a kill in between must not hide it.
-                return if found.is_empty() {
-                    self.note()
-                } else {
-                    Ok(())
-                };
+                (self.cursor.phase, self.cursor.blob) = (Phase::Lost, None);
+                return self.note_unless(found);
             }
             if !self.look_at(&some, found)? || found.len() >= WRONG_MAX {
                 return Ok(());

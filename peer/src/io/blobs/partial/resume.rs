@@ -23,10 +23,11 @@ const DOUBTFUL_LEAVES: u64 = 256;
 impl Partial {
     /// Opens what was begun before (store-4, store-5), and checks again what may not have reached the disk. `None` when nothing of it is
     /// worth keeping, or it is not partial any more: a size that only a damaged note spoke of is believed if the last leaf
-    /// proves it.
+    /// proves it. `told` is told of such a note before anything follows from it.
     pub(in crate::io::blobs) fn resume(
         paths: &Paths,
         hash: Hash,
+        told: &dyn Fn(&Path),
     ) -> Result<Option<Self>, StoreError> {
         let bytes = match std::fs::read(&paths.part) {
             Ok(bytes) => bytes,
@@ -34,6 +35,9 @@ impl Partial {
             Err(error) => return Err(StoreError::file(&paths.part, "reading")(error)),
         };
         let noted = decode(&bytes);
+        if noted.is_none() {
+            told(&paths.part);
+        }
         let size = match &noted {
             Some(noted) => noted.size,
             None => files::size_of(&paths.data)?.unwrap_or(0),

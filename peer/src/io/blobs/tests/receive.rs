@@ -274,3 +274,15 @@ fn reader_that_was_open_goes_on_when_the_blob_is_completed() {
     assert!(partial.complete().unwrap());
     assert_eq!(reader.read(0..original.size()).unwrap(), original.bytes);
 }
+
+#[test]
+fn blob_that_is_being_opened_keeps_those_of_other_locks_from_nothing() {
+    let place = Place::new();
+    let (one, other) = (Original::new(50_000), Original::new(60_000));
+    let lock = |original: &Original| usize::from(original.hash.0[0]) % OPENINGS;
+    assert_ne!(lock(&one), lock(&other));
+    let _opening = place.blobs.opening(&one.hash);
+    let partial = other.begin(&place.blobs);
+    other.fill(&partial, 0..other.leaves() - 1);
+    assert!(partial.complete().unwrap());
+}

@@ -45,7 +45,7 @@ impl Blobs {
         stopping: Stopping<'_>,
     ) -> Result<Option<Arc<Partial>>, StoreError> {
         let paths = self.paths(hash)?;
-        let _opening = self.opening();
+        let _opening = self.opening(hash);
         let Place::Reference(reference) = paths.place()? else {
             return Ok(None);
         };

@@ -198,6 +198,7 @@ fn sums_follow_the_ledger_and_survive_a_start() {
             used,
             bytes,
             is_away: false,
+            has_files: true,
         })
     };
     let hash = |byte| Hash([byte; 32]);

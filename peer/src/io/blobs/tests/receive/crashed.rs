@@ -97,7 +97,9 @@ fn note_of_another_size_or_with_leaves_past_the_end_is_not_believed() {
         encode_part(size, &Runs::new(), &all),
     ] {
         fs::write(&paths.part, note).unwrap();
-        let partial = Partial::resume(&paths, original.hash).unwrap().unwrap();
+        let partial = Partial::resume(&paths, original.hash, &|_| ())
+            .unwrap()
+            .unwrap();
         assert_eq!(partial.held(), runs(&[10..40, 79..80]));
         assert_eq!(partial.size(), size);
     }
