@@ -65,6 +65,10 @@ impl Told {
             (length(promised)..=length(held)).contains(&records),
             "{at}: records are lost: {records} of {promised}"
         );
+        assert!(
+            !shown["profile"].is_null(),
+            "{at}: its first record is lost"
+        );
         let items: BTreeMap<String, Value> = machine
             .items()
             .into_iter()

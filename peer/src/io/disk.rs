@@ -47,7 +47,7 @@ use tokio::sync::watch;
 
 pub use around::{Readable, TableRead};
 pub use drop::Dropped;
-pub use ledger::Entry;
+pub use ledger::{Entry, Files};
 pub use pieces::ListPieces;
 pub use salvage::{Salvage, SalvagedPieces};
 pub use uses::Due;

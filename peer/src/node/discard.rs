@@ -151,7 +151,8 @@ impl Dropped {
         let is_kept = here.is_some() || node.blobs.away(hash)?.is_some();
         // Of what a crash left half dropped only the ledger knows.
         if !is_kept && node.disk.entry(hash)?.is_none() {
-            return Ok(());
+            // Nor is it missed any more.
+            return node.damaged.remove(hash);
         }
         let mut is_needed = false;
         for (feed, at) in node.named_by(hash)? {

@@ -3,7 +3,7 @@
 //!
 //! Who goes is decided in `keep` (store-31). The ledger is never below the disk: an entry is written before its file is begun and
 //! taken out after the file is gone. A crash in between leaves an entry that counts too much, and the blob is the next to go
-//! or to be fetched. An entry that has files is of a blob that is here: if it is not, something else took it away (`lost`).
+//! or to be fetched. An entry of files that are here is that of a blob that is here: if it is not, something else took it (`lost`).
 
 mod asked;
 mod kept;
@@ -13,7 +13,7 @@ pub(super) use asked::{Coming, NoRoom, Purpose};
 
 use super::Node;
 use crate::io::clock;
-use crate::io::disk::Entry;
+use crate::io::disk::{Entry, Files};
 use crate::keep::{self, Asker, Class, TooLarge};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
@@ -116,9 +116,13 @@ impl Node {
         let mut has_large = false;
         let mut hopeless = None;
         for one in coming {
+            if self.is_lost_now(&busy, &one.hash)? {
+                holding.lost.push(one.hash);
+                // What it took is free.
+                room = self.room_now(&busy, unwritten)?;
+            }
             let known = self.disk.entry(&one.hash)?;
-            let is_lost = self.is_lost(&busy, &one.hash, known)?;
-            let here = known.filter(|entry| !entry.is_away && !is_lost);
+            let here = known.filter(|entry| entry.files != Files::Away);
             let before = here.map_or(0, |entry| entry.bytes);
             let class = purpose.class();
             let class = known.map_or(class, |entry| entry.class.max(class));
@@ -147,14 +151,9 @@ impl Node {
                 class,
                 used,
                 bytes,
-                is_away: false,
-                has_files: here.is_some_and(|entry| entry.has_files),
+                files: here.map_or(Files::Unsettled, |entry| entry.files),
             };
             entries.push((one.hash, Some(entry)));
-            if is_lost {
-                self.note_lost(&one.hash)?;
-                holding.lost.push(one.hash);
-            }
             has_large |= one.size > INLINE_BYTES_MAX;
             let held = busy.entry(one.hash).or_default();
             held.holders += 1;
@@ -241,7 +240,7 @@ impl Node {
             short,
         };
         let is_hopeless = hopeless.as_ref().is_some_and(|known| known.covers(&asked));
-        if !is_hopeless && self.evict(busy, short, purpose.asker(one.date))? {
+        if !is_hopeless && self.evict(busy, short, purpose.asker(class, one.date))? {
             return Ok((None, true));
         }
         if !is_hopeless {
@@ -327,7 +326,10 @@ impl Node {
         let mut changed = Vec::new();
         for hash in holding.hashes.iter().filter(is_ours) {
             changed.push(match (self.here(hash)?, self.disk.entry(hash)?) {
-                (Some(here), Some(entry)) => (*hash, Some(here.put_into(entry))),
+                (Some(here), Some(entry)) => {
+                    self.is_back(hash, &here)?;
+                    (*hash, Some(here.put_into(entry)))
+                }
                 _ => (*hash, self.entry_left(hash)?),
             });
         }

@@ -24,6 +24,7 @@ use levada_feed::key::FeedKey;
 use mend::Mender;
 use round::{Round, Until};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -36,7 +37,7 @@ enum Wrong {
     /// A large blob.
     Blob { hash: Hash, damage: Damage },
     /// A large blob of which there is no file any more.
-    Lost(Hash),
+    Lost { hash: Hash, path: PathBuf },
     /// A blob in the store.
     Small(Hash),
     /// The bytes of a record, which may be unreadable.

@@ -2,6 +2,7 @@
 //! on purpose is missed.
 
 use super::*;
+use crate::disk::Disk;
 
 /// The files with the bytes of large blobs.
 fn copies(machine: &Machine) -> Vec<PathBuf> {
@@ -134,6 +135,151 @@ fn what_was_let_go_is_not_missed() {
     follower.done(&["follow", serving.link(), "--keep", "all"]);
     assert_eq!(held(follower), 1);
     says(&follower.done(VERIFY), &["all whole"]);
+}
+
+/// Notes of damage that are left.
+fn notes(machine: &Machine) -> usize {
+    std::fs::read_dir(state(machine).join("damaged"))
+        .unwrap()
+        .count()
+}
+
+fn kept(machine: &Machine) -> Vec<serde_json::Value> {
+    let items = machine.items();
+    let class = |item: &serde_json::Value| item["files"][0]["kept"].clone();
+    items.iter().map(class).collect()
+}
+
+#[test]
+fn lost_file_that_is_dropped_is_missed_no_more() {
+    let mut scene = Scene::new();
+    scene.serving = None;
+    let follower = &scene.follower;
+    let before = copies(follower);
+    follower.done(&["drop", "folder/4"]);
+    let dropped: Vec<_> = before.iter().filter(|path| !path.exists()).collect();
+    let lost = copies(follower).remove(0);
+    std::fs::remove_file(&lost).unwrap();
+    follower.run(VERIFY).exits(5);
+    // Whichever of the other two it is of.
+    for item in ["folder/2", "folder/6"] {
+        follower.done(&["drop", item]);
+    }
+    assert_eq!((notes(follower), dropped.len()), (0, 1));
+    says(&follower.done(&["doctor"]), &["all is fine"]);
+    let serving = scene.author.serve();
+    let via = format!("http://{}", serving.address);
+    says(&follower.done(&["verify", "--via", &via]), &["all whole"]);
+    assert_eq!(copies(follower).len(), 0);
+}
+
+#[test]
+fn loss_that_a_reader_met_first_is_told_and_a_file_that_came_back_can_be_lost_again() {
+    let mut scene = Scene::new();
+    scene.serving = None;
+    let follower = &scene.follower;
+    let lost = copies(follower).remove(0);
+    let aside = follower.home().join("aside");
+    for _ in 0..2 {
+        std::fs::rename(&lost, &aside).unwrap();
+        for index in [2, 4, 6] {
+            follower.run(&["get", &format!("folder/{index}"), "-o", "-"]);
+        }
+        says(&follower.run(VERIFY).exits(5), &["its file is gone"]);
+        assert!(missed(follower).contains("its file is gone"));
+        std::fs::rename(&aside, &lost).unwrap();
+        says(&follower.done(VERIFY), &["all whole"]);
+        says(&follower.done(&["doctor"]), &["all is fine"]);
+        assert_eq!(notes(follower), 0);
+    }
+    assert_eq!(kept(follower), vec!["followed"; scene.files.len()]);
+}
+
+#[test]
+fn lost_files_have_their_old_place_and_the_quota_has_room_for_them() {
+    let scene = Scene::new();
+    let (author, link) = (&scene.author, scene.serving.as_ref().unwrap().link());
+    let follower = Machine::new();
+    // As much as the files take, and nothing more.
+    let settings = "[quota]\nsize = \"300KiB\"\nreserve = \"0\"\n";
+    follower.write(".config/levada/config.toml", settings.as_bytes());
+    follower.done(&["follow", link, "--keep", "newest:6"]);
+    follower.done(&["pin", "folder/2"]);
+    let classes = kept(&follower);
+    assert!(classes.iter().any(|class| class == "pinned"));
+    let all = copies(&follower);
+    assert_eq!(all.len(), 3);
+    let remove_all = || {
+        all.iter()
+            .for_each(|path| std::fs::remove_file(path).unwrap())
+    };
+    remove_all();
+    follower.done(SYNC);
+    assert_eq!((copies(&follower).len(), notes(&follower)), (3, 0));
+    assert_eq!(kept(&follower), classes);
+    remove_all();
+    says(&follower.done(VERIFY), &["3 damaged and mended"]);
+    assert_eq!((copies(&follower).len(), notes(&follower)), (3, 0));
+    assert_eq!(kept(&follower), classes);
+    // Only what is pinned has room now.
+    let settings = "[quota]\nsize = \"50KiB\"\nreserve = \"0\"\n";
+    follower.write(".config/levada/config.toml", settings.as_bytes());
+    remove_all();
+    let ran = follower.run(VERIFY).exits(5);
+    says(
+        &ran,
+        &[
+            "3 damaged, 1 mended",
+            "and the quota of what is followed and cached is 51200",
+        ],
+    );
+    says(&follower.run(&["doctor"]).exits(3), &["its file is gone"]);
+    assert_eq!(author.items().len(), scene.files.len());
+}
+
+#[test]
+fn own_file_that_is_gone_comes_from_a_mirror() {
+    let scene = Scene::new();
+    let serving = scene.follower.serve();
+    let via = format!("http://{}", serving.address);
+    scene.author.done(&["mirror", "add", &via]);
+    let lost = copies(&scene.author).remove(0);
+    std::fs::remove_file(&lost).unwrap();
+    std::fs::remove_dir_all(scene.author.home().join("folder")).unwrap();
+    says(
+        &scene.author.done(VERIFY),
+        &["from peers", "1 damaged and mended"],
+    );
+    assert_eq!(kept(&scene.author), vec!["own"; scene.files.len()]);
+}
+
+#[test]
+fn disk_that_is_taken_away_while_a_node_serves_loses_nothing() {
+    // New files go to where most room is.
+    let Some(disk) = Disk::mount("1024g") else {
+        return;
+    };
+    let author = Machine::new();
+    let root = disk.path().join("media");
+    std::fs::create_dir(&root).unwrap();
+    let settings = format!("[blobs]\nroots = [\"{}\"]\n", root.display());
+    author.write(".config/levada/config.toml", settings.as_bytes());
+    for file in 0..8 {
+        author.write(&format!("folder/{file}.bin"), &noise(file, 90_000));
+    }
+    author.done(PUBLISH);
+    let serving = author.serve();
+    assert_eq!(files_in(&root, &|name| name.len() == 64).len(), 8);
+    let gone = disk.path().join("gone");
+    std::fs::rename(&root, &gone).unwrap();
+    std::fs::create_dir(&root).unwrap();
+    let ran = author.run(VERIFY);
+    says(&ran, &["all whole"]);
+    serving.stop();
+    std::fs::remove_dir_all(&root).unwrap();
+    std::fs::rename(&gone, &root).unwrap();
+    says(&author.done(VERIFY), &["8 files", "all whole"]);
+    assert_eq!(kept(&author), ["own"; 8]);
 }
 
 #[test]

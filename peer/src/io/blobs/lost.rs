@@ -2,6 +2,7 @@
 //! are to be told.
 
 use super::files::{self, Place};
+use super::roots::Located;
 use super::{Blobs, ImportError, Mode};
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
@@ -20,16 +21,24 @@ impl Blobs {
         Ok(!matches!(self.paths(hash)?.place()?, Place::Nowhere))
     }
 
-    /// The file that should be there of a blob that has none: what says where it lies, if that is there and cannot be read.
+    /// The file that should be there of a blob that has none: what says where it lies, if that is there and cannot be read. `None`
+    /// when there is one, or its disk is away.
     ///
     /// # Errors
     /// Those of the disk.
-    pub fn lost_path(&self, hash: &Hash) -> Result<PathBuf, StoreError> {
-        let paths = self.paths(hash)?;
-        Ok(match files::size_of(&paths.reference)? {
+    pub fn lost(&self, hash: &Hash) -> Result<Option<PathBuf>, StoreError> {
+        let roots = &self.inner.roots;
+        let Located::In(root) = roots.locate(&self.inner.disk, hash)? else {
+            return Ok(None);
+        };
+        let paths = root.paths(hash);
+        if !matches!(paths.place()?, Place::Nowhere) || !root.is_there() {
+            return Ok(None);
+        }
+        Ok(Some(match files::size_of(&paths.reference)? {
             Some(_) => paths.reference,
             None => paths.data,
-        })
+        }))
     }
 
     pub(super) fn tell_of(&self, note: &Path) {

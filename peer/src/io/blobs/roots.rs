@@ -111,6 +111,11 @@ impl Root {
         Paths::of(&self.path, hash)
     }
 
+    /// Whether what is at its path is still this root: a disk may be taken away while we run.
+    pub(super) fn is_there(&self) -> bool {
+        matches!(Self::identity(&self.path), Ok(Some(id)) if id == self.id)
+    }
+
     /// The name of what is at this path. `None`: it has none.
     fn identity(path: &Path) -> Result<Option<RootId>, StoreError> {
         let file = path.join(IDENTITY);

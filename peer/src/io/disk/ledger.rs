@@ -35,22 +35,34 @@ pub struct Entry {
     pub used: u64,
     /// Bytes that it takes at most.
     pub bytes: u64,
-    /// It lies on a disk that is not here.
-    pub is_away: bool,
-    /// It has files of its own, and they are here: nobody is about to bring them or to take them away.
-    pub has_files: bool,
+    /// Where its files are.
+    pub files: Files,
+}
+
+/// Where the files of a blob are, by the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// It has none of its own, or they come or go just now.
+    Unsettled,
+    /// Here: if they are not, something else took them away.
+    Here,
+    /// On a disk that is not here.
+    Away,
+    /// Something else took them away.
+    Lost,
 }
 
 impl Entry {
     fn counted_as(&self) -> Option<Class> {
-        (!self.is_away).then_some(self.class)
+        (self.files != Files::Away).then_some(self.class)
     }
 }
 
-/// Added to the letter of the class of what is away.
+/// The bits beside the class that say where the files are.
+const FILES: u8 = 0xc0;
+const HERE: u8 = 0x40;
 const AWAY: u8 = 0x80;
-/// Added to it while there are files.
-const FILES: u8 = 0x40;
+const LOST: u8 = HERE | AWAY;
 
 fn entry_key(hash: &Hash) -> Vec<u8> {
     [b"b", hash.0.as_slice()].concat()
@@ -74,10 +86,14 @@ fn number(bytes: &[u8], at: usize) -> Option<u64> {
 }
 
 fn encode(entry: &Entry) -> Vec<u8> {
-    let away = if entry.is_away { AWAY } else { 0 };
-    let files = if entry.has_files { FILES } else { 0 };
+    let files = match entry.files {
+        Files::Unsettled => 0,
+        Files::Here => HERE,
+        Files::Away => AWAY,
+        Files::Lost => LOST,
+    };
     [
-        &[letter(entry.class) | away | files],
+        &[letter(entry.class) | files],
         entry.used.to_be_bytes().as_slice(),
         &entry.bytes.to_be_bytes(),
     ]
@@ -89,13 +105,17 @@ fn decode(bytes: &[u8]) -> Option<Entry> {
         class: class_at(bytes, 0)?,
         used: number(bytes, 1)?,
         bytes: number(bytes, 9)?,
-        is_away: bytes.first()? & AWAY != 0,
-        has_files: bytes.first()? & FILES != 0,
+        files: match bytes.first()? & FILES {
+            HERE => Files::Here,
+            AWAY => Files::Away,
+            LOST => Files::Lost,
+            _ => Files::Unsettled,
+        },
     })
 }
 
 fn class_at(bytes: &[u8], at: usize) -> Option<Class> {
-    let letter = *bytes.get(at)? & !(AWAY | FILES);
+    let letter = *bytes.get(at)? & !FILES;
     Class::ALL.get(usize::from(letter)).copied()
 }
 
@@ -209,7 +229,7 @@ impl Disk {
                 Some(entry) => {
                     totals.add(entry.counted_as(), entry.bytes);
                     write.insert(&self.ledger, entry_key(&hash), encode(entry));
-                    if !entry.is_away {
+                    if entry.files != Files::Away {
                         let bytes = entry.bytes.to_be_bytes();
                         let key = order_key(&hash, entry);
                         if key < sums.first {

@@ -54,7 +54,8 @@ impl MediaFetch {
         if let Some(no_room) = refusals.into_iter().flatten().next() {
             return Err(SyncError::NoRoom(no_room));
         }
-        if holding.was_lost(&blob.hash) {
+        // Who mends it has said so.
+        if holding.was_lost(&blob.hash) && purpose != Purpose::Mend {
             let name = &blob.name;
             self.warn(&format!(
                 "{name} was here, and its file is gone; it is fetched again"

@@ -28,9 +28,11 @@ impl Purpose {
         }
     }
 
-    pub(super) fn asker(self, date: u64) -> Asker {
+    /// What was here takes the place of what was used before it, unless it never has to go.
+    pub(super) fn asker(self, class: Class, date: u64) -> Asker {
         match self {
             Self::Follow => Asker::Source { date },
+            Self::Mend if class.is_bounded() => Asker::Source { date },
             Self::Own | Self::Pin | Self::Get | Self::Mend => Asker::Person,
         }
     }

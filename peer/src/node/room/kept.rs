@@ -2,7 +2,7 @@
 
 use crate::io::blobs::Held;
 use crate::io::clock;
-use crate::io::disk::Entry;
+use crate::io::disk::{Entry, Files};
 use crate::keep::{self, Class};
 use crate::node::Node;
 use crate::query::{self, Change};
@@ -18,7 +18,8 @@ const PAGE: usize = 1_000;
 /// What of a blob is here.
 pub(super) struct Here {
     bytes: u64,
-    has_files: bool,
+    files: Files,
+    pub(super) is_whole: bool,
 }
 
 impl Here {
@@ -26,8 +27,7 @@ impl Here {
     pub(super) fn put_into(&self, entry: Entry) -> Entry {
         Entry {
             bytes: self.bytes,
-            has_files: self.has_files,
-            is_away: false,
+            files: self.files,
             ..entry
         }
     }
@@ -37,8 +37,7 @@ impl Here {
             class,
             used: clock::now_ms(),
             bytes: self.bytes,
-            is_away: false,
-            has_files: self.has_files,
+            files: self.files,
         }
     }
 }
@@ -61,7 +60,12 @@ impl Node {
                     .saturating_mul(BLOB_LEAF_BYTES)
                     .saturating_add(keep::outboard_cost(state.size)),
             },
-            has_files: state.size > INLINE_BYTES_MAX,
+            files: match state.size > INLINE_BYTES_MAX {
+                true => Files::Here,
+                // It is in the store.
+                false => Files::Unsettled,
+            },
+            is_whole: state.held == Held::Complete,
         }))
     }
 
@@ -77,6 +81,15 @@ impl Node {
         let mut here = Vec::with_capacity(hashes.len());
         for hash in hashes {
             match self.disk.entry(hash)? {
+                Some(entry) if entry.files == Files::Lost => {
+                    let found = self.here(hash)?;
+                    here.push(found.is_some());
+                    let class = entry.class.max(class);
+                    new.extend(found.map(|found| {
+                        let entry = found.put_into(Entry { class, ..entry });
+                        (*hash, Some(entry))
+                    }));
+                }
                 Some(entry) if entry.class >= class => here.push(true),
                 Some(_) => {
                     here.push(self.bytes_here(hash)?.is_some());
@@ -149,7 +162,7 @@ impl Node {
                     continue;
                 };
                 match entry {
-                    Some(entry) if !entry.is_away => {}
+                    Some(entry) if !matches!(entry.files, Files::Away | Files::Lost) => {}
                     Some(entry) => found.push((*hash, Some(here.put_into(entry)))),
                     None => {
                         let class = self.class_of(&claims, hash)?;
@@ -184,13 +197,19 @@ impl Node {
         Ok(false)
     }
 
-    /// What stays in the ledger of a blob that is not here: nothing, unless a disk that is away has it.
+    /// What stays in the ledger of a blob that is not here: nothing, unless a disk that is away has it, or it is lost.
     pub(super) fn entry_left(&self, hash: &Hash) -> Result<Option<Entry>, StoreError> {
-        let away = self.blobs.away(hash)?.map(|(_, size)| keep::cost(size));
-        let entry = self.disk.entry(hash)?;
-        Ok(away.zip(entry).map(|(bytes, entry)| Entry {
+        let Some(entry) = self.disk.entry(hash)? else {
+            return Ok(None);
+        };
+        let (bytes, files) = match (self.blobs.away(hash)?, entry.files) {
+            (Some((_, size)), _) => (keep::cost(size), Files::Away),
+            (None, Files::Here | Files::Lost) => (0, Files::Lost),
+            (None, Files::Unsettled | Files::Away) => return Ok(None),
+        };
+        Ok(Some(Entry {
             bytes,
-            is_away: true,
+            files,
             ..entry
         }))
     }
@@ -200,9 +219,9 @@ impl Node {
         &self,
         hashes: impl IntoIterator<Item = &'h Hash>,
     ) -> Result<(), StoreError> {
-        let has_files = false;
+        let files = Files::Unsettled;
         self.disk
-            .change_entries(hashes, |entry| Entry { has_files, ..entry })
+            .change_entries(hashes, |entry| Entry { files, ..entry })
     }
 
     /// Drops a blob that nobody fetches or reads now; says whether it is gone.

@@ -15,7 +15,9 @@ impl Round {
         let node = self.node.clone();
         let page = node.disk.kept_after(self.cursor.blob.as_ref(), PAGE)?;
         if let Some((last, _)) = page.last() {
-            node.look_for_lost(page.iter().map(|(hash, _)| hash))?;
+            for (hash, _) in &page {
+                node.look_for_lost(hash)?;
+            }
             self.cursor.blob = Some(*last);
             return self.note_unless(found);
         }
@@ -35,8 +37,8 @@ impl Round {
         some: &[Hash],
         found: &mut Vec<Wrong>,
     ) -> Result<(), StoreError> {
-        self.node.look_for_lost(some)?;
         for hash in some {
+            self.node.look_for_lost(hash)?;
             if self.node.damaged.note(hash)?.is_some() {
                 self.add_lost(*hash, found)?;
             }
@@ -44,20 +46,20 @@ impl Round {
         Ok(())
     }
 
-    /// A blob that was noted, if it was not seen to in this round, there is still no file of it, and somebody wants it.
+    /// A blob that was noted, if it was not seen to in this round, there is still no file of it, and a record names it.
     fn add_lost(&mut self, hash: Hash, found: &mut Vec<Wrong>) -> Result<(), StoreError> {
         let node = &self.node;
         let is_seen_to = verified_at(node, &hash)?.is_some_and(|at| at >= self.cursor.started)
             || found
                 .iter()
-                .any(|wrong| matches!(wrong, Wrong::Lost(lost) if *lost == hash));
-        if !is_seen_to
-            && !node.blobs.has_files(&hash)?
-            && node.blobs.away(&hash)?.is_none()
-            && node.disk.is_named(&hash)?
-        {
+                .any(|wrong| matches!(wrong, Wrong::Lost { hash: lost, .. } if *lost == hash));
+        if is_seen_to || node.blobs.away(&hash)?.is_some() || !node.disk.is_named(&hash)? {
+            return Ok(());
+        }
+        if let Some(path) = node.blobs.lost(&hash)? {
+            node.expect_lost(&hash)?;
             self.came.files += 1;
-            found.push(Wrong::Lost(hash));
+            found.push(Wrong::Lost { hash, path });
         }
         Ok(())
     }

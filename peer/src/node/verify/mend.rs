@@ -1,5 +1,6 @@
 //! Brings good bytes in for what was found damaged: from what was published, the author's file, or peers.
 
+mod lost;
 mod records;
 
 use super::names::{Named, names};
@@ -9,7 +10,6 @@ use crate::api::{Code, Damaged, Event, Failure};
 use crate::io::blobs::{Damage, DamageKind};
 use crate::io::client::Remote;
 use crate::io::clock;
-use crate::keep::Class;
 use crate::node::media::{MediaFetch, WantedBlob};
 use crate::node::records::{SyncError, blocking};
 use crate::node::room::Purpose;
@@ -19,7 +19,7 @@ use levada_feed::key::FeedKey;
 use records::InStore;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -53,7 +53,8 @@ impl Mender {
     pub(super) async fn see_to(&self, found: Vec<Wrong>) -> Result<u64, Failure> {
         let mut hashes = BTreeSet::new();
         for wrong in &found {
-            if let Wrong::Blob { hash, .. } | Wrong::Small(hash) | Wrong::Lost(hash) = wrong {
+            if let Wrong::Blob { hash, .. } | Wrong::Small(hash) | Wrong::Lost { hash, .. } = wrong
+            {
                 hashes.insert(*hash);
             }
         }
@@ -69,9 +70,9 @@ impl Mender {
                     let named = named.get(&hash).unwrap_or(&none);
                     mended += u64::from(self.blob(hash, damage, named).await?);
                 }
-                Wrong::Lost(hash) => {
+                Wrong::Lost { hash, path } => {
                     let named = named.get(&hash).unwrap_or(&none);
-                    let damage = self.lost(hash, named).await?;
+                    let damage = lost::damage(path, named);
                     mended += u64::from(self.blob(hash, damage, named).await?);
                 }
                 Wrong::Small(hash) => {
@@ -160,12 +161,8 @@ impl Mender {
         let note = damaged.clone();
         let is_lost = damage.kind == DamageKind::Lost;
         let noted = blocking(move || {
-            let mut left = left;
-            if is_lost {
-                // Its place in the ledger went with it; nobody misses what was only fetched once.
-                let class = node.class_of(&node.claims(), &hash)?;
-                left &= class > Class::Cache;
-                node.raise(&[hash], class)?;
+            if is_lost && left && node.misses_no_more(&hash)? {
+                return Ok(());
             }
             if left {
                 put_damaged(&node, &hash, &note)?;
@@ -179,19 +176,6 @@ impl Mender {
             self.mended(&damaged, by).await;
         }
         Ok(by.is_some())
-    }
-
-    /// What is missing of a blob whose files are gone.
-    async fn lost(&self, hash: Hash, named: &[Named]) -> Result<Damage, Failure> {
-        let node = self.node.clone();
-        let path = blocking(move || node.blobs.lost_path(&hash)).await;
-        let size = named.first().map_or(0, |named| named.size);
-        Ok(Damage {
-            path: path.map_err(|error| failed(&error))?,
-            size,
-            bytes: size,
-            kind: DamageKind::Lost,
-        })
     }
 
     /// A copy whose true size is not known from here: a record's word is taken, if the proofs fit it.
@@ -227,16 +211,7 @@ impl Mender {
             if path == damage.path {
                 continue;
             }
-            let (node, stop, file) = (self.node.clone(), self.stop.clone(), path.clone());
-            let is_lost = damage.kind == DamageKind::Lost;
-            let is_whole = blocking(move || {
-                let stop = || *stop.borrow();
-                Ok(match is_lost {
-                    true => node.blobs.bring_back(&hash, &file, &stop)?,
-                    false => node.blobs.mend_from(&hash, &file, &stop)? == 0,
-                })
-            });
-            if is_whole.await.map_err(|error| failed(&error))? {
+            if self.mend_from(hash, damage.kind, &path, named).await? {
                 return Ok(Some(path.display().to_string()));
             }
         }
@@ -251,14 +226,51 @@ impl Mender {
                 blocking(move || node.blobs.mend_from(&hash, &file, &|| *stop.borrow())).await;
             taken.map_err(|error| failed(&error))?;
         }
-        let wanted = wanted(hash, damage.size, named);
+        let mut wanted = wanted(hash, damage.size, named);
+        // What was used long ago takes nobody's place that was used since.
+        let entry = self.node.disk.entry(&hash)?;
+        wanted.date = entry.map_or(wanted.date, |entry| entry.used);
         let fetch = self.fetch(remotes, &wanted);
-        match fetch.large(&wanted, None).await {
+        let mut came = fetch.large(&wanted, None).await;
+        if let Err(SyncError::WrongSize { actual, .. }) = came {
+            wanted.size = actual;
+            came = fetch.large(&wanted, None).await;
+        }
+        match came {
             Ok(true) => Ok(Some("peers".to_owned())),
             Ok(false) | Err(SyncError::Ask(_) | SyncError::WrongSize { .. }) => Ok(None),
             Err(SyncError::Interrupted) => Ok(None),
+            Err(SyncError::NoRoom(no_room)) => {
+                let message = format!("{}: {}", wanted.name, no_room.words());
+                let hint = named.first().map(|named| {
+                    let nickname = self.node.nickname(&named.feed);
+                    no_room.hint(&format!("{nickname}/{}", named.index))
+                });
+                tell(&self.events, Event::Warning { message, hint }).await;
+                Ok(None)
+            }
             Err(error) => Err(failed(&error)),
         }
+    }
+
+    /// Takes what is missing from a file on this machine; says whether all is here then.
+    async fn mend_from(
+        &self,
+        hash: Hash,
+        kind: DamageKind,
+        file: &Path,
+        named: &[Named],
+    ) -> Result<bool, Failure> {
+        let (node, stop, file) = (self.node.clone(), self.stop.clone(), file.to_owned());
+        let sizes: Vec<u64> = named.iter().map(|named| named.size).collect();
+        let mending = blocking(move || {
+            let stop = || *stop.borrow();
+            Ok(match kind {
+                DamageKind::Lost => lost::bring_back(&node, &hash, &file, &sizes, &stop)?,
+                _ => node.blobs.mend_from(&hash, &file, &stop)? == 0,
+            })
+        });
+        mending.await.map_err(|error| failed(&error))
     }
 
     fn fetch(&self, remotes: Vec<Remote>, wanted: &WantedBlob) -> Arc<MediaFetch> {
@@ -298,7 +310,8 @@ impl Mender {
 
     fn remotes_of(&self, feed: &FeedKey) -> Vec<Remote> {
         let source = self.node.source_of(feed);
-        let via = source.map(|source| source.via).unwrap_or_default();
+        let mut via = source.map(|source| source.via).unwrap_or_default();
+        via.extend(self.node.mirrors(feed));
         via.iter()
             .filter_map(|via| self.node.client.remote(via).ok())
             .collect()

@@ -7,7 +7,7 @@ use super::index::{
 };
 use super::{Located, Root, RootId, Roots};
 use crate::io::blobs::files;
-use crate::io::disk::{Disk, Entry};
+use crate::io::disk::{Disk, Entry, Files};
 use crate::keep::Class;
 use crate::store::StoreError;
 use levada_feed::hash::Hash;
@@ -59,7 +59,7 @@ impl Roots {
             if disk.note(&walked_name(id))?.is_some() {
                 each_in(disk, AT, id, &mut |hashes| {
                     disk.change_entries(hashes, |entry| Entry {
-                        is_away: true,
+                        files: Files::Away,
                         ..entry
                     })
                 })?;

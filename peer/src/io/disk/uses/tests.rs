@@ -189,16 +189,16 @@ fn retraction_is_due_since_it_came_and_until_it_is_settled() {
 
 #[test]
 fn sums_follow_the_ledger_and_survive_a_start() {
+    use crate::io::disk::{Entry, Files};
     use crate::keep::{Class, Totals};
     let folder = tempfile::tempdir().unwrap();
     let disk = Disk::open(folder.path()).unwrap();
     let entry = |class, used, bytes| {
-        Some(super::super::Entry {
+        Some(Entry {
             class,
             used,
             bytes,
-            is_away: false,
-            has_files: true,
+            files: Files::Here,
         })
     };
     let hash = |byte| Hash([byte; 32]);
@@ -230,8 +230,8 @@ fn sums_follow_the_ledger_and_survive_a_start() {
     assert_eq!((disk.totals(), order(&disk)), (expected, vec![2, 1]));
     assert_eq!(disk.entry(&hash(3)).unwrap(), entry(Class::Pinned, 7, 6));
     // A disk goes and comes back: what lies on it keeps what it is, and takes part in nothing meanwhile.
-    let is_away = |is_away| move |entry| super::super::Entry { is_away, ..entry };
-    disk.change_entries([&hash(1), &hash(3)], is_away(true))
+    let are = |files| move |entry| Entry { files, ..entry };
+    disk.change_entries([&hash(1), &hash(3)], are(Files::Away))
         .unwrap();
     let away = Totals {
         bytes: [30, 0, 0, 100],
@@ -243,7 +243,7 @@ fn sums_follow_the_ledger_and_survive_a_start() {
     drop(disk);
     let disk = Disk::open(folder.path()).unwrap();
     assert_eq!((disk.totals(), order(&disk)), (away, vec![2]));
-    disk.change_entries([&hash(1), &hash(3)], is_away(false))
+    disk.change_entries([&hash(1), &hash(3)], are(Files::Here))
         .unwrap();
     assert_eq!((disk.totals(), order(&disk)), (expected, vec![2, 1]));
     assert_eq!(disk.entry(&hash(3)).unwrap(), entry(Class::Pinned, 7, 6));
