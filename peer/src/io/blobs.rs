@@ -4,6 +4,7 @@
 //! is verified, `<hex>.ref` where a blob that was published in place lies. A blob is complete when it has no `.part`.
 //! Everything about large blobs is in these files, so losing the store loses none. Only verified bytes get in.
 
+mod ahead;
 mod drop;
 mod files;
 mod import;

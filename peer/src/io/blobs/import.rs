@@ -1,5 +1,6 @@
 //! Importing files: hashed on all cores, copied, reflinked or left in place.
 
+use super::ahead::{AHEAD_BYTES, Ahead};
 use super::files::{self, Place, Reference};
 use super::unfinished;
 use super::{Blobs, Root, is_small};
@@ -296,15 +297,35 @@ struct Job<'a> {
 impl Job<'_> {
     fn run(&self) -> Result<Hash, ImportError> {
         let pieces = self.shape.leaves().div_ceil(PIECE_LEAVES);
+        let ahead = self.ahead()?;
         let hashes: Result<Vec<Hash>, ImportError> = (0..pieces)
             .into_par_iter()
-            .map_init(Vec::new, |buffer, piece| self.piece(piece, buffer))
+            .map_init(Vec::new, |buffer, piece| {
+                let hash = self.piece(piece, buffer)?;
+                if let Some(ahead) = &ahead {
+                    ahead.wrote(u64::try_from(buffer.len()).unwrap_or(0));
+                }
+                Ok(hash)
+            })
             .collect();
+        ahead.map_or(Ok(()), Ahead::end)?;
         let (hash, pairs) = join_pieces(self.shape, &hashes?).map_err(|_| ImportError::Changed)?;
         for (position, pair) in pairs {
             self.write(self.outboard, &pair, position * 64)?;
         }
         Ok(hash)
+    }
+
+    /// What has a copy go to the disk meanwhile.
+    fn ahead(&self) -> Result<Option<Ahead>, StoreError> {
+        let is_large = self.shape.bytes() >= 2 * AHEAD_BYTES;
+        let Some(copy) = self.copy.filter(|_| is_large) else {
+            return Ok(None);
+        };
+        let file = copy
+            .reopen()
+            .map_err(StoreError::file(copy.path(), "opening"))?;
+        Ok(Some(Ahead::of(copy.path(), file)))
     }
 
     /// Reads, copies and hashes one piece.

@@ -1,13 +1,14 @@
 //! Blobs on their way in: verified leaves are written where they belong, and what is verified is noted as it goes.
 //!
 //! A note is written every half second or 64 MiB, without a sync: a killed process loses less than that. Each GiB, and when
-//! the blob is complete, the data is synced. Whoever opens a partial blob believes only what was synced;
+//! the blob is complete, the data is synced; most of it has gone to the disk by then (`ahead`). Whoever opens a partial blob believes only what was synced;
 //! other noted leaves are checked again, and so is everything when a file is not as long as it was (spec/store.md, Part
 //! file).
 
 mod resume;
 
 use super::ReceiveError;
+use super::ahead::{AHEAD_BYTES, Ahead};
 use super::files::{self, Paths};
 use crate::io::{clock, fault};
 use crate::runs::Runs;
@@ -38,6 +39,8 @@ pub struct Partial {
     paths: Paths,
     data: File,
     outboard: File,
+    /// What has the data go to the disk meanwhile; none before there is enough of it.
+    ahead: Mutex<Option<Ahead>>,
     state: Mutex<Noted>,
 }
 
@@ -159,6 +162,7 @@ impl Partial {
             paths: paths.clone(),
             data: open(&paths.data)?,
             outboard: open(&paths.outboard)?,
+            ahead: Mutex::default(),
             state: Mutex::new(state),
         })
     }
@@ -232,12 +236,34 @@ impl Partial {
         fault::step(&self.paths.data, || self.data.write_all_at(bytes, offset))
             .map_err(StoreError::file(&self.paths.data, "writing"))?;
         let size = u64::try_from(bytes.len()).unwrap_or(0);
+        let mut unsynced = 0;
         if let Ok(leaves) = self.shape.leaves_of(offset..offset + size) {
             let mut state = self.state();
             state.held.insert(leaves);
             state.unnoted += size;
             state.unsynced += size;
+            unsynced = state.unsynced;
         }
+        match unsynced >= AHEAD_BYTES {
+            true => self.sync_ahead(size),
+            false => Ok(()),
+        }
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, Option<Ahead>> {
+        self.ahead
+            .lock()
+            .expect("nobody panics while holding this lock")
+    }
+
+    /// So many bytes more were written.
+    fn sync_ahead(&self, size: u64) -> Result<(), StoreError> {
+        let mut ahead = self.ahead();
+        if ahead.is_none() {
+            let path = &self.paths.data;
+            *ahead = Some(Ahead::of(path, files::open_own(path)?));
+        }
+        ahead.iter().for_each(|ahead| ahead.wrote(size));
         Ok(())
     }
 
@@ -288,6 +314,8 @@ impl Partial {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
+        let ahead = self.ahead().take();
+        ahead.map_or(Ok(()), Ahead::end)?;
         fault::sync_data(&self.paths.data, &self.data)
             .map_err(StoreError::file(&self.paths.data, "writing"))?;
         fault::sync_data(&self.paths.outboard, &self.outboard)
