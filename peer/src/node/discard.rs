@@ -150,9 +150,9 @@ impl Dropped {
         let here = node.bytes_here(hash)?;
         let is_kept = here.is_some() || node.blobs.away(hash)?.is_some();
         // Of what a crash left half dropped only the ledger knows.
-        if !is_kept && node.disk.entry(hash)?.is_none() {
-            // Nor is it missed any more.
-            return node.damaged.remove(hash);
+        let is_missed = node.damaged.note(hash)?.is_some();
+        if !is_kept && !is_missed && node.disk.entry(hash)?.is_none() {
+            return Ok(());
         }
         let mut is_needed = false;
         for (feed, at) in node.named_by(hash)? {

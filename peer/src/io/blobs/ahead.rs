@@ -1,5 +1,6 @@
 //! Has a large file go to the disk while more of it is written, so that the sync that has to be waited for finds little left.
 
+use super::files;
 use crate::io::fault;
 use crate::store::StoreError;
 use std::fs::File;
@@ -22,17 +23,19 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// Begins; nothing happens before enough was written. `file` is opened for this alone: a system tells an error once to
-    /// each who has opened a file, and whoever writes has to hear of it too.
-    pub(super) fn of(path: &Path, file: File) -> Self {
+    /// Begins; nothing happens before enough was written. The file is opened for this alone: a system tells an error once to
+    /// each who has opened a file, and whoever writes has to hear of it too. `None` when there is no thread or file to be had:
+    /// then the sync at the end takes as long as it takes.
+    pub(super) fn begin(path: &Path) -> Option<Self> {
         let (due, is_due) = sync_channel(1);
-        let of = path.to_owned();
-        Self {
+        let (of, file) = (path.to_owned(), files::open_own(path).ok()?);
+        let syncing = std::thread::Builder::new().spawn(move || sync_each(&of, &file, &is_due));
+        Some(Self {
             path: path.to_owned(),
             written: AtomicU64::new(0),
             due,
-            syncing: std::thread::spawn(move || sync_each(&of, &file, &is_due)),
-        }
+            syncing: syncing.ok()?,
+        })
     }
 
     /// So many bytes more were written.

@@ -297,7 +297,9 @@ struct Job<'a> {
 impl Job<'_> {
     fn run(&self) -> Result<Hash, ImportError> {
         let pieces = self.shape.leaves().div_ceil(PIECE_LEAVES);
-        let ahead = self.ahead()?;
+        let is_large = self.shape.bytes() >= 2 * AHEAD_BYTES;
+        let copy = self.copy.filter(|_| is_large);
+        let ahead = copy.and_then(|copy| Ahead::begin(copy.path()));
         let hashes: Result<Vec<Hash>, ImportError> = (0..pieces)
             .into_par_iter()
             .map_init(Vec::new, |buffer, piece| {
@@ -314,18 +316,6 @@ impl Job<'_> {
             self.write(self.outboard, &pair, position * 64)?;
         }
         Ok(hash)
-    }
-
-    /// What has a copy go to the disk meanwhile.
-    fn ahead(&self) -> Result<Option<Ahead>, StoreError> {
-        let is_large = self.shape.bytes() >= 2 * AHEAD_BYTES;
-        let Some(copy) = self.copy.filter(|_| is_large) else {
-            return Ok(None);
-        };
-        let file = copy
-            .reopen()
-            .map_err(StoreError::file(copy.path(), "opening"))?;
-        Ok(Some(Ahead::of(copy.path(), file)))
     }
 
     /// Reads, copies and hashes one piece.

@@ -244,27 +244,20 @@ impl Partial {
             state.unsynced += size;
             unsynced = state.unsynced;
         }
-        match unsynced >= AHEAD_BYTES {
-            true => self.sync_ahead(size),
-            false => Ok(()),
+        if unsynced >= AHEAD_BYTES {
+            let mut ahead = self.ahead();
+            if ahead.is_none() {
+                *ahead = Ahead::begin(&self.paths.data);
+            }
+            ahead.iter().for_each(|ahead| ahead.wrote(size));
         }
+        Ok(())
     }
 
     fn ahead(&self) -> MutexGuard<'_, Option<Ahead>> {
         self.ahead
             .lock()
             .expect("nobody panics while holding this lock")
-    }
-
-    /// So many bytes more were written.
-    fn sync_ahead(&self, size: u64) -> Result<(), StoreError> {
-        let mut ahead = self.ahead();
-        if ahead.is_none() {
-            let path = &self.paths.data;
-            *ahead = Some(Ahead::of(path, files::open_own(path)?));
-        }
-        ahead.iter().for_each(|ahead| ahead.wrote(size));
-        Ok(())
     }
 
     fn note_if_due(&self) -> Result<(), StoreError> {

@@ -62,11 +62,12 @@ impl Node {
                 let entry = Some(here.put_into(entry));
                 self.disk.put_entries([(*hash, entry)])
             }
-            (None, Some(_)) => {
+            (None, Some(entry)) if is_away || entry.files == Files::Unsettled => {
                 let left = self.entry_left(hash)?;
                 self.disk.put_entries([(*hash, left)])
             }
-            (_, None) => Ok(()),
+            // Its disk was taken away while we run.
+            _ => Ok(()),
         }
     }
 
