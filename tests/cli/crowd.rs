@@ -23,8 +23,6 @@ const LARGE_BYTES: usize = 3_000_000;
 /// Bytes of requests that are pushed at a node that is never listened to, in pieces.
 const PIECE_BYTES: usize = 64 << 10;
 const FLOODS: usize = 300;
-/// How many come between two looks at how many are there.
-const LOOK: usize = 100;
 
 /// What is said by one connection, which never reads an answer.
 fn sayings(key: &str) -> [Vec<u8>; KINDS] {
@@ -61,21 +59,22 @@ fn crowd() -> usize {
     CROWD_MAX.min(files - OTHER_FILES)
 }
 
-/// One of them, who says it and stays.
-async fn come(from: usize, to: SocketAddr, saying: Vec<u8>) {
+/// One of them.
+async fn come(from: usize, to: SocketAddr) -> tokio::net::TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
-    let from_block = format!("127.0.{}.1:0", 7 + from % BLOCKS);
-    socket.bind(from_block.parse().unwrap()).unwrap();
-    let mut one = socket.connect(to).await.unwrap();
-    // Nobody waits until it has said it. It may be refused before all was said, and then nothing more is heard.
-    tokio::spawn(async move {
-        let _ = one.write_all(&saying).await;
-        if from.is_multiple_of(7) {
-            let _ = one.shutdown().await;
-        }
-        std::future::pending::<()>().await;
-        drop(one);
-    });
+    let from = format!("127.0.{}.1:0", 7 + from % BLOCKS);
+    socket.bind(from.parse().unwrap()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+/// One says something and stays. It may be refused before all was said, and then nothing more is heard.
+async fn speak(mut one: tokio::net::TcpStream, saying: Vec<u8>, is_all: bool) {
+    let _ = one.write_all(&saying).await;
+    if is_all {
+        let _ = one.shutdown().await;
+    }
+    std::future::pending::<()>().await;
+    drop(one);
 }
 
 /// A number of `/proc/PID/status`.
@@ -110,16 +109,17 @@ fn honest_follower_is_served_in_a_crowd_and_memory_and_log_stay_bounded() {
 
     let crowd = tokio::runtime::Runtime::new().unwrap();
     let (came, to) = (self::crowd(), address.parse().unwrap());
-    let mut most_open = 0;
-    for (at, saying) in sayings(key).iter().cycle().take(came).enumerate() {
-        crowd.block_on(come(at, to, saying.clone()));
-        if at % LOOK == LOOK - 1 {
-            let open = std::fs::read_dir(format!("/proc/{}/fd", serving.id())).unwrap();
-            most_open = most_open.max(open.count());
-        }
+    // All are there before the first one speaks, so that it does not matter how long answers take.
+    let silent: Vec<_> = (0..came).map(|at| crowd.block_on(come(at, to))).collect();
+    // Who comes after them is answered: they were taken.
+    assert!(ask(address, "/healthz").starts_with("HTTP/1.1 200"));
+    let open = std::fs::read_dir(format!("/proc/{}/fd", serving.id())).unwrap();
+    let open = open.count();
+    assert!(came > 800 && open > came / 2, "{open} of {came}");
+    let sayings = sayings(key);
+    for (at, (one, saying)) in silent.into_iter().zip(sayings.iter().cycle()).enumerate() {
+        crowd.spawn(speak(one, saying.clone(), at % 7 == 0));
     }
-    // Who says what is no request is sent away at once, and who says nothing after a while.
-    assert!(came > 800 && most_open > came / 2, "{most_open} of {came}");
     let flood = b"HEAD /healthz HTTP/1.1\r\nhost: x\r\n\r\n".repeat(PIECE_BYTES / 37);
     let mut never_listens = TcpStream::connect(address).unwrap();
     never_listens.set_nonblocking(true).unwrap();

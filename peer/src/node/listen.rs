@@ -7,10 +7,14 @@ use crate::api::{Code, Event, Failure};
 use crate::io::client::DEFAULT_PORT;
 use crate::io::local::DEFAULT_API_PORT;
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
+
+/// Connections of peers that may wait to be taken; the system may have a lower bound.
+const BACKLOG: u32 = 4_096;
 
 /// Where to listen for peers, as it was named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +151,7 @@ pub(super) async fn bind_local(
             // A machine without IPv6 has one loopback less, and nobody misses it.
             Err(error)
                 if address.is_ipv6()
-                    && error.kind() == std::io::ErrorKind::AddrNotAvailable
+                    && error.kind() == io::ErrorKind::AddrNotAvailable
                     && addresses.len() > 1 => {}
             Err(error) => {
                 let why = why(&error);
@@ -162,6 +166,19 @@ pub(super) async fn bind_local(
     listeners
 }
 
+/// Listens where many may come at once, as all followers do after a restart: the usual short queue would make those beyond it
+/// wait for a second each.
+fn bind_for_peers(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A restart finds its port, although connections of before are not forgotten yet.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 /// Listens on each address. One that cannot be had is told; it is an error when none can.
 pub(super) async fn bind(
     listen: &[SocketAddr],
@@ -170,7 +187,7 @@ pub(super) async fn bind(
     let mut listeners: Vec<TcpListener> = Vec::new();
     let mut failures = Vec::new();
     for address in listen {
-        match TcpListener::bind(address).await {
+        match bind_for_peers(*address) {
             Ok(listener) => listeners.push(listener),
             Err(error) => failures.push((address, error)),
         }
@@ -205,10 +222,10 @@ pub(super) async fn bind(
     Ok(listeners)
 }
 
-fn why(error: &std::io::Error) -> String {
+fn why(error: &io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::AddrInUse => "another process listens there".into(),
-        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address".into(),
+        io::ErrorKind::AddrInUse => "another process listens there".into(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".into(),
         _ => super::words::io_words(error),
     }
 }
